@@ -1,0 +1,147 @@
+//! What happens to gradients before the optimizer: clipping, and what to do with values that are not finite.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result, in_range};
+use crate::text::{Arguments, Number};
+
+/// Gradient clipping, folded into the step: gradients are never written.
+///
+/// | value | text form | g becomes |
+/// |---|---|---|
+/// | `Off` | `off` | g |
+/// | `Value(v)` | `value:v` | min(max(g, −v), v) |
+/// | `GlobalNorm(c)` | `global-norm:c` | g·min(1, c/(‖g‖ + 1e-6)), PyTorch's `clip_grad_norm_` |
+/// | `OptaxGlobalNorm(c)` | `optax-global-norm:c` | g·c/‖g‖ where ‖g‖ > c, optax's `clip_by_global_norm` |
+///
+/// ‖g‖ is the Euclidean norm over all gradients of the step that are not frozen, after the gradient factor, in f64. Bounds are finite
+/// and above 0. The factor is multiplied with the gradient factor and rounded once.
+///
+/// ```
+/// use wane::{Clip, Optimizer, Sgd};
+///
+/// let mut opt = Sgd::new(1.0).clip(Clip::OptaxGlobalNorm(1.0)).build()?;
+/// let mut w = [0.0_f64, 0.0];
+/// let report = opt.step_slice(&mut w, &[3.0, -4.0])?;
+/// assert_eq!(report.grad_norm(), Some(5.0));
+/// assert!((w[0] + 0.6).abs() < 1e-15 && (w[1] - 0.8).abs() < 1e-15);
+/// # Ok::<(), wane::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Clip {
+    /// Gradients as they are.
+    #[default]
+    Off,
+    /// Each element within [−v, v].
+    Value(f64),
+    /// The norm over everything at most c, by PyTorch's formula.
+    GlobalNorm(f64),
+    /// The norm over everything at most c, by optax's formula.
+    OptaxGlobalNorm(f64),
+}
+
+impl Clip {
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::Off => Ok(()),
+            Self::Value(bound) | Self::GlobalNorm(bound) | Self::OptaxGlobalNorm(bound) => {
+                in_range("clipping bound", bound, bound > 0.0, "a finite number above 0")
+            }
+        }
+    }
+
+    pub(crate) fn needs_norm(self) -> bool {
+        matches!(self, Self::GlobalNorm(_) | Self::OptaxGlobalNorm(_))
+    }
+
+    /// The factor on every gradient. A NaN norm gives a NaN.
+    pub(crate) fn factor(self, norm: f64) -> f64 {
+        match self {
+            Self::GlobalNorm(bound) => {
+                let factor = bound / (norm + 1e-6);
+                if factor > 1.0 { 1.0 } else { factor }
+            }
+            Self::OptaxGlobalNorm(bound) if norm > bound || norm.is_nan() => bound / norm,
+            _ => 1.0,
+        }
+    }
+
+    /// The bound on each element.
+    pub(crate) fn bound(self) -> f64 {
+        if let Self::Value(bound) = self { bound } else { f64::INFINITY }
+    }
+}
+
+impl fmt::Display for Clip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Off => write!(f, "off"),
+            Self::Value(bound) => write!(f, "value:{}", Number(bound)),
+            Self::GlobalNorm(bound) => write!(f, "global-norm:{}", Number(bound)),
+            Self::OptaxGlobalNorm(bound) => write!(f, "optax-global-norm:{}", Number(bound)),
+        }
+    }
+}
+
+impl FromStr for Clip {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (word, mut next) = Arguments::of("clipping", text);
+        let clip = match word {
+            "off" => Self::Off,
+            "value" => Self::Value(next.take("the bound")?),
+            "global-norm" => Self::GlobalNorm(next.take("the bound")?),
+            "optax-global-norm" => Self::OptaxGlobalNorm(next.take("the bound")?),
+            _ => return Err(next.error("off, value:v, global-norm:c or optax-global-norm:c")),
+        };
+        clip.check()?;
+        next.end(clip)
+    }
+}
+
+/// What a step does about gradients that are NaN or infinite, and about norms that are.
+///
+/// | value | text form | a bad gradient | cost |
+/// |---|---|---|---|
+/// | `Error` | `error` | is an [`Error::NonFiniteGradient`], and nothing has changed | one more read of the gradient |
+/// | `Skip` | `skip` | skips the step: nothing changes, no count advances, the report says so | the same |
+/// | `LetThrough` | `let-through` | makes its weight NaN | none |
+///
+/// The extra read gives the gradient norm of the report as well, so clipping by norm costs nothing more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NonFinite {
+    /// Refuse the step.
+    #[default]
+    Error,
+    /// Skip the step.
+    Skip,
+    /// Do not look.
+    LetThrough,
+}
+
+impl fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Skip => "skip",
+            Self::LetThrough => "let-through",
+        })
+    }
+}
+
+impl FromStr for NonFinite {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "error" => Ok(Self::Error),
+            "skip" => Ok(Self::Skip),
+            "let-through" => Ok(Self::LetThrough),
+            _ => Err(Error::parse("policy for non-finite gradients", text, "error, skip or let-through")),
+        }
+    }
+}

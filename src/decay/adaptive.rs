@@ -1,0 +1,28 @@
+//! Adaptive weight decay (AWD): coupled L2 whose strength keeps the decay a fixed share of the gradient.
+
+/// The running strength of one group.
+///
+/// ```text
+/// λ_t = λ·‖g‖ / ‖d‖                 over the group's decayed, unfrozen parameters that have a gradient in this step
+/// λ̄ ← 0.1·λ̄ + 0.9·λ_t               from λ̄ = 0; the coupled strength of this step
+/// ```
+///
+/// ‖g‖ is taken after unscaling and after clipping by norm, before clipping by value. Where all d are 0 there is nothing to
+/// decay and λ_t counts as 0.
+///
+/// Ghiasi, Shafahi & Ardekani, *Improving Robustness with Adaptive Weight Decay*, NeurIPS 2023, arXiv 2210.00094.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Average(f64);
+
+impl Average {
+    /// λ̄ after a step with these norms.
+    #[must_use]
+    pub(crate) fn next(self, lambda: f64, gradient: f64, distance: f64) -> Self {
+        let ratio = if distance == 0.0 { 0.0 } else { lambda * gradient / distance };
+        Self(0.1 * self.0 + 0.9 * ratio)
+    }
+
+    pub(crate) fn strength(self) -> f64 {
+        self.0
+    }
+}

@@ -1,0 +1,136 @@
+//! The laws: what a decay does to one coordinate, and which kernel a group's decay takes this step.
+
+use crate::float::Float;
+
+/// One coordinate of a decay. A law knows nothing of the optimizer it stands beside.
+///
+/// `at` holds the law's M columns at this coordinate (an anchor). `u` is the optimizer's direction; rate·u is its
+/// displacement.
+pub(crate) trait Law<T: Float, const M: usize>: Copy {
+    /// The gradient that the optimizer sees: that of the loss, or that of loss and penalty together.
+    #[inline(always)]
+    fn couple(&self, g: T, _x: T, _at: [T; M]) -> T {
+        g
+    }
+
+    /// The new weight: the update, and the decay beside it.
+    #[inline(always)]
+    fn settle(&self, x: T, u: T, rate: T, _at: [T; M]) -> T {
+        descend(x, u, rate)
+    }
+
+    /// The part of x − settle(x, u) that is not rate·u, for those who need the norm of the displacement.
+    #[inline(always)]
+    fn drift(&self, _x: T, _u: T, _rate: T, _at: [T; M]) -> T {
+        T::zero()
+    }
+}
+
+/// x − rate·u, rounded once.
+#[inline(always)]
+pub(crate) fn descend<T: Float>(x: T, u: T, rate: T) -> T {
+    u.mul_add(-rate, x)
+}
+
+/// No decay.
+#[derive(Clone, Copy)]
+pub(crate) struct Free;
+
+impl<T: Float> Law<T, 0> for Free {}
+
+/// A law on d = x − a, the distance from an anchor: the decay pulls towards a instead of 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Anchored<L>(pub(crate) L);
+
+impl<T: Float, L: Law<T, 0>> Law<T, 1> for Anchored<L> {
+    #[inline(always)]
+    fn couple(&self, g: T, x: T, [a]: [T; 1]) -> T {
+        self.0.couple(g, x - a, [])
+    }
+
+    #[inline(always)]
+    fn settle(&self, x: T, u: T, rate: T, [a]: [T; 1]) -> T {
+        a + self.0.settle(x - a, u, rate, [])
+    }
+
+    #[inline(always)]
+    fn drift(&self, x: T, u: T, rate: T, [a]: [T; 1]) -> T {
+        self.0.drift(x - a, u, rate, [])
+    }
+}
+
+/// The same for a law that only couples: the update itself never leaves x, so it is rounded as without decay.
+#[derive(Clone, Copy)]
+pub(crate) struct AnchoredCoupling<L>(pub(crate) L);
+
+impl<T: Float, L: Law<T, 0>> Law<T, 1> for AnchoredCoupling<L> {
+    #[inline(always)]
+    fn couple(&self, g: T, x: T, [a]: [T; 1]) -> T {
+        self.0.couple(g, x - a, [])
+    }
+}
+
+/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Effect {
+    Free,
+    /// Strengths of the penalty, added to the gradient.
+    Coupled {
+        l1: f64,
+        l2: f64,
+    },
+    /// The share of a weight that is removed.
+    Shrink(f64),
+    /// The share that is removed where the update agrees.
+    Cautious(f64),
+    /// A share removed before the update, a threshold after it, and a divisor 1 + `after`.
+    Proximal {
+        before: f64,
+        threshold: f64,
+        after: f64,
+    },
+}
+
+/// An effect, and whether it acts on the distance from an anchor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pull {
+    pub(crate) effect: Effect,
+    pub(crate) anchored: bool,
+}
+
+/// Runs `$body` with the law of `$pull` for element type `$T` and its columns. Displacements are multiplied by `$trust`.
+///
+/// This is the list of all law kernels; every line costs one loop per rule, element type and CPU level.
+macro_rules! for_law {
+    ($T:ty, $pull:expr, $trust:expr, $anchor:expr, |$law:ident, $cols:ident| $body:expr) => {{
+        use $crate::decay::law::{Anchored, AnchoredCoupling, Effect, Free};
+        use $crate::decay::{cautious::Cautious, coupled::*, proximal::Proximal, shrink::Shrink};
+        macro_rules! with {
+            ($chosen:expr, $columns:expr) => {{
+                let ($law, $cols) = ($chosen, $columns);
+                $body
+            }};
+        }
+        let (trust, anchor): (f64, &[$T]) = ($trust, $anchor);
+        match ($pull.effect, $pull.anchored) {
+            (Effect::Free, _) => with!(Free, []),
+            (Effect::Coupled { l1, l2 }, false) if l1 == 0.0 => with!(CoupledL2::<$T>::new(l2), []),
+            (Effect::Coupled { l1, l2 }, false) => with!(CoupledElastic::<$T>::new(l1, l2), []),
+            (Effect::Coupled { l1, l2 }, true) if l1 == 0.0 => {
+                with!(AnchoredCoupling(CoupledL2::<$T>::new(l2)), [anchor])
+            }
+            (Effect::Coupled { l1, l2 }, true) => with!(AnchoredCoupling(CoupledElastic::<$T>::new(l1, l2)), [anchor]),
+            (Effect::Shrink(s), false) => with!(Shrink::<$T>::new(s * trust), []),
+            (Effect::Shrink(s), true) => with!(Anchored(Shrink::<$T>::new(s * trust)), [anchor]),
+            (Effect::Cautious(s), false) => with!(Cautious::<$T>::new(s * trust), []),
+            (Effect::Cautious(s), true) => with!(Anchored(Cautious::<$T>::new(s * trust)), [anchor]),
+            (Effect::Proximal { before, threshold, after }, false) => {
+                with!(Proximal::<$T>::new(before * trust, threshold * trust, after * trust), [])
+            }
+            (Effect::Proximal { before, threshold, after }, true) => {
+                with!(Anchored(Proximal::<$T>::new(before * trust, threshold * trust, after * trust)), [anchor])
+            }
+        }
+    }};
+}
+pub(crate) use for_law;

@@ -1,0 +1,382 @@
+//! Weight decay as a value: which penalty, where it acts, how strong.
+
+mod adaptive;
+pub(crate) mod cautious;
+pub(crate) mod coupled;
+pub(crate) mod law;
+pub(crate) mod proximal;
+pub(crate) mod shrink;
+mod text;
+
+pub(crate) use adaptive::Average;
+pub(crate) use law::{Effect, Law, Pull, for_law};
+
+use crate::error::{Error, Result, in_range};
+use crate::schedule::Schedule;
+
+/// A weight decay: the same value for every optimizer.
+///
+/// Three independent questions, and a name for each usual answer. With x a weight, d = x − a its distance from an anchor a (0
+/// unless said otherwise), g its gradient and u the optimizer's direction:
+///
+/// | constructor | text form | what it does | who means this |
+/// |---|---|---|---|
+/// | [`none`](Self::none) | `none` | nothing | |
+/// | [`coupled_l2`](Self::coupled_l2)`(λ)` | `coupled-l2:0.01` | g ← g + λ·d | `weight_decay` of PyTorch's SGD, Adam ...; Keras's `l2` is λ/2 |
+/// | [`coupled_l1`](Self::coupled_l1)`(λ)` | `coupled-l1:0.01` | g ← g + λ·sign(d) | |
+/// | [`coupled_elastic_net`](Self::coupled_elastic_net)`(λ, ρ)` | `coupled-elastic-net:0.01,0.5` | g ← g + λ(1−ρ)·d + λρ·sign(d) | |
+/// | [`decoupled`](Self::decoupled)`(λ)` | `decoupled:0.1` | x ← x − s·d, s = η_t·λ | AdamW of PyTorch, optax, Keras |
+/// | [`independent`](Self::independent)`(λ)` | `independent:1e-4` | s = (η_t/η_peak)·λ | AdamW of the paper, Composer |
+/// | [`fixed`](Self::fixed)`(λ)` | `fixed:1e-4` | s = λ | LaProp, AdaBelief's `fixed_decay` |
+/// | [`timescale`](Self::timescale)`(τ)` | `timescale:2000` | s = (η_t/η_peak)/τ | Wang & Aitchison |
+/// | [`half_life`](Self::half_life)`(h)` | `half-life:500` | s = 1 − 2^(−1/h) | people |
+/// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
+/// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
+/// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
+/// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
+///
+/// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
+///
+/// # Penalty × place
+///
+/// [`Decay::new`] takes the three answers one by one. Each cell is a kernel, another cell's, or an error when the optimizer is built:
+///
+/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) |
+/// |---|---|---|---|---|
+/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu |
+/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | S(d − ηu, s) | error |
+/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | S(d − ηu, s₁)/(1 + s₂) | error |
+///
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled decay is part of the gradient,
+/// which the learning rate scales, so it takes [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive);
+/// the other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight, so only L2 takes them.
+///
+/// A share s outside [0, 1) is an error of the step, before anything is written; where λ is 0 in a step, no bit differs from a run
+/// without decay.
+///
+/// | number | default | allowed |
+/// |---|---|---|
+/// | λ | – | finite, ≥ 0 |
+/// | τ (steps) | – | finite, > 1 |
+/// | h (steps) | – | finite, > 0 |
+/// | ρ, the share of L1 | – | [0, 1] |
+///
+/// # Which parameters
+///
+/// Decay acts on every parameter of the group it is set for, and only where there is a gradient, as in PyTorch. Biases and gains are
+/// usually left out: [`Policy::rank_below`](crate::Policy::rank_below), or [`Param::no_decay`](crate::Param::no_decay).
+///
+/// # Example
+///
+/// ```
+/// use wane::{Decay, Penalty, Place, Schedule, Strength};
+///
+/// let decay = Decay::independent(1e-4).schedule(Schedule::cosine(1000, 0.1));
+/// assert_eq!(decay.to_string(), "independent:1e-4*cosine:1000,0.1");
+/// assert_eq!("independent:1e-4*cosine:1000,0.1".parse::<Decay>()?, decay);
+///
+/// let decay = Decay::new(Penalty::L2, Place::Cautious, Strength::HalfLife(500.0));
+/// assert_eq!(decay.to_string(), "half-life-cautious:500");
+/// # Ok::<(), wane::Error>(())
+/// ```
+///
+/// # Source
+///
+/// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv 1711.05101 (decoupled, independent);
+/// Wang & Aitchison, arXiv 2405.13698 (timescale); Li, Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv
+/// 2510.12402 (cautious); Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decay {
+    penalty: Penalty,
+    place: Place,
+    strength: Strength,
+    anchor: Anchor,
+    schedule: Schedule,
+}
+
+/// What is penalised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Penalty {
+    /// (λ/2)·d²
+    L2,
+    /// λ·|d|
+    L1,
+    /// λ·(ρ·|d| + (1 − ρ)/2·d²)
+    ElasticNet {
+        /// ρ, the share of L1, in [0, 1].
+        ratio: f64,
+    },
+}
+
+/// Where the decay acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Place {
+    /// In the gradient, before the optimizer sees it: classical L2 regularisation.
+    Coupled,
+    /// Beside the update, on the weight as it was.
+    Decoupled,
+    /// After the update, as the exact minimiser of penalty plus squared distance.
+    Proximal,
+    /// Beside the update, and only where the update already moves the weight the same way.
+    Cautious,
+}
+
+/// How strong, and in which units: the same number means different things in different libraries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Strength {
+    /// No decay at all.
+    None,
+    /// s = η_t·λ: PyTorch, optax, Keras. For coupled decay λ itself.
+    LrScaled(f64),
+    /// s = (η_t/η_peak)·λ: the schedule acts on it, the peak rate does not.
+    Independent(f64),
+    /// s = λ: no learning rate, no schedule but its own.
+    Fixed(f64),
+    /// s = (η_t/η_peak)/τ: the weights are an average over the last τ steps.
+    Timescale(f64),
+    /// s = 1 − 2^(−1/h): without gradient a weight halves every h steps.
+    HalfLife(f64),
+    /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
+    Adaptive(f64),
+}
+
+/// What the decay pulls towards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Anchor {
+    /// 0.
+    #[default]
+    Origin,
+    /// The weights as they were when the parameter was first seen; costs one column of memory.
+    Start,
+    /// What [`Param::anchor`](crate::Param::anchor) lends at each step.
+    Lent,
+}
+
+/// The rates that a strength is measured in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub(crate) now: f64,
+    pub(crate) peak: f64,
+}
+
+impl Decay {
+    /// A decay from its three answers; `check`ed when the optimizer is built.
+    #[must_use]
+    pub fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
+        Self { penalty, place, strength, anchor: Anchor::Origin, schedule: Schedule::constant() }
+    }
+
+    /// No decay.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::None)
+    }
+
+    /// Classical L2: g ← g + λ·d.
+    #[must_use]
+    pub fn coupled_l2(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Coupled, Strength::LrScaled(lambda))
+    }
+
+    /// The L1 subgradient: g ← g + λ·sign(d). Never leaves exact zeros; [`l1`](Self::l1) does.
+    #[must_use]
+    pub fn coupled_l1(lambda: f64) -> Self {
+        Self::new(Penalty::L1, Place::Coupled, Strength::LrScaled(lambda))
+    }
+
+    /// L1 and L2 in the gradient, with `ratio` the share of L1.
+    #[must_use]
+    pub fn coupled_elastic_net(lambda: f64, ratio: f64) -> Self {
+        Self::new(Penalty::ElasticNet { ratio }, Place::Coupled, Strength::LrScaled(lambda))
+    }
+
+    /// Decoupled L2 in PyTorch's units: s = η_t·λ.
+    #[must_use]
+    pub fn decoupled(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(lambda))
+    }
+
+    /// Decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
+    #[must_use]
+    pub fn independent(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::Independent(lambda))
+    }
+
+    /// Decoupled L2 by the same share at every step: s = λ.
+    #[must_use]
+    pub fn fixed(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::Fixed(lambda))
+    }
+
+    /// Decoupled L2 that averages over `steps` steps at the peak rate: s = (η_t/η_peak)/τ.
+    #[must_use]
+    pub fn timescale(steps: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::Timescale(steps))
+    }
+
+    /// Decoupled L2 that halves a weight every `steps` steps.
+    #[must_use]
+    pub fn half_life(steps: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::HalfLife(steps))
+    }
+
+    /// Decoupled L1, a soft threshold of η_t·λ after the update: leaves exact zeros.
+    #[must_use]
+    pub fn l1(lambda: f64) -> Self {
+        Self::new(Penalty::L1, Place::Decoupled, Strength::LrScaled(lambda))
+    }
+
+    /// Decoupled L1 and L2, with `ratio` the share of L1.
+    #[must_use]
+    pub fn elastic_net(lambda: f64, ratio: f64) -> Self {
+        Self::new(Penalty::ElasticNet { ratio }, Place::Decoupled, Strength::LrScaled(lambda))
+    }
+
+    /// Decoupled L2, only where the update moves the weight towards 0 already.
+    #[must_use]
+    pub fn cautious(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Cautious, Strength::LrScaled(lambda))
+    }
+
+    /// Coupled L2 whose strength follows λ·‖g‖/‖d‖, taken over the group.
+    ///
+    /// ```text
+    /// λ̄ ← 0.1·λ̄ + 0.9·λ·‖g‖/‖d‖          from λ̄ = 0;   g ← g + λ̄·d
+    /// ```
+    ///
+    /// The norms go over the group's parameters that have a gradient and are not frozen, after unscaling and clipping by norm.
+    #[must_use]
+    pub fn adaptive(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Coupled, Strength::Adaptive(lambda))
+    }
+
+    /// The same decay, pulling towards `anchor`.
+    ///
+    /// ```
+    /// use wane::{Anchor, Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.1).weight_decay(Decay::fixed(0.5).towards(Anchor::Start)).build()?;
+    /// let mut w = [8.0_f32];
+    /// opt.step_slice(&mut w, &[40.0])?;      // 8 → 4, by the gradient alone: d was 0
+    /// opt.step_slice(&mut w, &[0.0])?;       // half the way back to 8
+    /// assert_eq!(w, [6.0]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    #[must_use]
+    pub fn towards(mut self, anchor: Anchor) -> Self {
+        self.anchor = anchor;
+        self
+    }
+
+    /// The same decay, its strength multiplied by a schedule (beside that of the learning rate).
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// What the decay pulls towards, if it does anything at all.
+    pub(crate) fn anchor(&self) -> Anchor {
+        if self.strength == Strength::None { Anchor::Origin } else { self.anchor }
+    }
+
+    /// Does the peak rate divide something?
+    pub(crate) fn needs_peak(&self) -> bool {
+        matches!(self.strength, Strength::Independent(_) | Strength::Timescale(_))
+    }
+
+    /// λ of step k, where the strength follows the group's norms.
+    pub(crate) fn adaptive_lambda(&self, k: u64) -> Option<f64> {
+        match self.strength {
+            Strength::Adaptive(lambda) => Some(lambda * self.schedule.multiplier(k)),
+            _ => None,
+        }
+    }
+
+    /// Is every number in range, and is there such a decay?
+    pub(crate) fn check(&self) -> Result<()> {
+        const AT_LEAST_0: &str = "a finite number, at least 0";
+        self.schedule.check()?;
+        if let Penalty::ElasticNet { ratio } = self.penalty {
+            in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]")?;
+        }
+        match self.strength {
+            Strength::None => return Ok(()),
+            Strength::Timescale(tau) => in_range("timescale", tau, tau > 1.0, "a finite number of steps above 1")?,
+            Strength::HalfLife(h) => in_range("half-life", h, h > 0.0, "a finite number of steps above 0")?,
+            Strength::LrScaled(lambda) | Strength::Independent(lambda) | Strength::Fixed(lambda) | Strength::Adaptive(lambda) => {
+                in_range("weight decay", lambda, lambda >= 0.0, AT_LEAST_0)?;
+            }
+        }
+        match self.missing() {
+            None => Ok(()),
+            Some(reason) => Err(Error::NoSuchDecay { decay: self.to_string(), reason }),
+        }
+    }
+
+    /// Why this combination of penalty, place and strength is not there.
+    fn missing(&self) -> Option<&'static str> {
+        use {Place as P, Strength as S};
+        match (self.penalty, self.place, self.strength) {
+            (Penalty::L2, P::Coupled, S::Adaptive(_)) => None,
+            (_, _, S::Adaptive(_)) => Some("adaptive strength is defined for coupled L2"),
+            (_, P::Coupled, S::LrScaled(_)) => None,
+            (_, P::Coupled, _) => Some("coupled decay is part of the gradient, so its strength is a plain number"),
+            (Penalty::L2, ..) => None,
+            (_, P::Cautious, _) => Some("cautious decay is defined for L2"),
+            (_, _, S::Timescale(_) | S::HalfLife(_)) => {
+                Some("a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed")
+            }
+            _ => None,
+        }
+    }
+
+    /// What the decay amounts to at step k; `average` is the group's running strength where it is adaptive.
+    pub(crate) fn effect(&self, rates: Rates, k: u64, average: f64) -> Effect {
+        let m = self.schedule.multiplier(k);
+        let amount = match self.strength {
+            Strength::None => 0.0,
+            Strength::Adaptive(_) => average,
+            Strength::LrScaled(lambda) if self.place == Place::Coupled => lambda * m,
+            Strength::LrScaled(lambda) => rates.now * (lambda * m),
+            Strength::Independent(lambda) => rates.now / rates.peak * (lambda * m),
+            Strength::Fixed(lambda) => lambda * m,
+            Strength::Timescale(tau) => rates.now / rates.peak * (m / tau),
+            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others.
+            Strength::HalfLife(h) if self.place == Place::Proximal => m * (std::f64::consts::LN_2 / h).exp_m1(),
+            Strength::HalfLife(h) => m * -(-std::f64::consts::LN_2 / h).exp_m1(),
+        };
+        self.placed(amount)
+    }
+
+    fn placed(&self, amount: f64) -> Effect {
+        let (l1, l2) = match self.penalty {
+            Penalty::L2 => (0.0, amount),
+            Penalty::L1 => (amount, 0.0),
+            Penalty::ElasticNet { ratio } => (amount * ratio, amount * (1.0 - ratio)),
+        };
+        match (self.place, self.penalty) {
+            _ if amount == 0.0 => Effect::Free,
+            (Place::Coupled, _) => Effect::Coupled { l1, l2 },
+            (Place::Decoupled, Penalty::L2) => Effect::Shrink(l2),
+            (Place::Cautious, _) => Effect::Cautious(l2),
+            (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1, after: 0.0 },
+            (Place::Proximal, _) => Effect::Proximal { before: 0.0, threshold: l1, after: l2 },
+        }
+    }
+}
+
+impl Effect {
+    /// The share of a weight that is removed, which must be in [0, 1).
+    pub(crate) fn share(self) -> f64 {
+        match self {
+            Self::Free | Self::Coupled { .. } => 0.0,
+            Self::Shrink(s) | Self::Cautious(s) => s,
+            Self::Proximal { before, .. } => before,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact zeros (soft threshold).
+
+use super::law::{Law, descend};
+use crate::float::{Float, clamp};
+
+/// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
+///
+/// One law for the decoupled L1 (s = r = 0), its elastic net (s > 0) and the proximal forms (r > 0).
+#[derive(Clone, Copy)]
+pub(crate) struct Proximal<T> {
+    keep: T,
+    s: T,
+    threshold: T,
+    /// 1/(1 + r): a multiplication, rounded twice, where a division would stall the loop.
+    scale: T,
+}
+
+impl<T: Float> Proximal<T> {
+    pub(crate) fn new(s: f64, threshold: f64, r: f64) -> Self {
+        Self { keep: T::of(1.0 - s), s: T::of(s), threshold: T::of(threshold), scale: T::of(1.0 / (1.0 + r)) }
+    }
+
+    /// sign(y)·max(|y| − θ, 0) = y − clamp(y): exactly 0 within the threshold, and a NaN stays a NaN.
+    #[inline(always)]
+    fn soft(&self, y: T) -> T {
+        y - clamp(y, self.threshold)
+    }
+}
+
+impl<T: Float> Law<T, 0> for Proximal<T> {
+    #[inline(always)]
+    fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
+        self.soft(descend(d * self.keep, u, rate)) * self.scale
+    }
+
+    #[inline(always)]
+    fn drift(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
+        let y = descend(d * self.keep, u, rate);
+        self.s * d + clamp(y, self.threshold) + self.soft(y) * (T::one() - self.scale)
+    }
+}

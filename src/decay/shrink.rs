@@ -1,0 +1,29 @@
+//! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the order is PyTorch's).
+
+use super::law::{Law, descend};
+use crate::float::Float;
+
+/// d ← (1 − s)·d − rate·u
+#[derive(Clone, Copy)]
+pub(crate) struct Shrink<T> {
+    keep: T,
+    s: T,
+}
+
+impl<T: Float> Shrink<T> {
+    pub(crate) fn new(s: f64) -> Self {
+        Self { keep: T::of(1.0 - s), s: T::of(s) }
+    }
+}
+
+impl<T: Float> Law<T, 0> for Shrink<T> {
+    #[inline(always)]
+    fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
+        descend(d * self.keep, u, rate)
+    }
+
+    #[inline(always)]
+    fn drift(&self, d: T, _u: T, _rate: T, []: [T; 0]) -> T {
+        self.s * d
+    }
+}

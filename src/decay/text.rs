@@ -1,0 +1,127 @@
+//! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
+//!
+//! Words that say what is usual anyway are left out: `decoupled` stands for decoupled L2 in lr-scaled units, `half-life` for decoupled L2
+//! with a half-life, `l1` for the decoupled L1.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Anchor, Decay, Penalty, Place, Strength};
+use crate::error::{Error, Result};
+use crate::schedule::Schedule;
+use crate::text::{Arguments, Number};
+
+const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious]-[l2|l1|elastic-net]\
+                        :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
+
+impl fmt::Display for Decay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (units, number) = match self.strength {
+            Strength::None => return f.write_str("none"),
+            Strength::LrScaled(lambda) => ("", lambda),
+            Strength::Independent(lambda) => ("independent", lambda),
+            Strength::Fixed(lambda) => ("fixed", lambda),
+            Strength::Timescale(tau) => ("timescale", tau),
+            Strength::HalfLife(h) => ("half-life", h),
+            Strength::Adaptive(lambda) => ("adaptive", lambda),
+        };
+        let penalty = match self.penalty {
+            Penalty::L2 if units.is_empty() && self.place == Place::Coupled => "l2",
+            Penalty::L2 => "",
+            Penalty::L1 => "l1",
+            Penalty::ElasticNet { .. } => "elastic-net",
+        };
+        let place = match self.place {
+            Place::Coupled if units == "adaptive" => "",
+            Place::Decoupled if units == "adaptive" => "decoupled",
+            Place::Decoupled if units.is_empty() && penalty.is_empty() => "decoupled",
+            Place::Coupled => "coupled",
+            Place::Decoupled => "",
+            Place::Proximal => "proximal",
+            Place::Cautious => "cautious",
+        };
+        let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
+        write!(f, "{}:{}", words.join("-"), Number(number))?;
+        if let Penalty::ElasticNet { ratio } = self.penalty {
+            write!(f, ",{}", Number(ratio))?;
+        }
+        match self.anchor {
+            Anchor::Origin => {}
+            Anchor::Start => f.write_str("@start")?,
+            Anchor::Lent => f.write_str("@lent")?,
+        }
+        if self.schedule != Schedule::constant() {
+            write!(f, "*{}", self.schedule)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Decay {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (rest, schedule) = match text.trim().split_once('*') {
+            Some((rest, schedule)) => (rest, schedule.trim().parse()?),
+            None => (text.trim(), Schedule::constant()),
+        };
+        let (rest, anchor) = match rest.split_once('@') {
+            Some((rest, "start")) => (rest, Anchor::Start),
+            Some((rest, "lent")) => (rest, Anchor::Lent),
+            Some(_) => return Err(Error::parse("decay", text, "`@start` or `@lent`")),
+            None => (rest, Anchor::Origin),
+        };
+        let decay = law(rest)?.towards(anchor).schedule(schedule);
+        decay.check()?;
+        Ok(decay)
+    }
+}
+
+/// Everything before the anchor: words, then numbers.
+fn law(text: &str) -> Result<Decay> {
+    let (words, mut next) = Arguments::of("decay", text);
+    if words == "none" {
+        return next.end(Decay::none());
+    }
+    let (units, rest) = choose(words, UNITS).unwrap_or((Strength::LrScaled, words));
+    let (place, rest) = choose(rest, PLACES).unwrap_or((usual_place(units), rest));
+    let (penalty, rest) = choose(rest, PENALTIES).unwrap_or((Penalty::L2, rest));
+    if words.is_empty() || !rest.is_empty() {
+        return Err(next.error(EXPECTED));
+    }
+    let strength = units(next.take("the strength")?);
+    let penalty = match penalty {
+        Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: next.take("the share of L1")? },
+        other => other,
+    };
+    next.end(Decay::new(penalty, place, strength))
+}
+
+type Units = fn(f64) -> Strength;
+
+const UNITS: &[(&str, Units)] = &[
+    ("independent", Strength::Independent),
+    ("fixed", Strength::Fixed),
+    ("timescale", Strength::Timescale),
+    ("half-life", Strength::HalfLife),
+    ("adaptive", Strength::Adaptive),
+];
+
+const PLACES: &[(&str, Place)] =
+    &[("coupled", Place::Coupled), ("decoupled", Place::Decoupled), ("proximal", Place::Proximal), ("cautious", Place::Cautious)];
+
+const PENALTIES: &[(&str, Penalty)] =
+    &[("l2", Penalty::L2), ("l1", Penalty::L1), ("elastic-net", Penalty::ElasticNet { ratio: 0.0 })];
+
+/// Adaptive decay is coupled, everything else decoupled, unless said otherwise.
+fn usual_place(units: Units) -> Place {
+    if matches!(units(0.0), Strength::Adaptive(_)) { Place::Coupled } else { Place::Decoupled }
+}
+
+/// The choice that `words` begins with, and the words after it.
+fn choose<'a, C: Copy>(words: &'a str, choices: &[(&str, C)]) -> Option<(C, &'a str)> {
+    choices.iter().find_map(|(word, choice)| {
+        let rest = words.strip_prefix(word)?;
+        if rest.is_empty() { Some((*choice, rest)) } else { Some((*choice, rest.strip_prefix('-')?)) }
+    })
+}

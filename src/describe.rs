@@ -1,0 +1,276 @@
+//! The table of parameters, groups and effective settings.
+
+use std::fmt;
+
+use crate::decay::Rates;
+use crate::float::Float;
+use crate::group::Group;
+use crate::report::Status;
+use crate::rule::Formula;
+use crate::slots::Slot;
+use crate::stepper::Run;
+use crate::text::Number;
+
+/// What an optimizer would do in its next step: groups with their effective settings, parameters with their groups. Print it.
+///
+/// ```
+/// use wane::{AdamW, Decay, Optimizer, Param, Policy};
+///
+/// let mut opt = AdamW::new(1e-3)
+///     .group("no decay", |s| s.weight_decay(Decay::none()))
+///     .assign("no decay", Policy::rank_below(2))
+///     .build()?;
+/// opt.register(&[
+///     Param::new("fc.weight", &mut [0.5_f32; 6], &[0.1; 6]).shape(&[2, 3]),
+///     Param::new("fc.bias", &mut [0.0_f32; 3], &[0.1; 3]).shape(&[3]),
+/// ])?;
+/// let table = opt.describe();
+/// assert_eq!(table.params()[1].group(), "no decay");
+/// assert_eq!(table.to_string(), "\
+/// learning rate 0.001, peak 0.001, schedule constant, clip off, non-finite gradients error, 0 completed steps
+/// group     params  weights  lr     decay           optimizer
+/// default   1       6        0.001  decoupled:0.01  adam(betas 0.9 0.999, eps 1e-8)
+/// no decay  1       3        0.001  none            adam(betas 0.9 0.999, eps 1e-8)
+///
+/// parameter  shape   group     lr     decay           updates  last step
+/// fc.weight  [2, 3]  default   0.001  decoupled:0.01  0        Registered
+/// fc.bias    [3]     no decay  0.001  none            0        Registered
+/// ");
+/// # Ok::<(), wane::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    head: String,
+    groups: Vec<GroupRow>,
+    params: Vec<ParamRow>,
+}
+
+/// A group's effective settings for the next step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupRow {
+    name: String,
+    params: usize,
+    weights: usize,
+    learning_rate: f64,
+    decay: String,
+    optimizer: String,
+    frozen: bool,
+}
+
+/// A parameter, and where it belongs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamRow {
+    name: String,
+    shape: Option<Vec<usize>>,
+    len: usize,
+    group: String,
+    learning_rate: f64,
+    decay: String,
+    updates: u64,
+    status: Status,
+}
+
+impl Description {
+    pub(crate) fn of<'a, A: Formula, T: Float + 'a>(
+        run: &Run,
+        groups: &[Group<A>],
+        slots: impl Iterator<Item = &'a Slot<T>>,
+        status: impl Fn(&Slot<T>) -> Status,
+    ) -> Self {
+        let rates = Rates { now: run.rate(), peak: run.peak };
+        let mut slots: Vec<_> = slots.collect();
+        slots.sort_unstable_by_key(|slot| slot.born);
+        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], rates, status(slot))).collect();
+        let groups = groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rates)).collect();
+        let head = format!(
+            "learning rate {}, peak {}, schedule {}, clip {}, non-finite gradients {}, {} completed steps",
+            Number(run.rate()),
+            Number(run.peak),
+            run.schedule,
+            run.clip,
+            run.non_finite,
+            run.completed
+        );
+        Self { head, groups, params }
+    }
+
+    /// The groups that have parameters or were defined by name.
+    #[must_use]
+    pub fn groups(&self) -> &[GroupRow] {
+        &self.groups
+    }
+
+    /// The parameters, in the order in which they were first seen.
+    #[must_use]
+    pub fn params(&self) -> &[ParamRow] {
+        &self.params
+    }
+}
+
+impl GroupRow {
+    fn of<A: Formula, T: Float>(index: usize, group: &Group<A>, slots: &[&Slot<T>], rates: Rates) -> Option<Self> {
+        let members = || slots.iter().filter(|slot| slot.group == index);
+        let row = Self {
+            name: group.name.to_string(),
+            params: members().count(),
+            weights: members().map(|slot| slot.len).sum(),
+            learning_rate: rates.now * group.lr_factor,
+            decay: group.decay.to_string(),
+            optimizer: group.algorithm.to_string(),
+            frozen: group.frozen,
+        };
+        (index != 1 || row.params > 0).then_some(row)
+    }
+
+    /// The group's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its number of parameters.
+    #[must_use]
+    pub fn params(&self) -> usize {
+        self.params
+    }
+
+    /// The number of weights in them.
+    #[must_use]
+    pub fn weights(&self) -> usize {
+        self.weights
+    }
+
+    /// The learning rate of the next step, with the group's factor.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// The decay's text form.
+    #[must_use]
+    pub fn decay(&self) -> &str {
+        &self.decay
+    }
+
+    /// The optimizer's options.
+    #[must_use]
+    pub fn optimizer(&self) -> &str {
+        &self.optimizer
+    }
+
+    /// Is the group frozen?
+    #[must_use]
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let frozen = if self.frozen { ", frozen" } else { "" };
+        vec![
+            self.name.clone(),
+            self.params.to_string(),
+            self.weights.to_string(),
+            Number(self.learning_rate).to_string(),
+            self.decay.clone(),
+            format!("{}{frozen}", self.optimizer),
+        ]
+    }
+}
+
+impl ParamRow {
+    fn of<A: Formula, T: Float>(slot: &Slot<T>, group: &Group<A>, rates: Rates, status: Status) -> Self {
+        Self {
+            name: slot.name.to_string(),
+            shape: slot.shape.map(|shape| shape.axes().to_vec()),
+            len: slot.len,
+            group: group.name.to_string(),
+            learning_rate: rates.now * group.lr_factor,
+            decay: group.decay.to_string(),
+            updates: slot.t,
+            status,
+        }
+    }
+
+    /// The parameter's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its shape, where one was given.
+    #[must_use]
+    pub fn shape(&self) -> Option<&[usize]> {
+        self.shape.as_deref()
+    }
+
+    /// Its number of weights.
+    #[must_use]
+    pub fn weights(&self) -> usize {
+        self.len
+    }
+
+    /// Its group's name.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The learning rate of its next update.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// Its decay's text form.
+    #[must_use]
+    pub fn decay(&self) -> &str {
+        &self.decay
+    }
+
+    /// Its number of updates.
+    #[must_use]
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// What became of it in the last step.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.shape.as_ref().map_or_else(|| format!("{} weights", self.len), |shape| format!("{shape:?}")),
+            self.group.clone(),
+            Number(self.learning_rate).to_string(),
+            self.decay.clone(),
+            self.updates.to_string(),
+            format!("{:?}", self.status),
+        ]
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.head)?;
+        let head = ["group", "params", "weights", "lr", "decay", "optimizer"];
+        columns(f, &head, self.groups.iter().map(GroupRow::cells).collect())?;
+        writeln!(f)?;
+        let head = ["parameter", "shape", "group", "lr", "decay", "updates", "last step"];
+        columns(f, &head, self.params.iter().map(ParamRow::cells).collect())
+    }
+}
+
+/// Left-aligned columns, two spaces apart, nothing behind the last one.
+fn columns(f: &mut fmt::Formatter<'_>, head: &[&str], rows: Vec<Vec<String>>) -> fmt::Result {
+    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).fold(head[c].chars().count(), usize::max);
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let head: Vec<_> = head.iter().map(ToString::to_string).collect();
+    for row in std::iter::once(&head).chain(&rows) {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(f, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! The one error type of the crate.
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What is wrong: the thing by name, its value, and what is allowed. Nothing has changed when a step returns one.
+///
+/// ```
+/// use wane::{AdamW, Error, Optimizer};
+///
+/// let error = AdamW::new(1e-3).betas(0.9, 1.0).build::<f32>().unwrap_err();
+/// assert_eq!(error.to_string(), "beta2 = 1 is out of range: it must be in [0, 1)");
+///
+/// let mut opt = AdamW::new(1e-3).build()?;
+/// let error = opt.step_slice(&mut [1.0_f32; 3], &[0.5; 2]).unwrap_err();
+/// assert!(matches!(error, Error::GradientLength { weights: 3, gradients: 2, .. }));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is NaN, infinite or outside its range.
+    #[error("{setting} = {value} is out of range: it must be {allowed}")]
+    OutOfRange {
+        /// The setting's name.
+        setting: &'static str,
+        /// The value it was given.
+        value: f64,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Two settings contradict each other.
+    #[error("{setting} needs {needs}, and {found} was given")]
+    Conflict {
+        /// The setting that asks for something.
+        setting: &'static str,
+        /// What it asks for.
+        needs: &'static str,
+        /// What was given instead.
+        found: String,
+    },
+    /// A decay that this combination of penalty, place and strength does not give; see the table at [`Decay`](crate::Decay).
+    #[error("the decay `{decay}` does not exist: {reason}")]
+    NoSuchDecay {
+        /// The decay's text form.
+        decay: String,
+        /// Why there is none, and what to use.
+        reason: &'static str,
+    },
+    /// Something in a group's settings is wrong.
+    #[error("in group `{group}`: {source}")]
+    InGroup {
+        /// The group's name.
+        group: String,
+        /// What is wrong there.
+        source: Box<Self>,
+    },
+    /// A group was defined twice, or under a name that every optimizer has already.
+    #[error("group `{group}` is defined already; `default` and `undecayed` belong to every optimizer")]
+    GroupExists {
+        /// The group's name.
+        group: String,
+    },
+    /// A policy or a parameter names a group that was not defined.
+    #[error("{by} names the group `{group}`, which is not defined; there are: {known}")]
+    UnknownGroup {
+        /// The policy or parameter that names it.
+        by: String,
+        /// The name of the group.
+        group: String,
+        /// The groups that exist.
+        known: String,
+    },
+    /// A text form could not be read.
+    #[error("`{text}` is not a {what}: expected {expected}")]
+    Parse {
+        /// What it should have been.
+        what: &'static str,
+        /// The text.
+        text: String,
+        /// What is understood.
+        expected: String,
+    },
+    /// A parameter has no name.
+    #[error("the parameter at position {position} has an empty name")]
+    EmptyName {
+        /// Its position in the step.
+        position: usize,
+    },
+    /// A name stands twice in one step.
+    #[error("the name `{name}` stands twice in one step")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// `step_slice` and named parameters were mixed in one optimizer.
+    #[error(
+        "`{name}` cannot join: `step_slice` owns all state of its optimizer; use named parameters only, or an optimizer for each slice"
+    )]
+    SliceAmongNames {
+        /// The name that came second.
+        name: String,
+    },
+    /// Weights and gradients of a parameter differ in length.
+    #[error("parameter `{name}` has {weights} weights and {gradients} gradients")]
+    GradientLength {
+        /// The parameter.
+        name: String,
+        /// Its number of weights.
+        weights: usize,
+        /// Its number of gradients.
+        gradients: usize,
+    },
+    /// A parameter has another length than when it was first seen.
+    #[error("parameter `{name}` has length {found}, and had length {known} before; `forget` it first if it is a new one")]
+    LengthChanged {
+        /// The parameter.
+        name: String,
+        /// Its length in the steps before.
+        known: usize,
+        /// Its length now.
+        found: usize,
+    },
+    /// A parameter's shape does not multiply to its length.
+    #[error("parameter `{name}` has shape {shape:?}, which is not {len} weights")]
+    ShapeLength {
+        /// The parameter.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Its number of weights.
+        len: usize,
+    },
+    /// A parameter has another shape than when it was first seen.
+    #[error("parameter `{name}` has shape {found:?}, and had shape {known:?} before; `forget` it first if it is a new one")]
+    ShapeChanged {
+        /// The parameter.
+        name: String,
+        /// Its shape in the steps before.
+        known: Vec<usize>,
+        /// Its shape now.
+        found: Vec<usize>,
+    },
+    /// A shape has more axes than the crate keeps.
+    #[error("parameter `{name}` has {rank} axes: at most {} are kept", crate::param::MAX_RANK)]
+    RankTooHigh {
+        /// The parameter.
+        name: String,
+        /// Its number of axes.
+        rank: usize,
+    },
+    /// A policy looks at the shape, and the parameter has none.
+    #[error("the policy `{policy}` needs the shape of parameter `{name}`, which was given without one")]
+    ShapeNeeded {
+        /// The parameter.
+        name: String,
+        /// The policy.
+        policy: String,
+    },
+    /// A parameter asks for another group than the one it is in.
+    #[error("parameter `{name}` is in group `{known}` and now asks for group `{found}`; `forget` it first")]
+    GroupChanged {
+        /// The parameter.
+        name: String,
+        /// The group it was put in when first seen.
+        known: String,
+        /// The group asked for now.
+        found: String,
+    },
+    /// A decay towards a lent anchor, and the parameter lends none.
+    #[error("parameter `{name}` lends no anchor, and the decay of its group `{group}` pulls towards one")]
+    AnchorMissing {
+        /// The parameter.
+        name: String,
+        /// Its group.
+        group: String,
+    },
+    /// A lent anchor has another length than its parameter.
+    #[error("parameter `{name}` has {weights} weights and an anchor of length {anchor}")]
+    AnchorLength {
+        /// The parameter.
+        name: String,
+        /// Its number of weights.
+        weights: usize,
+        /// The anchor's length.
+        anchor: usize,
+    },
+    /// A gradient is NaN or infinite, or becomes so by the gradient factor.
+    #[error("the gradient of parameter `{name}` at index {index} is {value}, with the gradient factor {factor}")]
+    NonFiniteGradient {
+        /// The parameter.
+        name: String,
+        /// The element's position.
+        index: usize,
+        /// The element as given.
+        value: f64,
+        /// The gradient factor of the step.
+        factor: f64,
+    },
+    /// A norm that the step depends on is not finite.
+    #[error("{norm} is {value}")]
+    NonFiniteNorm {
+        /// Which norm, of what.
+        norm: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A decay would remove a share outside [0, 1) of each weight.
+    #[error(
+        "the decay `{decay}` of group `{group}` would remove the share {share} of each weight in this step: it must be in [0, 1)"
+    )]
+    ShrinkOutOfRange {
+        /// The group.
+        group: String,
+        /// The decay's text form.
+        decay: String,
+        /// The share s of a weight that is removed.
+        share: f64,
+    },
+    /// An array is not laid out in memory as a slice in row-major order.
+    #[error("the {role} of parameter `{name}` is not contiguous in row-major order (shape {shape:?}, strides {strides:?})")]
+    NotRowMajor {
+        /// The parameter.
+        name: String,
+        /// `value` or `gradient`.
+        role: &'static str,
+        /// The array's shape.
+        shape: Vec<usize>,
+        /// Its strides, in elements.
+        strides: Vec<isize>,
+    },
+    /// The arrays of weights and gradients differ in shape.
+    #[error("parameter `{name}` has shape {value:?} and a gradient of shape {gradient:?}")]
+    GradientShape {
+        /// The parameter.
+        name: String,
+        /// The shape of its value.
+        value: Vec<usize>,
+        /// The shape of its gradient.
+        gradient: Vec<usize>,
+    },
+}
+
+impl Error {
+    pub(crate) fn conflict(setting: &'static str, needs: &'static str, found: impl Into<String>) -> Self {
+        Self::Conflict { setting, needs, found: found.into() }
+    }
+
+    pub(crate) fn parse(what: &'static str, text: &str, expected: impl Into<String>) -> Self {
+        Self::Parse { what, text: text.into(), expected: expected.into() }
+    }
+
+    pub(crate) fn in_group(self, group: &str) -> Self {
+        Self::InGroup { group: group.into(), source: Box::new(self) }
+    }
+}
+
+/// `value` must be finite and fulfil `rule`, which is written so that a NaN fails it.
+pub(crate) fn in_range(setting: &'static str, value: f64, rule: bool, allowed: &'static str) -> Result<()> {
+    if value.is_finite() && rule { Ok(()) } else { Err(Error::OutOfRange { setting, value, allowed }) }
+}

@@ -1,0 +1,188 @@
+//! A parameter as it is handed to a step: a name, its weights, its gradients, and what else is known of it.
+
+use crate::float::Float;
+
+/// The most axes of a shape that are kept.
+pub(crate) const MAX_RANK: usize = 8;
+
+/// The name that `step_slice` gives to its one slice.
+pub(crate) const SLICE: &str = "(slice)";
+
+/// One parameter in one step: a borrowed slice of weights with its gradient, under a name.
+///
+/// The name is the parameter's identity: the optimizer keeps its state under it. Everything is borrowed, nothing is copied.
+///
+/// | method | meaning | without it |
+/// |---|---|---|
+/// | [`new`](Self::new) | weights and their gradient, of one length | |
+/// | [`without_grad`](Self::without_grad) | no gradient in this step: weights and state stay as they are | |
+/// | [`shape`](Self::shape) | rows, columns ...; at most 8 axes | policies that look at the shape are an error |
+/// | [`no_decay`](Self::no_decay) | the group `undecayed`: the default settings without decay | |
+/// | [`in_group`](Self::in_group) | a group by name | the first policy that matches, else `default` |
+/// | [`frozen`](Self::frozen) | not updated in this step | |
+/// | [`anchor`](Self::anchor) | what a decay [towards](crate::Decay::towards) a lent anchor pulls to | |
+///
+/// A group is chosen when a name is first seen; asking for another one later is an error.
+///
+/// ```
+/// use wane::{AdamW, Optimizer, Param};
+///
+/// let (mut weight, mut bias) = ([0.5_f32; 6], [0.0_f32; 3]);
+/// let (grad_weight, grad_bias) = ([0.1_f32; 6], [0.2_f32; 3]);
+/// let mut opt = AdamW::new(1e-3).build()?;
+/// let report = opt.step(&mut [
+///     Param::new("fc.weight", &mut weight, &grad_weight).shape(&[2, 3]),
+///     Param::new("fc.bias", &mut bias, &grad_bias).shape(&[3]).no_decay(),
+/// ])?;
+/// assert_eq!(report.updated(), 2);
+/// # Ok::<(), wane::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Param<'a, T: Float> {
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a mut [T],
+    pub(crate) grad: Option<&'a [T]>,
+    pub(crate) shape: Option<Shape>,
+    pub(crate) place: GroupChoice<'a>,
+    pub(crate) anchor: Option<&'a [T]>,
+    pub(crate) frozen: bool,
+}
+
+/// How a parameter came to its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupChoice<'a> {
+    Policy,
+    Named(&'a str),
+    Undecayed,
+}
+
+impl<'a, T: Float> Param<'a, T> {
+    /// Weights and their gradient, under a name.
+    #[must_use]
+    pub fn new(name: &'a str, value: &'a mut [T], grad: &'a [T]) -> Self {
+        Self { grad: Some(grad), ..Self::without_grad(name, value) }
+    }
+
+    /// Weights that have no gradient in this step: left alone with their state, as in PyTorch.
+    #[must_use]
+    pub fn without_grad(name: &'a str, value: &'a mut [T]) -> Self {
+        Self { name, value, grad: None, shape: None, place: GroupChoice::Policy, anchor: None, frozen: false }
+    }
+
+    /// One flat slice under the name that [`step_slice`](crate::Optimizer::step_slice) uses.
+    #[must_use]
+    pub fn slice(value: &'a mut [T], grad: &'a [T]) -> Self {
+        Self::new(SLICE, value, grad)
+    }
+
+    /// The lengths of the axes; their product must be the number of weights.
+    #[must_use]
+    pub fn shape(mut self, shape: &[usize]) -> Self {
+        self.shape = Some(Shape::new(shape));
+        self
+    }
+
+    /// Not decayed: in the group `undecayed`.
+    #[must_use]
+    pub fn no_decay(mut self) -> Self {
+        self.place = GroupChoice::Undecayed;
+        self
+    }
+
+    /// In this group, whatever the policies say; `no_decay` goes before it.
+    #[must_use]
+    pub fn in_group(mut self, group: &'a str) -> Self {
+        if self.place != GroupChoice::Undecayed {
+            self.place = GroupChoice::Named(group);
+        }
+        self
+    }
+
+    /// Not updated in this step, and its gradient not looked at.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        self.frozen = true;
+        self
+    }
+
+    /// Where a decay towards [`Anchor::Lent`](crate::Anchor::Lent) pulls to: as many numbers as there are weights.
+    #[must_use]
+    pub fn anchor(mut self, anchor: &'a [T]) -> Self {
+        self.anchor = Some(anchor);
+        self
+    }
+
+    pub(crate) fn info(&self) -> ParamInfo<'_> {
+        ParamInfo { name: self.name, shape: self.shape.as_ref().map(Shape::axes), len: self.value.len() }
+    }
+}
+
+/// What a policy knows of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParamInfo<'a> {
+    name: &'a str,
+    shape: Option<&'a [usize]>,
+    len: usize,
+}
+
+impl<'a> ParamInfo<'a> {
+    /// The parameter's name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Its shape, where one was given.
+    #[must_use]
+    pub fn shape(&self) -> Option<&'a [usize]> {
+        self.shape
+    }
+
+    /// Its number of weights.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Has it no weights at all?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// The lengths of the axes, held inline so that a step allocates nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    axes: [usize; MAX_RANK],
+    rank: usize,
+}
+
+impl Shape {
+    /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse the shape by name.
+    fn new(shape: &[usize]) -> Self {
+        let kept = shape.len().min(MAX_RANK);
+        let mut axes = [0; MAX_RANK];
+        axes[..kept].copy_from_slice(&shape[..kept]);
+        Self { axes, rank: shape.len() }
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    pub(crate) fn axes(&self) -> &[usize] {
+        &self.axes[..self.rank.min(MAX_RANK)]
+    }
+
+    /// The product of the axes, if it fits.
+    pub(crate) fn len(&self) -> Option<usize> {
+        self.axes().iter().try_fold(1_usize, |len, &axis| len.checked_mul(axis))
+    }
+}
+
+impl std::fmt::Debug for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.axes())
+    }
+}

@@ -1,0 +1,298 @@
+//! Adam and AMSGrad; AdamW is Adam with decoupled decay, so it is a constructor here.
+
+use std::fmt;
+
+use super::lamb::TrustRatio;
+use super::{Formula, Rule, compiled};
+use crate::decay::Decay;
+use crate::error::{Result, in_range};
+use crate::float::Float;
+use crate::kernel::Job;
+use crate::settings::Settings;
+
+/// Adam: steps divided by the root of a running mean of squared gradients.
+///
+/// ```text
+/// m ← m + (1 − β₁)(g − m)              v ← β₂·v + (1 − β₂)·g²
+/// x ← x − η/(1 − β₁ᵗ) · m / ( √v / √(1 − β₂ᵗ) + ε )
+///
+/// AMSGrad:      v_max ← max(v_max, v) stands for v in the last line
+/// epsilon hat:  x ← x − η·√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / ( √v + ε̂ )
+/// ```
+///
+/// | setting | symbol | default | allowed |
+/// |---|---|---|---|
+/// | [`Adam::new`]`(lr)` | η | – | finite, ≥ 0 |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
+/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 |
+/// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 |
+/// | [`amsgrad`](Settings::amsgrad) | v_max | off | |
+/// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] |
+///
+/// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t counts a parameter's own
+/// updates from 1.
+///
+/// # Differences
+///
+/// * PyTorch: none; the same bits as `torch.optim.Adam(fused=True)` 2.15 on whole vectors. (PyTorch sends the last
+///   n mod 16 elements of an f32 tensor, n mod 8 of an f64 one, through a scalar path that now and then differs in the last
+///   bit; here every element takes the same path.) Its `weight_decay` is [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`]
+///   for AdamW. Powers of β come from the platform's `pow`, in f64.
+/// * Keras and TensorFlow: ε̂ = 1e-7, so `.epsilon_hat(1e-7)`; the damping of early steps is larger than with ε.
+/// * optax: the maximum of AMSGrad is taken of the bias-corrected v there, of the uncorrected one here and in PyTorch. The
+///   AMSGrad paper has no bias correction.
+///
+/// # Example
+///
+/// ```
+/// use wane::{Adam, Optimizer};
+///
+/// let mut opt = Adam::new(0.1).betas(0.9, 0.99).eps(0.0).build()?;
+/// let mut w = [1.0_f64, 1.0];
+/// opt.step_slice(&mut w, &[3.0, -0.004])?;
+/// assert!((w[0] - 0.9).abs() < 1e-12 && (w[1] - 1.1).abs() < 1e-12);      // the first step is η·sign(g)
+/// # Ok::<(), wane::Error>(())
+/// ```
+///
+/// # Source
+///
+/// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of Adam and Beyond*, ICLR 2018,
+/// arXiv 1904.09237, for AMSGrad.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adam {
+    beta1: f64,
+    beta2: f64,
+    epsilon: Epsilon,
+    amsgrad: bool,
+    pub(super) trust: TrustRatio,
+}
+
+/// Adam with decoupled weight decay, 0.01 by default: a constructor for [`Adam`]'s settings, not a second optimizer.
+///
+/// ```text
+/// x ← x·(1 − η·λ), then Adam's step on the undecayed gradient
+/// ```
+///
+/// Defaults and bits are those of `torch.optim.AdamW(fused=True)`. The paper's λ is not multiplied by the learning rate:
+/// that is [`Decay::independent`].
+///
+/// ```
+/// use wane::{AdamW, Optimizer};
+///
+/// let mut opt = AdamW::new(0.1).build()?;
+/// let mut w = [2.0_f64];
+/// opt.step_slice(&mut w, &[0.0])?;
+/// assert_eq!(w, [2.0 * (1.0 - 0.1 * 0.01)]);
+/// # Ok::<(), wane::Error>(())
+/// ```
+///
+/// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, arXiv 1711.05101.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdamW;
+
+/// Where epsilon stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Epsilon {
+    /// √v̂ + ε, v̂ corrected for its bias: PyTorch, optax, the paper's algorithm.
+    Corrected(f64),
+    /// √v + ε̂, v as it is: Keras, TensorFlow, the paper's efficient form.
+    Hat(f64),
+}
+
+impl Adam {
+    /// Adam at learning rate `lr`, without decay.
+    #[must_use]
+    pub fn new(lr: f64) -> Settings<Self> {
+        let options =
+            Self { beta1: 0.9, beta2: 0.999, epsilon: Epsilon::Corrected(1e-8), amsgrad: false, trust: TrustRatio::Off };
+        Settings::from_parts(options, lr)
+    }
+}
+
+impl AdamW {
+    /// Adam at learning rate `lr` with decoupled decay 0.01.
+    #[expect(clippy::new_ret_no_self, reason = "AdamW is a setting of Adam")]
+    #[must_use]
+    pub fn new(lr: f64) -> Settings<Adam> {
+        Adam::new(lr).weight_decay(Decay::decoupled(0.01))
+    }
+}
+
+impl<S> Settings<Adam, S> {
+    /// β₁ and β₂, the share of the first and second moment that is kept at each step.
+    #[must_use]
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
+        (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);
+        self
+    }
+
+    /// ε beside the root of the bias-corrected second moment, as in PyTorch and optax.
+    #[must_use]
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.algorithm.epsilon = Epsilon::Corrected(eps);
+        self
+    }
+
+    /// ε̂ beside the root of the uncorrected second moment, as in Keras and TensorFlow; it takes the place of `eps`.
+    #[must_use]
+    pub fn epsilon_hat(mut self, epsilon: f64) -> Self {
+        self.algorithm.epsilon = Epsilon::Hat(epsilon);
+        self
+    }
+
+    /// AMSGrad: the largest second moment seen so far stands for the present one.
+    #[must_use]
+    pub fn amsgrad(mut self) -> Self {
+        self.algorithm.amsgrad = true;
+        self
+    }
+}
+
+impl fmt::Display for Adam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "adam(betas {} {}, ", self.beta1, self.beta2)?;
+        match self.epsilon {
+            Epsilon::Corrected(eps) => write!(f, "eps {eps:e}")?,
+            Epsilon::Hat(eps) => write!(f, "epsilon hat {eps:e}")?,
+        }
+        if self.amsgrad {
+            f.write_str(", amsgrad")?;
+        }
+        match self.trust {
+            TrustRatio::Off => f.write_str(")"),
+            trust => write!(f, ", trust ratio {trust})"),
+        }
+    }
+}
+
+/// What a step of Adam is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalars {
+    /// η/(1 − β₁ᵗ), with the root of the second correction in it under epsilon hat.
+    step: f64,
+    /// √(1 − β₂ᵗ), or 1 under epsilon hat.
+    root: f64,
+    lr: f64,
+}
+
+impl Formula for Adam {
+    type Scalars = Scalars;
+
+    fn check(&self) -> Result<()> {
+        in_range("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
+        in_range("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")?;
+        let (name, eps) = match self.epsilon {
+            Epsilon::Corrected(eps) => ("eps", eps),
+            Epsilon::Hat(eps) => ("epsilon_hat", eps),
+        };
+        in_range(name, eps, eps >= 0.0, "a finite number, at least 0")
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        const COLUMNS: [&str; 3] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+        if self.amsgrad { &COLUMNS } else { &COLUMNS[..2] }
+    }
+
+    fn scalars(&self, lr: f64, t: u64) -> Scalars {
+        let (correction1, correction2) = (bias_correction(self.beta1, t), bias_correction(self.beta2, t));
+        let (step, root) = (lr / correction1, correction2.sqrt());
+        match self.epsilon {
+            Epsilon::Corrected(_) => Scalars { step, root, lr },
+            Epsilon::Hat(_) => Scalars { step: step * root, root: 1.0, lr },
+        }
+    }
+
+    // The learning rate is inside `step`, so the rate that stands before the direction is 1.
+    fn sweep<T: Float>(&self, scalars: &Scalars, job: Job<'_, T>) {
+        let moments = self.moments(scalars);
+        if self.amsgrad { job.run(AmsGrad(moments), 1.0) } else { job.run(moments, 1.0) }
+    }
+
+    fn trust<T: Float>(&self, scalars: &Scalars, job: &Job<'_, T>) -> Option<f64> {
+        if self.trust == TrustRatio::Off {
+            return None;
+        }
+        let moments = self.moments(scalars);
+        let squares = if self.amsgrad { job.measure(AmsGrad(moments), 1.0) } else { job.measure(moments, 1.0) };
+        Some(self.trust.ratio(squares.map(f64::sqrt), scalars.lr))
+    }
+}
+
+compiled!(Adam: f32, f64);
+
+/// 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
+fn bias_correction(beta: f64, t: u64) -> f64 {
+    // Exact up to t = 2⁵³, far more steps than a counter will see.
+    #[expect(clippy::cast_precision_loss, reason = "t is a step count")]
+    let t = t as f64;
+    1.0 - beta.powf(t)
+}
+
+impl Adam {
+    #[inline(always)]
+    fn moments<T: Float>(&self, scalars: &Scalars) -> Moments<T> {
+        let take1 = T::of(1.0 - self.beta1);
+        let (Epsilon::Corrected(eps) | Epsilon::Hat(eps)) = self.epsilon;
+        Moments {
+            from_gradient: take1 >= T::of(0.5),
+            weight: if take1 < T::of(0.5) { take1 } else { take1 - T::one() },
+            beta2: T::of(self.beta2),
+            take2: T::of(1.0 - self.beta2),
+            step: T::of(scalars.step),
+            root: T::of(scalars.root),
+            eps: T::of(eps),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Moments<T> {
+    from_gradient: bool,
+    weight: T,
+    beta2: T,
+    take2: T,
+    step: T,
+    root: T,
+    eps: T,
+}
+
+impl<T: Float> Moments<T> {
+    /// m + w(g − m), as PyTorch's `lerp` does it: from the nearer end, so from g where w = 1 − β₁ is at least a half.
+    #[inline(always)]
+    fn first(&self, g: T, m: T) -> T {
+        let end = if self.from_gradient { g } else { m };
+        (g - m).mul_add(self.weight, end)
+    }
+
+    #[inline(always)]
+    fn second(&self, g: T, v: T) -> T {
+        (self.take2 * g).mul_add(g, self.beta2 * v)
+    }
+
+    #[inline(always)]
+    fn direction(&self, m: T, v: T) -> T {
+        (self.step * m) / (v.sqrt() / self.root + self.eps)
+    }
+}
+
+impl<T: Float> Rule<T, 2> for Moments<T> {
+    #[inline(always)]
+    fn update(&self, g: T, [m, v]: [T; 2]) -> (T, [T; 2]) {
+        let (m, v) = (self.first(g, m), self.second(g, v));
+        (self.direction(m, v), [m, v])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct AmsGrad<T>(Moments<T>);
+
+impl<T: Float> Rule<T, 3> for AmsGrad<T> {
+    #[inline(always)]
+    fn update(&self, g: T, [m, v, v_max]: [T; 3]) -> (T, [T; 3]) {
+        let (m, v) = (self.0.first(g, m), self.0.second(g, v));
+        // Written so that a NaN stays, as in PyTorch; `max` would drop it.
+        let v_max = if v_max > v { v_max } else { v };
+        (self.0.direction(m, v_max), [m, v, v_max])
+    }
+}

@@ -1,0 +1,122 @@
+//! Lion: the sign of an interpolated momentum.
+
+use std::fmt;
+
+use super::{Formula, Rule, compiled};
+use crate::error::{Result, in_range};
+use crate::float::{Float, sign};
+use crate::kernel::Job;
+use crate::settings::Settings;
+
+/// Lion, evolved sign momentum: every weight moves by the same amount η.
+///
+/// ```text
+/// c = β₁·m + (1 − β₁)·g
+/// x ← x − η·sign(c)                sign(0) = 0
+/// m ← β₂·m + (1 − β₂)·g            after the update, which saw the old m
+/// ```
+///
+/// | setting | symbol | default | allowed |
+/// |---|---|---|---|
+/// | [`Lion::new`]`(lr)` | η | – | finite, ≥ 0 |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.99 | [0, 1) |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+///
+/// State per weight: one column, `exp_avg`. As Lion's learning rate is 3 to 10 times smaller than AdamW's, its lr-scaled decay
+/// is 3 to 10 times larger. With decoupled decay λ a weight stays within max(|x₀|, 1/λ).
+///
+/// # Differences
+///
+/// * PyTorch has no Lion; optax's has a default decay of 1e-3, this one has none, as in the paper's table of defaults.
+/// * The two interpolations are written as fused multiply-adds and may differ from optax in the last bit of m.
+///
+/// # Example
+///
+/// ```
+/// use wane::{Lion, Optimizer};
+///
+/// let mut opt = Lion::new(0.25).build()?;
+/// let mut w = [1.0_f32, 1.0, 1.0];
+/// opt.step_slice(&mut w, &[1e-3, -1e3, 0.0])?;
+/// assert_eq!(w, [0.75, 1.25, 1.0]);
+/// # Ok::<(), wane::Error>(())
+/// ```
+///
+/// # Source
+///
+/// Chen et al., *Symbolic Discovery of Optimization Algorithms*, NeurIPS 2023, arXiv 2302.06675.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lion {
+    beta1: f64,
+    beta2: f64,
+}
+
+impl Lion {
+    /// Lion at learning rate `lr`, without decay.
+    #[must_use]
+    pub fn new(lr: f64) -> Settings<Self> {
+        Settings::from_parts(Self { beta1: 0.9, beta2: 0.99 }, lr)
+    }
+}
+
+impl<S> Settings<Lion, S> {
+    /// β₁, the weight of the old momentum in the update, and β₂, its weight in the new momentum.
+    #[must_use]
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
+        (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);
+        self
+    }
+}
+
+impl fmt::Display for Lion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lion(betas {} {})", self.beta1, self.beta2)
+    }
+}
+
+impl Formula for Lion {
+    /// The learning rate.
+    type Scalars = f64;
+
+    fn check(&self) -> Result<()> {
+        in_range("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
+        in_range("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &["exp_avg"]
+    }
+
+    fn scalars(&self, lr: f64, _t: u64) -> f64 {
+        lr
+    }
+
+    fn sweep<T: Float>(&self, &lr: &f64, job: Job<'_, T>) {
+        let rule = SignMomentum {
+            beta1: T::of(self.beta1),
+            take1: T::of(1.0 - self.beta1),
+            beta2: T::of(self.beta2),
+            take2: T::of(1.0 - self.beta2),
+        };
+        job.run(rule, lr);
+    }
+}
+
+compiled!(Lion: f32, f64);
+
+#[derive(Clone, Copy)]
+struct SignMomentum<T> {
+    beta1: T,
+    take1: T,
+    beta2: T,
+    take2: T,
+}
+
+impl<T: Float> Rule<T, 1> for SignMomentum<T> {
+    #[inline(always)]
+    fn update(&self, g: T, [m]: [T; 1]) -> (T, [T; 1]) {
+        let c = g.mul_add(self.take1, m * self.beta1);
+        let m = g.mul_add(self.take2, m * self.beta2);
+        (sign(c), [m])
+    }
+}

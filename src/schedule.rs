@@ -1,0 +1,314 @@
+//! Schedules: dimensionless multipliers of a learning rate or a decay strength, as functions of the step.
+
+use std::f64::consts::PI;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result, in_range};
+use crate::text::{Arguments, Number};
+
+/// A multiplier m(k) of the peak learning rate, or of a decay's strength; k counts the optimizer's completed steps from 0.
+///
+/// | schedule | text form | m(k) |
+/// |---|---|---|
+/// | [`constant`](Self::constant) | `constant` | 1 |
+/// | [`linear`](Self::linear) | `linear:from,to,steps` | from + (to − from)·min(k, T)/T |
+/// | [`cosine`](Self::cosine) | `cosine:steps,floor` | f + (1 − f)·(1 + cos(π·min(k, T)/T))/2 |
+/// | [`warmup_cosine`](Self::warmup_cosine) | `warmup-cosine:warmup,steps,floor` | k/W before step W, then cosine over T − W |
+/// | [`step`](Self::step) | `step:every,factor` | γ^⌊k/every⌋ |
+/// | [`polynomial`](Self::polynomial) | `polynomial:steps,power,floor` | f + (1 − f)·(1 − min(k, T)/T)^p |
+/// | [`exponential`](Self::exponential) | `exponential:factor` | γᵏ |
+/// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor` | k/W, then 1, then linear to f |
+/// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
+///
+/// A floor f is a share of the peak. Steps are at least 1; multipliers and floors are finite and at least 0; both are checked
+/// when the optimizer is built. A schedule past its end keeps its last value.
+///
+/// # Differences
+///
+/// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's cosine rises again past its end,
+/// this one stays; a torch scheduler is advanced by hand, this one counts the optimizer's completed steps, skipped ones not. A warm-up
+/// starts from 0, as in optax's `warmup_cosine_decay_schedule`. Powers and cosines come from the platform's `libm`.
+///
+/// # Example
+///
+/// ```
+/// use wane::{AdamW, Schedule};
+///
+/// let schedule = Schedule::warmup_cosine(100, 1000, 0.1);
+/// assert_eq!([0, 50, 100, 1000, 5000].map(|k| schedule.multiplier(k)), [0.0, 0.5, 1.0, 0.1, 0.1]);
+/// assert_eq!("warmup-cosine:100,1000,0.1".parse::<Schedule>()?, schedule);
+///
+/// let joined = Schedule::linear(0.1, 1.0, 10).then(10, Schedule::exponential(0.5));
+/// assert_eq!(joined.multiplier(12), 0.25);
+/// assert_eq!(joined.to_string(), "linear:0.1,1,10 then@10 exponential:0.5");
+///
+/// let opt = AdamW::new(1e-3).lr_schedule(schedule).build::<f32>()?;
+/// # Ok::<(), wane::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    first: Form,
+    /// Later parts with the step at which each begins, in order.
+    later: Vec<(u64, Form)>,
+}
+
+/// One closed form.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Constant,
+    Linear { from: f64, to: f64, steps: u64 },
+    Cosine { steps: u64, floor: f64 },
+    WarmupCosine { warmup: u64, steps: u64, floor: f64 },
+    Step { every: u64, factor: f64 },
+    Polynomial { steps: u64, power: f64, floor: f64 },
+    Exponential { factor: f64 },
+    WarmupStableDecay { warmup: u64, stable: u64, decay: u64, floor: f64 },
+}
+
+impl Schedule {
+    /// m = 1.
+    #[must_use]
+    pub fn constant() -> Self {
+        Form::Constant.into()
+    }
+
+    /// A straight line from `from` to `to` over `steps` steps.
+    #[must_use]
+    pub fn linear(from: f64, to: f64, steps: u64) -> Self {
+        Form::Linear { from, to, steps }.into()
+    }
+
+    /// Half a cosine wave from 1 to `floor` over `steps` steps (Loshchilov & Hutter, arXiv 1608.03983).
+    #[must_use]
+    pub fn cosine(steps: u64, floor: f64) -> Self {
+        Form::Cosine { steps, floor }.into()
+    }
+
+    /// A line from 0 to 1 over `warmup` steps, then a cosine to `floor` at step `steps`.
+    #[must_use]
+    pub fn warmup_cosine(warmup: u64, steps: u64, floor: f64) -> Self {
+        Form::WarmupCosine { warmup, steps, floor }.into()
+    }
+
+    /// Multiplied by `factor` every `every` steps.
+    #[must_use]
+    pub fn step(every: u64, factor: f64) -> Self {
+        Form::Step { every, factor }.into()
+    }
+
+    /// From 1 to `floor` over `steps` steps, along (1 − k/T)^`power`.
+    #[must_use]
+    pub fn polynomial(steps: u64, power: f64, floor: f64) -> Self {
+        Form::Polynomial { steps, power, floor }.into()
+    }
+
+    /// Multiplied by `factor` at every step.
+    #[must_use]
+    pub fn exponential(factor: f64) -> Self {
+        Form::Exponential { factor }.into()
+    }
+
+    /// A line from 0 to 1 over `warmup` steps, 1 for `stable` steps, then a line to `floor` over `decay` steps.
+    #[must_use]
+    pub fn warmup_stable_decay(warmup: u64, stable: u64, decay: u64, floor: f64) -> Self {
+        Form::WarmupStableDecay { warmup, stable, decay, floor }.into()
+    }
+
+    /// This schedule before step `at`; from there on `next`, which begins at its own step 0.
+    #[must_use]
+    pub fn then(mut self, at: u64, next: Self) -> Self {
+        self.later.push((at, next.first));
+        self.later.extend(next.later.into_iter().map(|(start, form)| (start.saturating_add(at), form)));
+        self
+    }
+
+    /// m(k).
+    #[must_use]
+    pub fn multiplier(&self, k: u64) -> f64 {
+        match self.later.iter().rev().find(|(start, _)| *start <= k) {
+            Some((start, form)) => form.at(k - start),
+            None => self.first.at(k),
+        }
+    }
+
+    /// Are all parts in range, and in order?
+    pub(crate) fn check(&self) -> Result<()> {
+        self.first.check()?;
+        let mut before = 0;
+        for (start, form) in &self.later {
+            if *start <= before {
+                return Err(Error::conflict("then", "a later step than the part before it", format!("step {start}")));
+            }
+            before = *start;
+            form.check()?;
+        }
+        Ok(())
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::constant()
+    }
+}
+
+impl From<Form> for Schedule {
+    fn from(first: Form) -> Self {
+        Self { first, later: Vec::new() }
+    }
+}
+
+/// k/T, held at 1 past the end. Step counts stay far below 2⁵³, so the conversions are exact.
+#[expect(clippy::cast_precision_loss, reason = "step counts")]
+fn share(k: u64, steps: u64) -> f64 {
+    k.min(steps) as f64 / steps as f64
+}
+
+fn between(from: f64, to: f64, share: f64) -> f64 {
+    from + (to - from) * share
+}
+
+impl Form {
+    fn at(&self, k: u64) -> f64 {
+        match *self {
+            Self::Constant => 1.0,
+            Self::Linear { from, to, steps } => between(from, to, share(k, steps)),
+            Self::Cosine { steps, floor } => floor + (1.0 - floor) * (1.0 + (PI * share(k, steps)).cos()) / 2.0,
+            Self::WarmupCosine { warmup, .. } if k < warmup => share(k, warmup),
+            Self::WarmupCosine { warmup, steps, floor } => Self::Cosine { steps: steps - warmup, floor }.at(k - warmup),
+            #[expect(clippy::cast_precision_loss, reason = "step counts")]
+            Self::Step { every, factor } => factor.powf((k / every) as f64),
+            Self::Polynomial { steps, power, floor } => floor + (1.0 - floor) * (1.0 - share(k, steps)).powf(power),
+            #[expect(clippy::cast_precision_loss, reason = "step counts")]
+            Self::Exponential { factor } => factor.powf(k as f64),
+            Self::WarmupStableDecay { warmup, .. } if k < warmup => share(k, warmup),
+            Self::WarmupStableDecay { warmup, stable, .. } if k - warmup < stable => 1.0,
+            Self::WarmupStableDecay { warmup, stable, decay, floor } => between(1.0, floor, share(k - warmup - stable, decay)),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        match *self {
+            Self::Constant => Ok(()),
+            Self::Linear { from, to, steps } => {
+                multiplier("from", from)?;
+                multiplier("to", to)?;
+                count("steps", steps)
+            }
+            Self::Cosine { steps, floor } => {
+                multiplier("floor", floor)?;
+                count("steps", steps)
+            }
+            Self::WarmupCosine { warmup, steps, floor } => {
+                multiplier("floor", floor)?;
+                if steps > warmup {
+                    Ok(())
+                } else {
+                    Err(Error::conflict("warmup-cosine", "more steps than warm-up", format!("{steps} and {warmup}")))
+                }
+            }
+            Self::Step { every, factor } => {
+                multiplier("factor", factor)?;
+                count("every", every)
+            }
+            Self::Polynomial { steps, power, floor } => {
+                multiplier("power", power)?;
+                multiplier("floor", floor)?;
+                count("steps", steps)
+            }
+            Self::Exponential { factor } => multiplier("factor", factor),
+            Self::WarmupStableDecay { decay, floor, .. } => {
+                multiplier("floor", floor)?;
+                count("decay", decay)
+            }
+        }
+    }
+}
+
+fn multiplier(name: &'static str, value: f64) -> Result<()> {
+    in_range(name, value, value >= 0.0, "a finite number, at least 0")
+}
+
+fn count(name: &'static str, steps: u64) -> Result<()> {
+    in_range(name, share(steps, 1), steps > 0, "at least 1")
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        self.later.iter().try_for_each(|(start, form)| write!(f, " then@{start} {form}"))
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Constant => write!(f, "constant"),
+            Self::Linear { from, to, steps } => write!(f, "linear:{},{},{steps}", Number(from), Number(to)),
+            Self::Cosine { steps, floor } => write!(f, "cosine:{steps},{}", Number(floor)),
+            Self::WarmupCosine { warmup, steps, floor } => {
+                write!(f, "warmup-cosine:{warmup},{steps},{}", Number(floor))
+            }
+            Self::Step { every, factor } => write!(f, "step:{every},{}", Number(factor)),
+            Self::Polynomial { steps, power, floor } => {
+                write!(f, "polynomial:{steps},{},{}", Number(power), Number(floor))
+            }
+            Self::Exponential { factor } => write!(f, "exponential:{}", Number(factor)),
+            Self::WarmupStableDecay { warmup, stable, decay, floor } => {
+                write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}", Number(floor))
+            }
+        }
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut parts = text.split(" then@");
+        let mut schedule = Self::from(parts.next().unwrap_or_default().parse::<Form>()?);
+        for part in parts {
+            let (start, form) = part
+                .split_once(' ')
+                .and_then(|(start, form)| Some((start.parse().ok()?, form)))
+                .ok_or_else(|| Error::parse("schedule", text, "a step and a schedule after `then@`"))?;
+            schedule.later.push((start, form.parse()?));
+        }
+        schedule.check()?;
+        Ok(schedule)
+    }
+}
+
+impl FromStr for Form {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (word, mut next) = Arguments::of("schedule", text);
+        let form = match word {
+            "constant" => Self::Constant,
+            "linear" => Self::Linear { from: next.take("from")?, to: next.take("to")?, steps: next.take("steps")? },
+            "cosine" => Self::Cosine { steps: next.take("steps")?, floor: next.take("floor")? },
+            "warmup-cosine" => {
+                Self::WarmupCosine { warmup: next.take("warmup")?, steps: next.take("steps")?, floor: next.take("floor")? }
+            }
+            "step" => Self::Step { every: next.take("every")?, factor: next.take("factor")? },
+            "polynomial" => {
+                Self::Polynomial { steps: next.take("steps")?, power: next.take("power")?, floor: next.take("floor")? }
+            }
+            "exponential" => Self::Exponential { factor: next.take("factor")? },
+            "warmup-stable-decay" => Self::WarmupStableDecay {
+                warmup: next.take("warmup")?,
+                stable: next.take("stable")?,
+                decay: next.take("decay")?,
+                floor: next.take("floor")?,
+            },
+            _ => {
+                return Err(
+                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay")
+                );
+            }
+        };
+        next.end(form)
+    }
+}

@@ -1,0 +1,57 @@
+//! Text forms: `name:number,number`, read and written the same way by schedules, decays and clipping.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// A number in the shortest form that reads back as itself: 0.1, 1e-4.
+pub(crate) struct Number(pub(crate) f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(x) = *self;
+        if x != 0.0 && !(1e-3..1e7).contains(&x.abs()) { write!(f, "{x:e}") } else { write!(f, "{x}") }
+    }
+}
+
+/// The arguments behind the colon, to be taken one by one.
+pub(crate) struct Arguments<'a> {
+    what: &'static str,
+    text: &'a str,
+    rest: Option<&'a str>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Splits `text` into the word before the colon and the arguments behind it.
+    pub(crate) fn of(what: &'static str, text: &'a str) -> (&'a str, Self) {
+        let (word, rest) = match text.split_once(':') {
+            Some((word, rest)) => (word, Some(rest)),
+            None => (text, None),
+        };
+        (word.trim(), Self { what, text, rest })
+    }
+
+    /// The next argument, called `name` in an error.
+    pub(crate) fn take<N: FromStr>(&mut self, name: &str) -> Result<N> {
+        let rest = self.rest.ok_or_else(|| self.error(format!("a value for {name}")))?;
+        let (word, rest) = match rest.split_once(',') {
+            Some((word, rest)) => (word, Some(rest)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        word.trim().parse().map_err(|_| self.error(format!("a number for {name}, not `{}`", word.trim())))
+    }
+
+    /// There must be no further argument.
+    pub(crate) fn end<V>(&self, value: V) -> Result<V> {
+        match self.rest {
+            None => Ok(value),
+            Some(rest) => Err(self.error(format!("an end before `{rest}`"))),
+        }
+    }
+
+    pub(crate) fn error(&self, expected: impl Into<String>) -> Error {
+        Error::parse(self.what, self.text, expected)
+    }
+}

@@ -1,0 +1,566 @@
+#!/usr/bin/env python3
+"""Makes the reference trajectories in tests/golden/ with PyTorch, optax and Keras.
+
+    pip install -r tools/requirements.txt
+    python tools/golden.py             # write the files
+    python tools/golden.py --check     # make them again in memory and compare
+
+The same versions give the same files, byte for byte, from run to run and on AVX2 and AVX-512 alike. On a CPU without
+fused multiply-add PyTorch's kernels round differently: do not make the files there.
+
+Inputs are pure integer arithmetic, so that a test in any language can make them again. Tensor k, element i
+(row-major), step s (the weights are step 0):
+
+    counter(stream, s, i) = stream * 2^40 + s * 2^20 + i          stream 2k: weights, 2k + 1: gradients
+    z = (counter + 1) * 0x9E3779B97F4A7C15                         (all of this mod 2^64: splitmix64's output)
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;  z = (z ^ z >> 27) * 0x94D049BB133111EB;  u = z ^ z >> 31
+    value = ((u >> 40) - 2^23) / 2^23 * 2^e                        24 signed bits: exact in f32
+
+`tensors` in every file lists {shape, gradient_exponent}; e is 0 for the weights. Gradients do not depend on the
+weights, so an error in one step does not feed the next through a loss.
+
+Numbers that must be exact are bit patterns in big-endian hex, concatenated without a separator: 8 characters an f32,
+16 an f64. Every NaN is written as the quiet NaN 7fc00000 (7ff8000000000000). Settings are JSON numbers of at most 2^53
+over a power of ten of at most 10^22, which every reader gets right without a slow path (`assert_short`).
+
+torch.json, optax.json, keras.json: {"made_with", "tensors", "cases": [case ...]}; a case is
+
+    name         unique in its file
+    optimizer    the library's name: SGD, Adam, AdamW | lion, lamb, adamw | Adam, SGD
+    options      every setting that matters, in the library's names and units; defaults are spelled out
+    groups       [{"tensors": [indices], "options": {overrides}}]: every tensor is in exactly one
+    lr_changes   [{"step": s, "lr": [one a group]}]: the rates from step s on (steps count from 1)
+    missing      [{"tensor": k, "steps": [...]}]: no gradient there: the tensor, its state and step count stay
+    clip         null, {"max_norm": c} or {"clip_value": c}: applied to the gradients before the optimizer sees them
+    l2           Keras only: the gradient of keras.regularizers.L2(l2) is added to every gradient (null: none)
+    runs         {"f32" | "f64": {implementation: {"weights", "state", "norms"}}}
+
+        weights  {"1" | "2" | "10" | "100": [one hex string a tensor]}: after that many steps
+        state    one object a tensor, after step 100: hex columns in the library's names; `step` is its own count
+                 (PyTorch's SGD keeps none). PyTorch's `default` of a case without clip has weights at 100 and no state
+        norms    only with clip.max_norm in PyTorch: the gradient norm before clipping, one for each of the 100 steps
+
+Implementations and what may be asked of them:
+    fused        PyTorch's fused CPU kernel, one thread: equal bits
+    default      PyTorch's for-loop: not equal bits (its square root is not IEEE's), within 3 epsilon (absolute) at 100
+    optax        eager, with jax_enable_x64 in f32 too, so bias corrections are f64: f64 to 1e-15, f32 to 1e-6 absolute
+    keras        on JAX, eager: f64 to 1e-15; f32, which computes beta^t in f32, to 1e-6 (momentum: 1e-5) because the
+                 settings are dyadic
+
+torch.json also has "special": fused kernels on infinities, NaN, signed zeros, subnormals and huge values:
+
+    inputs       {"f32" | "f64": {"weights": hex, "gradients": [of step 1, of step 2]}}: one tensor of 64 elements
+    cases        [{name, optimizer, options, runs: {"f32" | "f64": {"1" | "2": {"weights": hex, state columns}}}}]
+
+schedules.json: {"made_with", "cases": [{name, scheduler, closed, recursive}]}: base rate 1, so rates are factors.
+`scheduler` is {"type", parameters} in PyTorch's names, nested for SequentialLR. `closed` and `recursive` are f64 hex,
+one value for each t from 0: PyTorch's closed form (segment by segment for SequentialLR), and what stepping the
+scheduler gives, which is off by its accumulated rounding (3e-15 relative here).
+"""
+
+import argparse
+import bisect
+import json
+import os
+import sys
+import warnings
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax  # noqa: E402
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import optax  # noqa: E402
+import torch  # noqa: E402
+from torch.optim import lr_scheduler  # noqa: E402
+
+FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden"
+SHAPES = [(4, 8), (16,), (2, 2, 4)]
+GRADIENT_EXPONENTS = [-3, 4, -10]
+STEPS = 100
+SNAPSHOTS = (1, 2, 10, 100)
+DTYPES = {"f32": np.float32, "f64": np.float64}
+
+
+# Inputs
+
+
+def splitmix64(counter):
+    gamma, a, b = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+    z = (counter + np.uint64(1)) * gamma
+    z = (z ^ (z >> np.uint64(30))) * a
+    z = (z ^ (z >> np.uint64(27))) * b
+    return z ^ (z >> np.uint64(31))
+
+
+def values(stream, step, shape, exponent, dtype):
+    start = np.uint64((stream << 40) + (step << 20))
+    bits = splitmix64(start + np.arange(np.prod(shape), dtype=np.uint64))
+    signed = (bits >> np.uint64(40)).astype(np.int64) - 2**23
+    return np.ldexp(signed.astype(np.float64), exponent - 23).astype(dtype).reshape(shape)
+
+
+def initial_weights(dtype):
+    return [values(2 * k, 0, shape, 0, dtype) for k, shape in enumerate(SHAPES)]
+
+
+def gradients(step, dtype):
+    exponents = enumerate(zip(SHAPES, GRADIENT_EXPONENTS))
+    return [values(2 * k + 1, step, shape, e, dtype) for k, (shape, e) in exponents]
+
+
+# Output
+
+
+def bits(array):
+    """Big-endian hex of all elements, every NaN alike."""
+    array = np.array(np.asarray(array))
+    array[np.isnan(array)] = np.nan
+    return array.astype(array.dtype.newbyteorder(">")).tobytes().hex()
+
+
+def assert_short(settings):
+    """A decimal m / 10^k with m <= 2^53 and k <= 22 parses exactly with one division."""
+    if isinstance(settings, dict):
+        settings = list(settings.values())
+    if isinstance(settings, (list, tuple)):
+        for value in settings:
+            assert_short(value)
+    elif isinstance(settings, float):
+        _, digits, exponent = Decimal(repr(settings)).as_tuple()
+        assert int("".join(map(str, digits))) <= 2**53 and -22 <= exponent <= 22, settings
+
+
+def header():
+    tensors = [{"shape": s, "gradient_exponent": e} for s, e in zip(SHAPES, GRADIENT_EXPONENTS)]
+    return {"made_with": made_with(), "tensors": tensors}
+
+
+def made_with():
+    return {m.__name__: m.__version__.split("+")[0] for m in (torch, optax, jax, keras, np)}
+
+
+@dataclass
+class Case:
+    name: str
+    optimizer: str
+    options: dict
+    groups: list = field(default_factory=lambda: [group(0, 1, 2)])
+    lr_changes: list = field(default_factory=list)
+    missing: list = field(default_factory=list)
+    clip: dict | None = None
+    l2: float | None = None
+
+    def record(self, options, runs):
+        case = dict(vars(self), options=options)
+        assert_short(case)
+        return case | {"runs": runs}
+
+    def present(self, tensor, step):
+        return not any(m["tensor"] == tensor and step in m["steps"] for m in self.missing)
+
+
+def group(*tensors, **options):
+    return {"tensors": list(tensors), "options": options}
+
+
+# PyTorch
+
+TORCH_OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "momentum", "dampening", "nesterov", "maximize")
+IMPLEMENTATIONS = {"fused": {"fused": True}, "default": {"foreach": False, "fused": False}}
+LR = {"SGD": 0.01, "Adam": 0.001, "AdamW": 0.001}
+VARIANTS = {
+    "SGD": {
+        "plain": {},
+        "weight-decay": {"weight_decay": 0.1},
+        "momentum": {"momentum": 0.9},
+        "dampening": {"momentum": 0.9, "dampening": 0.3},
+        "nesterov": {"momentum": 0.9, "nesterov": True},
+        "nesterov weight-decay": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+        "maximize": {"maximize": True},
+        "all": {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1, "maximize": True},
+    },
+    "Adam": {
+        "defaults": {},
+        "weight-decay": {"weight_decay": 0.1},
+        "amsgrad": {"amsgrad": True},
+        "amsgrad weight-decay": {"amsgrad": True, "weight_decay": 0.1},
+        "betas 0.4 0.9": {"betas": (0.4, 0.9)},
+        "betas 0.5 0.99": {"betas": (0.5, 0.99)},
+        "betas 0 0.9": {"betas": (0.0, 0.9)},
+        "eps 1e-3": {"eps": 1e-3},
+        "maximize weight-decay": {"maximize": True, "weight_decay": 0.1},
+        "lr 0.1": {"lr": 0.1},
+    },
+    "AdamW": {
+        "defaults": {},
+        "weight-decay 0.1": {"weight_decay": 0.1},
+        "weight-decay 0": {"weight_decay": 0.0},
+        "amsgrad": {"amsgrad": True},
+        "betas 0.9 0.95": {"betas": (0.9, 0.95)},
+        "maximize": {"maximize": True},
+        "large lr and weight-decay": {"lr": 0.1, "weight_decay": 2.0},
+    },
+}
+
+
+def torch_cases():
+    for optimizer, variants in VARIANTS.items():
+        for name, options in variants.items():
+            yield Case(f"{optimizer} {name}", optimizer, {"lr": LR[optimizer]} | options)
+        yield from torch_scenarios(optimizer)
+    yield from torch_clipped()
+
+
+def torch_scenarios(optimizer):
+    lr = LR[optimizer]
+    options = {"lr": lr, "weight_decay": 0.1} | ({"momentum": 0.9} if optimizer == "SGD" else {})
+    lower = [{"step": 6, "lr": [lr / 10]}, {"step": 51, "lr": [lr / 100]}]
+    apart = [group(0), group(1, weight_decay=0.0), group(2, lr=lr / 4)]
+    absent = [{"tensor": 0, "steps": [2, 3, 7]}]
+    late = [{"tensor": 2, "steps": [1, 2, 3, 4]}]
+    yield Case(f"{optimizer} lr changes", optimizer, options, lr_changes=lower)
+    yield Case(f"{optimizer} groups", optimizer, options, groups=apart)
+    yield Case(f"{optimizer} missing gradients", optimizer, options, missing=absent)
+    # Fused SGD cannot take a tensor without a momentum buffer beside one that has it: a group of its own.
+    yield Case(f"{optimizer} late tensor", optimizer, options, groups=[group(0, 1), group(2)], missing=late)
+
+
+def torch_clipped():
+    """The norm is 37 or so: a limit of 36 acts in some steps and not in others."""
+    clips = [("max_norm", 36.0), ("max_norm", 1.0), ("clip_value", 8.0)]
+    for optimizer, (kind, limit) in [("AdamW", clip) for clip in clips] + [("SGD", clips[0])]:
+        options = {"lr": LR[optimizer], "weight_decay": 0.1}
+        yield Case(f"{optimizer} {kind.replace('_', '-')} {limit:g}", optimizer, options, clip={kind: limit})
+
+
+def torch_optimizer(case, weights, flags):
+    groups = [{"params": [weights[k] for k in g["tensors"]], **g["options"]} for g in case.groups]
+    return getattr(torch.optim, case.optimizer)(groups, **case.options, **flags)
+
+
+def torch_run(case, dtype, flags, snapshots):
+    weights = [torch.tensor(w, requires_grad=True) for w in initial_weights(dtype)]
+    optimizer = torch_optimizer(case, weights, flags)
+    run = {"weights": {}}
+    norms = []
+    for step in range(1, STEPS + 1):
+        torch_set_rates(case, optimizer, step)
+        for k, (w, g) in enumerate(zip(weights, gradients(step, dtype))):
+            w.grad = torch.tensor(g) if case.present(k, step) else None
+        norms += torch_clip(case.clip, weights)
+        optimizer.step()
+        if step in snapshots:
+            run["weights"][str(step)] = [bits(w.detach()) for w in weights]
+    if len(snapshots) > 1:
+        run["state"] = [torch_state(optimizer.state[w]) for w in weights]
+    return run | ({"norms": bits(torch.stack(norms))} if norms else {})
+
+
+def torch_set_rates(case, optimizer, step):
+    for change in case.lr_changes:
+        if change["step"] == step:
+            for settings, lr in zip(optimizer.param_groups, change["lr"], strict=True):
+                settings["lr"] = lr
+
+
+def torch_clip(clip, weights):
+    match clip:
+        case {"max_norm": limit}:
+            return [torch.nn.utils.clip_grad_norm_(weights, limit)]
+        case {"clip_value": limit}:
+            torch.nn.utils.clip_grad_value_(weights, limit)
+    return []
+
+
+def torch_state(state):
+    columns = {k: v for k, v in state.items() if v is not None}
+    return {k: int(v.item()) if k == "step" else bits(v) for k, v in columns.items()}
+
+
+def torch_options(optimizer):
+    return {k: v for k, v in optimizer.defaults.items() if k in TORCH_OPTIONS}
+
+
+def torch_case(case):
+    runs = {}
+    for name, dtype in DTYPES.items():
+        if case.clip:
+            runs[name] = {"default": torch_run(case, dtype, IMPLEMENTATIONS["default"], SNAPSHOTS)}
+        else:
+            runs[name] = {
+                "fused": torch_run(case, dtype, IMPLEMENTATIONS["fused"], SNAPSHOTS),
+                "default": torch_run(case, dtype, IMPLEMENTATIONS["default"], (STEPS,)),
+            }
+    options = torch_options(torch_optimizer(case, [torch.zeros(1) for _ in SHAPES], {}))
+    return case.record(options, runs)
+
+
+# PyTorch on special values
+
+INF, NAN = float("inf"), float("nan")
+COMMON = [0.0, -0.0, INF, -INF, NAN, 1.0, -0.75]
+SPECIAL = {
+    "f32": COMMON + [1e-45, -1e-45, 1e-38, -1e-38, 3e38, -3e38, 1e20, -1e20, 1e-20],
+    "f64": COMMON + [5e-324, -5e-324, 2e-308, -2e-308, 1e308, -1e308, 1e155, -1e155, 1e-155],
+}
+SPECIAL_CASES = [
+    ("SGD momentum", "SGD", {"lr": 0.01, "momentum": 0.9}),
+    ("SGD nesterov", "SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "maximize": True}),
+    ("Adam", "Adam", {"lr": 0.01}),
+    ("Adam amsgrad weight-decay", "Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
+    ("Adam betas 0.4 0.9", "Adam", {"lr": 0.01, "betas": (0.4, 0.9)}),
+    ("AdamW", "AdamW", {"lr": 0.01}),
+]
+
+
+def special_inputs(name):
+    """Weights run through the list four times; the gradients are the list, turned by another amount each time."""
+    row = np.array(SPECIAL[name], DTYPES[name])
+    turned = [[np.roll(row, shift) for shift in shifts] for shifts in ((0, 1, 6, 11), (13, 1, 8, 4))]
+    return np.tile(row, 4), [np.concatenate(rows) for rows in turned]
+
+
+def special_run(name, optimizer, options):
+    start, grads = special_inputs(name)
+    weights = torch.tensor(start, requires_grad=True)
+    stepper = getattr(torch.optim, optimizer)([weights], fused=True, **options)
+    run = {}
+    for step, g in enumerate(grads, 1):
+        weights.grad = torch.tensor(g)
+        stepper.step()
+        run[str(step)] = {"weights": bits(weights.detach())} | torch_state(stepper.state[weights])
+    return run
+
+
+def special_case(name, optimizer, options):
+    assert_short(options)
+    runs = {dtype: special_run(dtype, optimizer, options) for dtype in DTYPES}
+    full = torch_options(getattr(torch.optim, optimizer)([torch.zeros(1)], **options))
+    return {"name": name, "optimizer": optimizer, "options": full, "runs": runs}
+
+
+def special():
+    inputs = {}
+    for name in DTYPES:
+        weights, grads = special_inputs(name)
+        inputs[name] = {"weights": bits(weights), "gradients": [bits(g) for g in grads]}
+    return {"inputs": inputs, "cases": [special_case(*case) for case in SPECIAL_CASES]}
+
+
+# optax
+
+LION = {"learning_rate": 0.001, "b1": 0.9, "b2": 0.99, "weight_decay": 0.0}
+LAMB = {"learning_rate": 0.01, "b1": 0.9, "b2": 0.999, "eps": 1e-6, "weight_decay": 0.0}
+ADAMW = {"learning_rate": 0.001, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.01}
+
+
+def optax_cases():
+    yield Case("lion", "lion", LION)
+    yield Case("lion weight-decay", "lion", LION | {"weight_decay": 0.1})
+    yield Case("lion betas 0.95 0.98", "lion", LION | {"b1": 0.95, "b2": 0.98, "weight_decay": 1.0})
+    yield Case("lion betas 0.5 0.9", "lion", LION | {"b1": 0.5, "b2": 0.9, "learning_rate": 0.01})
+    yield Case("lamb", "lamb", LAMB)
+    yield Case("lamb weight-decay", "lamb", LAMB | {"weight_decay": 0.01})
+    yield Case("lamb lr 0.001", "lamb", LAMB | {"learning_rate": 0.001, "weight_decay": 0.01})
+    yield Case("lamb eps 1e-3", "lamb", LAMB | {"eps": 1e-3, "weight_decay": 0.1, "b2": 0.99})
+    yield Case("adamw", "adamw", ADAMW)
+    yield Case("adamw max-norm 36", "adamw", ADAMW | {"weight_decay": 0.1}, clip={"max_norm": 36.0})
+    yield Case("adamw max-norm 1", "adamw", ADAMW, clip={"max_norm": 1.0})
+
+
+def optax_run(case, dtype):
+    optimizer = getattr(optax, case.optimizer)(**case.options)
+    if case.clip:
+        optimizer = optax.chain(optax.clip_by_global_norm(case.clip["max_norm"]), optimizer)
+    weights = [jax.numpy.asarray(w) for w in initial_weights(dtype)]
+    state = optimizer.init(weights)
+    run = {"weights": {}}
+    for step in range(1, STEPS + 1):
+        grads = [jax.numpy.asarray(g) for g in gradients(step, dtype)]
+        updates, state = optimizer.update(grads, state, weights)
+        weights = optax.apply_updates(weights, updates)
+        if step in SNAPSHOTS:
+            run["weights"][str(step)] = [bits(w) for w in weights]
+    return run | {"state": optax_state(state)}
+
+
+def optax_state(state):
+    columns = {name: optax.tree_utils.tree_get(state, name) for name in ("mu", "nu")}
+    present = {name: tensors for name, tensors in columns.items() if tensors is not None}
+    return [{"step": STEPS} | {name: bits(t[k]) for name, t in present.items()} for k in range(len(SHAPES))]
+
+
+def optax_case(case):
+    floats = ("f64",) if case.optimizer == "adamw" else DTYPES
+    return case.record(case.options, {name: {"optax": optax_run(case, DTYPES[name])} for name in floats})
+
+
+# Keras
+
+# Dyadic: f32 holds these exactly, and 1 - beta^t keeps its digits.
+KERAS_ADAM = {"learning_rate": 2**-10, "beta_1": 0.875, "beta_2": 1 - 2**-8, "epsilon": 1e-7}
+KERAS_USUAL = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+KERAS_SGD = {"learning_rate": 2**-6, "momentum": 0.0}
+KERAS_STATE = {
+    "Adam": {"momentum": "_momentums", "velocity": "_velocities"},
+    "SGD": {"momentum": "momentums"},
+}
+
+
+def keras_cases():
+    yield Case("Adam", "Adam", KERAS_ADAM)
+    yield Case("Adam weight-decay", "Adam", KERAS_ADAM | {"weight_decay": 2**-4})
+    yield Case("Adam epsilon 1e-3", "Adam", KERAS_ADAM | {"epsilon": 1e-3})
+    yield Case("Adam usual", "Adam", KERAS_USUAL | {"weight_decay": 0.004})
+    yield Case("SGD", "SGD", KERAS_SGD)
+    yield Case("SGD weight-decay", "SGD", KERAS_SGD | {"weight_decay": 2**-4})
+    yield Case("SGD momentum", "SGD", KERAS_SGD | {"momentum": 0.875})
+    yield Case("SGD l2", "SGD", KERAS_SGD, l2=0.01)
+
+
+def keras_run(case, dtype):
+    keras.config.set_floatx(np.dtype(dtype).name)
+    optimizer = getattr(keras.optimizers, case.optimizer)(**case.options)
+    weights = [keras.Variable(w, dtype=np.dtype(dtype).name) for w in initial_weights(dtype)]
+    optimizer.build(weights)
+    run = {"weights": {}}
+    for step in range(1, STEPS + 1):
+        optimizer.apply(keras_gradients(case, weights, step, dtype))
+        if step in SNAPSHOTS:
+            run["weights"][str(step)] = [bits(w.value) for w in weights]
+    return run | {"state": keras_state(case, optimizer)}
+
+
+def keras_gradients(case, weights, step, dtype):
+    grads = [jax.numpy.asarray(g) for g in gradients(step, dtype)]
+    if case.l2 is None:
+        return grads
+    penalty = jax.grad(keras.regularizers.L2(case.l2))
+    return [g + penalty(w.value) for g, w in zip(grads, weights)]
+
+
+def keras_state(case, optimizer):
+    columns = {name: getattr(optimizer, attribute) for name, attribute in KERAS_STATE[case.optimizer].items()}
+    columns = {name: variables for name, variables in columns.items() if variables}
+    return [{"step": STEPS} | {name: bits(v[k].value) for name, v in columns.items()} for k in range(len(SHAPES))]
+
+
+def keras_case(case):
+    floats = ("f64",) if case.name == "Adam usual" else DTYPES
+    return case.record(case.options, {name: {"keras": keras_run(case, DTYPES[name])} for name in floats})
+
+
+# Schedules
+
+
+def scheduler(kind, **parameters):
+    return {"type": kind, **parameters}
+
+
+def sequential(milestones, *schedulers):
+    return scheduler("SequentialLR", milestones=milestones, schedulers=list(schedulers))
+
+
+WARM_UP = scheduler("LinearLR", start_factor=0.1, end_factor=1.0, total_iters=20)
+COSINE = scheduler("CosineAnnealingLR", T_max=100, eta_min=0.0)
+STEP = scheduler("StepLR", step_size=30, gamma=0.1)
+EXPONENTIAL = scheduler("ExponentialLR", gamma=0.97)
+LEVEL = scheduler("ConstantLR", factor=1.0, total_iters=5)
+COOL_DOWN = scheduler("LinearLR", start_factor=1.0, end_factor=0.0, total_iters=40)
+SCHEDULES = {
+    "constant": LEVEL,
+    "linear up": scheduler("LinearLR", start_factor=1 / 3, end_factor=1.0, total_iters=50),
+    "linear down": scheduler("LinearLR", start_factor=1.0, end_factor=0.1, total_iters=100),
+    "cosine": COSINE,
+    "cosine to 0.1": COSINE | {"eta_min": 0.1},
+    "warm-up, cosine": sequential([20], WARM_UP, COSINE),
+    "step": STEP,
+    "polynomial 1": scheduler("PolynomialLR", total_iters=100, power=1.0),
+    "polynomial 2": scheduler("PolynomialLR", total_iters=100, power=2.0),
+    "exponential": EXPONENTIAL,
+    "warm-up, stable, decay": sequential([20, 80], WARM_UP, LEVEL, COOL_DOWN),
+    "step, exponential": sequential([70], STEP, EXPONENTIAL),
+}
+
+
+def build_scheduler(optimizer, spec):
+    parameters = {k: v for k, v in spec.items() if k != "type"}
+    if spec["type"] == "SequentialLR":
+        parameters["schedulers"] = [build_scheduler(optimizer, s) for s in spec["schedulers"]]
+    return getattr(lr_scheduler, spec["type"])(optimizer, **parameters)
+
+
+def closed_factor(spec, t):
+    if spec["type"] == "SequentialLR":
+        segment = bisect.bisect_right(spec["milestones"], t)
+        return closed_factor(spec["schedulers"][segment], t - ([0] + spec["milestones"])[segment])
+    stepper = build_scheduler(torch.optim.SGD([torch.zeros(1)], lr=1.0), spec)
+    stepper.last_epoch = t
+    return stepper._get_closed_form_lr()[0]
+
+
+def recursive_factors(spec, count):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    stepper = build_scheduler(optimizer, spec)
+    factors = []
+    for _ in range(count):
+        factors.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        stepper.step()
+    return factors
+
+
+def schedule_case(name, spec):
+    assert_short(spec)
+    # Past T_max PyTorch's cosine rises again; nobody should reproduce that.
+    count = spec["T_max"] + 1 if spec["type"] == "CosineAnnealingLR" else 121
+    closed = np.array([closed_factor(spec, t) for t in range(count)])
+    return {"name": name, "scheduler": spec, "closed": bits(closed), "recursive": bits(recursive_factors(spec, count))}
+
+
+# Files
+
+
+def files():
+    yield "torch.json", header() | {"cases": [torch_case(c) for c in torch_cases()], "special": special()}
+    yield "optax.json", header() | {"cases": [optax_case(c) for c in optax_cases()]}
+    yield "keras.json", header() | {"cases": [keras_case(c) for c in keras_cases()]}
+    cases = [schedule_case(name, spec) for name, spec in SCHEDULES.items()]
+    yield "schedules.json", {"made_with": made_with(), "cases": cases}
+
+
+def layout(content):
+    """JSON with one line a case: small, and a diff shows which case changed."""
+    if isinstance(content, dict) and "cases" in content:
+        return "{\n" + ",\n".join(f'"{key}": {layout(value)}' for key, value in content.items()) + "\n}"
+    if isinstance(content, list):
+        return "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in content) + "\n]"
+    return json.dumps(content, separators=(",", ":"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Make or check tests/golden/*.json.")
+    parser.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
+    check = parser.parse_args().check
+    torch.set_num_threads(1)
+    jax.config.update("jax_enable_x64", True)
+    warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+    changed = []
+    for name, content in files():
+        path, text = FOLDER / name, layout(content) + "\n"
+        if not check:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            changed.append(name)
+        print(f"{name}: {len(text)} bytes{', DIFFERS' if name in changed else ''}")
+    sys.exit(f"differ: {', '.join(changed)}" if changed else 0)
+
+
+if __name__ == "__main__":
+    main()
