@@ -15,7 +15,7 @@ pub(crate) fn sum_of_squares<T: Float>(level: Level, x: &[T]) -> f64 {
     vectorize(
         level,
         #[inline(always)]
-        || x.chunks(CHUNK).map(|x| chunk(x, [], |x, []| x)).sum(),
+        || squares(x, [], |x, []| x),
     )
 }
 
@@ -27,30 +27,44 @@ pub(crate) fn squared_distance<T: Float>(level: Level, x: &[T], a: &[T]) -> f64 
     vectorize(
         level,
         #[inline(always)]
-        || x.chunks(CHUNK).zip(a.chunks(CHUNK)).map(|(x, a)| chunk(x, [a], |x, [a]| x - a)).sum(),
+        || squares(x, [a], |x, [a]| x - a),
     )
+}
+
+/// Σ of the squares of `value`, chunk after chunk. A plain loop: what an iterator adapter calls is not inlined for certain.
+#[inline(always)]
+fn squares<T: Float, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T + Copy) -> f64 {
+    let mut total = 0.0;
+    for start in (0..x.len()).step_by(CHUNK) {
+        let end = x.len().min(start + CHUNK);
+        total += chunk(&x[start..end], cols.map(|column| &column[start..end]), value);
+    }
+    total
 }
 
 /// Σ of the squares of `value` over one chunk.
 #[inline(always)]
 fn chunk<T: Float, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T) -> f64 {
-    let n = x.len();
-    let cols = cols.map(|column| &column[..n]);
-    let square = |i: usize| {
-        let value = value(x[i], cols.map(|column| column[i])).widen();
-        value * value
-    };
     let mut lanes = [0.0; LANES];
-    let whole = n - n % LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (l, lane) in lanes.iter_mut().enumerate() {
-            *lane += square(start + l);
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let (col_blocks, col_rests) =
+        (cols.map(|column| column.as_chunks::<LANES>().0), cols.map(|column| column.as_chunks::<LANES>().1));
+    for (i, block) in blocks.iter().enumerate() {
+        let at = col_blocks.map(|column| &column[i]);
+        for l in 0..LANES {
+            lanes[l] += square(value(block[l], at.map(|column| column[l])));
         }
     }
-    for (i, lane) in (whole..n).zip(&mut lanes) {
-        *lane += square(i);
+    for (l, &x) in rest.iter().enumerate() {
+        lanes[l] += square(value(x, col_rests.map(|column| column[l])));
     }
     tree(lanes)
+}
+
+#[inline(always)]
+pub(crate) fn square<T: Float>(x: T) -> f64 {
+    let x = x.widen();
+    x * x
 }
 
 /// The sum of the lanes, halves added to halves.

@@ -17,7 +17,7 @@
 
 use std::array::from_fn;
 
-use super::reduce::{LANES, tree};
+use super::reduce::{LANES, square, tree};
 use super::{Level, vectorize};
 use crate::decay::{Law, Pull, for_law};
 use crate::float::{Float, clamp};
@@ -63,7 +63,7 @@ impl<T: Float> Job<'_, T> {
         for_law!(T, pull, trust, anchor, |law, cols| vectorize(
             level,
             #[inline(always)]
-            move || sweep(rule, law, gain, rate, x, g, columns, cols)
+            move || sweep(Update { rule, law, gain, rate }, x, g, columns, cols)
         ));
     }
 
@@ -77,7 +77,7 @@ impl<T: Float> Job<'_, T> {
         for_law!(T, pull, trust, anchor, |law, cols| vectorize(
             level,
             #[inline(always)]
-            move || measure(rule, law, gain, rate, x, g, columns, cols)
+            move || measure(Update { rule, law, gain, rate }, x, g, columns, cols)
         ))
     }
 }
@@ -93,13 +93,44 @@ fn columns<T, const N: usize>(state: &[T], n: usize) -> [&[T]; N] {
     from_fn(|k| &state[k * n..][..n])
 }
 
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "the loop's columns and scalars, which the optimizer must see as locals")]
-fn sweep<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
+/// Everything that a coordinate's update is made of.
+#[derive(Clone, Copy)]
+struct Update<R, L, T> {
     rule: R,
     law: L,
     gain: Gain<T>,
     rate: T,
+}
+
+impl<R, L, T: Float> Update<R, L, T> {
+    /// The new weight and the new state.
+    #[inline(always)]
+    fn advance<const N: usize, const M: usize>(&self, x: T, g: T, state: [T; N], at: [T; M]) -> (T, [T; N])
+    where
+        R: Rule<T, N>,
+        L: Law<T, M>,
+    {
+        let g = self.law.couple(self.gain.apply(g), x, at);
+        let (u, state) = self.rule.update(g, state);
+        (self.law.settle(x, u, self.rate, at), state)
+    }
+
+    /// By how much the weight would change, the update and the decay each to its own precision.
+    #[inline(always)]
+    fn displacement<const N: usize, const M: usize>(&self, x: T, g: T, state: [T; N], at: [T; M]) -> T
+    where
+        R: Rule<T, N>,
+        L: Law<T, M>,
+    {
+        let g = self.law.couple(self.gain.apply(g), x, at);
+        let (u, _) = self.rule.update(g, state);
+        u * self.rate + self.law.drift(x, u, self.rate, at)
+    }
+}
+
+#[inline(always)]
+fn sweep<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
+    update: Update<R, L, T>,
     x: &mut [T],
     g: &[T],
     state: [&mut [T]; N],
@@ -110,51 +141,46 @@ fn sweep<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
     let state = state.map(|column| &mut column[..n]);
     let cols = cols.map(|column| &column[..n]);
     for i in 0..n {
-        let at = cols.map(|column| column[i]);
-        let d = law.couple(gain.apply(g[i]), x[i], at);
-        let (u, next) = rule.update(d, from_fn(|k| state[k][i]));
-        x[i] = law.settle(x[i], u, rate, at);
+        let (weight, next) = update.advance(x[i], g[i], from_fn(|k| state[k][i]), cols.map(|column| column[i]));
+        x[i] = weight;
         for k in 0..N {
             state[k][i] = next[k];
         }
     }
 }
 
+/// Σx² and Σr², in lanes: the displacements of a block first, then their squares.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "as `sweep`")]
 fn measure<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
-    rule: R,
-    law: L,
-    gain: Gain<T>,
-    rate: T,
+    update: Update<R, L, T>,
     x: &[T],
     g: &[T],
     state: [&[T]; N],
     cols: [&[T]; M],
 ) -> [f64; 2] {
     let n = x.len();
-    let g = &g[..n];
-    let state = state.map(|column| &column[..n]);
-    let cols = cols.map(|column| &column[..n]);
-    let displacement = |i: usize| {
-        let at = cols.map(|column| column[i]);
-        let d = law.couple(gain.apply(g[i]), x[i], at);
-        let (u, _) = rule.update(d, state.map(|column| column[i]));
-        (u * rate + law.drift(x[i], u, rate, at)).widen()
-    };
-    let (mut weights, mut moves) = ([0.0; LANES], [0.0; LANES]);
     let whole = n - n % LANES;
-    for start in (0..whole).step_by(LANES) {
-        for lane in 0..LANES {
-            let (w, r) = (x[start + lane].widen(), displacement(start + lane));
-            weights[lane] += w * w;
-            moves[lane] += r * r;
+    let (blocks, _) = x.as_chunks::<LANES>();
+    let (g_blocks, _) = g[..n].as_chunks::<LANES>();
+    let state_blocks = state.map(|column| column[..n].as_chunks::<LANES>().0);
+    let col_blocks = cols.map(|column| column[..n].as_chunks::<LANES>().0);
+    let (mut weights, mut moves) = ([0.0; LANES], [0.0; LANES]);
+    for b in 0..blocks.len() {
+        let (x, g) = (&blocks[b], &g_blocks[b]);
+        let (state, cols) = (state_blocks.map(|column| &column[b]), col_blocks.map(|column| &column[b]));
+        let mut r = [T::zero(); LANES];
+        for l in 0..LANES {
+            r[l] = update.displacement(x[l], g[l], from_fn(|k| state[k][l]), cols.map(|column| column[l]));
+        }
+        for l in 0..LANES {
+            weights[l] += square(x[l]);
+            moves[l] += square(r[l]);
         }
     }
     for i in whole..n {
-        let (w, r) = (x[i].widen(), displacement(i));
-        weights[i - whole] += w * w;
-        moves[i - whole] += r * r;
+        let r = update.displacement(x[i], g[i], from_fn(|k| state[k][i]), cols.map(|column| column[i]));
+        weights[i - whole] += square(x[i]);
+        moves[i - whole] += square(r);
     }
     [tree(weights), tree(moves)]
 }
