@@ -7,6 +7,8 @@ mod error;
 mod float;
 mod group;
 mod kernel;
+#[cfg(feature = "ndarray")]
+pub mod ndarray;
 mod optimizer;
 mod param;
 mod report;

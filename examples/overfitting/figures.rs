@@ -1,0 +1,81 @@
+//! What the figures show.
+
+use std::ops::Range;
+
+use crate::{
+    common::figure::{
+        bars::{Bar, BarChart, BarGroup},
+        curves::{Corner, Curve, CurveGrid, Panel, Row},
+    },
+    experiment::Outcome,
+    setting::Setting,
+    statistics::{Estimate, Measure, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY},
+};
+
+/// Test accuracy and test loss over the epochs: per optimizer, with and without decay.
+pub(crate) fn curves(outcomes: &[Outcome]) -> CurveGrid {
+    let row =
+        |name: &str, measure, range, legend| Row { measure: name.to_owned(), range, legend, panels: panels(outcomes, measure) };
+    CurveGrid {
+        title: "Test accuracy and test loss with and without weight decay".to_owned(),
+        rows: vec![
+            row("test accuracy", TEST_ACCURACY, accuracy_range(outcomes), Corner::LowerRight),
+            row("test loss", TEST_LOSS, loss_range(outcomes), Corner::UpperRight),
+        ],
+    }
+}
+
+/// Train and test accuracy after the last epoch.
+pub(crate) fn accuracy(outcomes: &[Outcome]) -> BarChart {
+    let bar = |Estimate { mean, spread }| Bar { mean, spread };
+    let group = |outcome: &Outcome| BarGroup {
+        label: outcome.setting.name(),
+        bars: [TRAIN_ACCURACY, TEST_ACCURACY].map(|measure| bar(outcome.last(measure))).to_vec(),
+    };
+    BarChart {
+        title: "Accuracy after training, with and without weight decay".to_owned(),
+        measure: "accuracy".to_owned(),
+        range: 0.0..1.0,
+        series: vec!["training images, noisy labels".to_owned(), "test images".to_owned()],
+        groups: outcomes.iter().map(group).collect(),
+    }
+}
+
+/// One panel for all settings that differ in their decay only.
+fn panels(outcomes: &[Outcome], measure: Measure) -> Vec<Panel> {
+    outcomes
+        .chunk_by(|a, b| a.setting.differs_in_decay_only(&b.setting))
+        .map(|group| Panel {
+            title: group[0].setting.without_decay(),
+            curves: group.iter().map(|outcome| curve(outcome, pen(outcome, outcomes), measure)).collect(),
+        })
+        .collect()
+}
+
+/// The place of a setting's decay among those that its optimizer is tried with.
+fn pen(outcome: &Outcome, outcomes: &[Outcome]) -> usize {
+    let Setting { optimizer, decay, .. } = &outcome.setting;
+    let mut settings = outcomes.iter().map(|outcome| &outcome.setting).filter(|setting| setting.optimizer == *optimizer);
+    settings.position(|setting| setting.decay == *decay).unwrap_or(0)
+}
+
+fn curve(outcome: &Outcome, pen: usize, measure: Measure) -> Curve {
+    let course = outcome.course(measure);
+    Curve {
+        name: outcome.setting.decay.to_string(),
+        pen,
+        mean: course.iter().map(|estimate| estimate.mean).collect(),
+        spread: course.iter().map(|estimate| estimate.spread).collect(),
+    }
+}
+
+/// From well below the worst result up to 1: the first epochs may fall out of the picture.
+fn accuracy_range(outcomes: &[Outcome]) -> Range<f64> {
+    let worst = outcomes.iter().map(|outcome| outcome.last(TEST_ACCURACY).mean).fold(1.0, f64::min);
+    ((worst - 0.2) * 10.0).floor().max(0.0) / 10.0..1.0
+}
+
+fn loss_range(outcomes: &[Outcome]) -> Range<f64> {
+    let means = outcomes.iter().flat_map(|outcome| outcome.course(TEST_LOSS)).map(|estimate| estimate.mean);
+    0.0..1.1 * means.filter(|mean| mean.is_finite()).fold(0.1, f64::max)
+}

@@ -1,0 +1,78 @@
+//! Whether decay closed the gap.
+
+use std::fmt;
+
+use crate::{
+    experiment::Outcome,
+    statistics::{GAP, TEST_ACCURACY},
+};
+
+/// One comparison per decayed setting, with the setting that differs from it in the decay only.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    comparisons: Vec<Comparison>,
+    required: f64,
+}
+
+/// Means over the seeds, after the last epoch.
+#[derive(Debug)]
+struct Comparison {
+    name: String,
+    accuracy: Change,
+    gap: Change,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    without: f64,
+    with: f64,
+}
+
+impl Verdict {
+    pub(crate) fn of(outcomes: &[Outcome], required: f64) -> Self {
+        let comparisons = outcomes
+            .iter()
+            .filter(|with| with.setting.is_decayed())
+            .filter_map(|with| {
+                let without = outcomes
+                    .iter()
+                    .find(|without| !without.setting.is_decayed() && without.setting.differs_in_decay_only(&with.setting))?;
+                let change = |measure| Change { without: without.last(measure).mean, with: with.last(measure).mean };
+                Some(Comparison { name: with.setting.name(), accuracy: change(TEST_ACCURACY), gap: change(GAP) })
+            })
+            .collect();
+        Self { comparisons, required }
+    }
+
+    pub(crate) fn passed(&self) -> bool {
+        self.failed().next().is_none()
+    }
+
+    fn failed(&self) -> impl Iterator<Item = &Comparison> {
+        self.comparisons.iter().filter(|comparison| !comparison.closes_gap(self.required))
+    }
+}
+
+impl Comparison {
+    /// Decay closes the gap if it gains the required test accuracy and takes at least as much off the generalisation gap.
+    fn closes_gap(&self, required: f64) -> bool {
+        self.accuracy.with - self.accuracy.without >= required && self.gap.without - self.gap.with >= required
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, failed) = (self.comparisons.len(), self.failed().count());
+        write!(f, "Decay closes the gap in {} of {all} comparisons", all - failed)?;
+        write!(f, ": at least {} more test accuracy, and at least as much off the generalisation gap.", self.required)?;
+        self.failed().try_for_each(|comparison| write!(f, "\n  NOT {comparison}"))
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, accuracy, gap } = self;
+        write!(f, "{name}: test accuracy {:.3}, without decay {:.3}; ", accuracy.with, accuracy.without)?;
+        write!(f, "gap {:.3}, without decay {:.3}", gap.with, gap.without)
+    }
+}
