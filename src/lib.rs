@@ -1,4 +1,71 @@
-//! Optimizers in which weight decay is a first-class part.
+//! Optimizers in which weight decay is a first-class part: SGD, Adam, AdamW, Lion and LAMB on plain parameter slices, with coupled L2,
+//! decoupled decay in every unit in use, and the laws beyond.
+//!
+//! You own the parameters as memory (`Vec`, `ndarray`, your own engine's buffers) and have their gradients; wane takes the step.
+//!
+//! ```
+//! use wane::{AdamW, Decay, Optimizer, Param, Policy};
+//!
+//! let (mut w1, mut b1) = (vec![0.1_f32; 64 * 128], vec![0.0_f32; 128]);
+//! let (gw1, gb1) = (vec![0.01_f32; 64 * 128], vec![0.02_f32; 128]);
+//!
+//! let mut opt = AdamW::new(1e-3)
+//!     .betas(0.9, 0.95)
+//!     .weight_decay(Decay::decoupled(0.1))                   // PyTorch's units; ::independent, ::half_life, ::coupled_l2, ::l1 ...
+//!     .group("no decay", |s| s.weight_decay(Decay::none()))  // a group is an edited copy of the settings
+//!     .assign("no decay", Policy::rank_below(2))
+//!     .build()?;                                             // every setting is checked here
+//!
+//! let report = opt.step(&mut [
+//!     Param::new("fc1.weight", &mut w1, &gw1).shape(&[64, 128]),
+//!     Param::new("fc1.bias", &mut b1, &gb1).shape(&[128]),
+//! ])?;
+//! assert_eq!(report.updated(), 2);
+//! # Ok::<(), wane::Error>(())
+//! ```
+//!
+//! # What there is
+//!
+//! | | |
+//! |---|---|
+//! | optimizers | [`Sgd`] (momentum, Nesterov), [`Adam`] (AMSGrad, epsilon hat), [`AdamW`], [`Lion`], [`Lamb`]; all are an [`Optimizer`] |
+//! | decay | one value, [`Decay`], for every optimizer: [`Penalty`] × [`Place`] × [`Strength`], towards 0 or an [`Anchor`] |
+//! | parameters | [`Param`]: a name, a slice of weights, a slice of gradients; `wane::ndarray::param` from arrays |
+//! | groups | [`Settings::group`], [`Policy`], [`Param::no_decay`], [`Param::in_group`]; [`Optimizer::describe`] prints who is where |
+//! | schedules | [`Schedule`], for the learning rate and for every decay |
+//! | gradients | [`Clip`] by value or global norm, [`NonFinite`] policy, a factor per step ([`Optimizer::step_scaled`]) |
+//! | what happened | [`Report`] of a step, [`Status`] by name, [`Optimizer::state`] by name and column, typed [`Error`]s |
+//!
+//! [`guide`] helps to choose a decay, and translates calls from PyTorch, Keras and optax.
+//!
+//! # Five promises
+//!
+//! 1. **The decay is what it says.** Coupled or decoupled, in which units, scheduled or adaptive: a value with a name, the same for every
+//!    optimizer, with its equation, its paper, and where other libraries differ.
+//! 2. **A step is all or nothing.** Everything is checked before the first write; an error names the parameter, and no weight and no state
+//!    has changed by one bit.
+//! 3. **The same bits everywhere.** On one target, every CPU [`Level`] and every order of the parameters gives the same bits. (Across
+//!    targets, powers of β and schedules may differ in the last bit: they come from the platform's math library.)
+//! 4. **As fast as memory.** One fused pass, plus one read of the gradient where a check or a norm is wanted; no allocation once the names
+//!    have been seen. `benches/README.md` has the measurements.
+//! 5. **PyTorch's numbers.** The same options give the same trajectory; for SGD, Adam and AdamW the same bits as PyTorch 2.15's fused CPU
+//!    kernels, on whole vectors.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `ndarray` | the module `wane::ndarray`: parameters from arrays, without a copy |
+//!
+//! # How fast in a debug build
+//!
+//! The loops are compiled inside this crate. Give dependencies optimisation in your `Cargo.toml` and a debug build of your program steps about
+//! as fast as a release build:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
 
 mod clip;
 mod decay;
@@ -6,6 +73,7 @@ mod describe;
 mod error;
 mod float;
 mod group;
+pub mod guide;
 mod kernel;
 #[cfg(feature = "ndarray")]
 pub mod ndarray;
@@ -33,3 +101,7 @@ pub use rule::{Adam, AdamW, Algorithm, Lamb, Lion, Sgd, TrustRatio};
 pub use schedule::Schedule;
 pub use settings::{InGroup, Settings, Whole};
 pub use stepper::Stepper;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -202,7 +202,7 @@ impl<A> Settings<A> {
         clip.check()?;
         let groups = self.groups()?;
         let policies = self.policies(&groups)?;
-        let run = Run { peak, schedule, manual: None, clip, non_finite, maximize, level, completed: 0 };
+        let run = Run { peak, schedule, manual: None, clip, non_finite, maximize, level, completed: 0, ended: 0 };
         Ok(Stepper::new(run, groups, policies))
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Slot<T> {
     /// The parameter's own updates.
     pub(crate) t: u64,
     pub(crate) status: Status,
-    /// The completed steps of the optimizer after the last step that it was in.
+    /// Which of the optimizer's ended steps was the last one that it was in.
     pub(crate) seen: u64,
     /// The rule's columns, one after another; empty before the first gradient.
     pub(crate) state: Vec<T>,

@@ -59,6 +59,8 @@ pub(crate) struct Run {
     pub(crate) level: Level,
     /// k, the completed steps.
     pub(crate) completed: u64,
+    /// The steps that ended without an error: completed and skipped ones.
+    pub(crate) ended: u64,
 }
 
 impl Run {
@@ -262,11 +264,12 @@ impl<A: Formula, T: Float> Stepper<A, T> {
 
     fn commit(&mut self, n: usize, survey: &Survey) -> Report {
         self.run.completed = self.run.completed.saturating_add(1);
+        self.run.ended = self.run.ended.saturating_add(1);
         self.groups.iter_mut().for_each(Group::commit);
         let mut updated = 0;
         for slot in self.slots.first(n) {
             slot.status = slot.step.status;
-            slot.seen = self.run.completed;
+            slot.seen = self.run.ended;
             if slot.is_active() {
                 slot.t = slot.t.saturating_add(1);
                 updated += 1;
@@ -279,10 +282,11 @@ impl<A: Formula, T: Float> Stepper<A, T> {
 
     /// A step that is skipped: new names stay known, and nothing else happens.
     fn skip(&mut self, params: &[Param<'_, T>]) -> Report {
+        self.run.ended = self.run.ended.saturating_add(1);
         for slot in self.slots.first(params.len()) {
             slot.step.status = Status::Skipped;
             slot.status = Status::Skipped;
-            slot.seen = self.run.completed;
+            slot.seen = self.run.ended;
         }
         self.prepare_slots(params);
         self.slots.accept(params.len());
@@ -431,6 +435,7 @@ impl<A: Algorithm<T>, T: Float> Optimizer<T> for Stepper<A, T> {
         self.groups.iter_mut().for_each(Group::reset);
         self.run.manual = None;
         self.run.completed = 0;
+        self.run.ended = 0;
     }
 
     fn describe(&self) -> Description {
@@ -446,7 +451,7 @@ impl<A: Formula, T: Float> Stepper<A, T> {
     fn status_of(&self, slot: &Slot<T>) -> Status {
         match slot.status {
             Status::Registered => Status::Registered,
-            status if slot.seen == self.run.completed => status,
+            status if slot.seen == self.run.ended => status,
             _ => Status::Absent,
         }
     }
