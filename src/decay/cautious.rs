@@ -1,6 +1,6 @@
 //! Cautious decay: only where the update already moves the weight towards 0 (Chen et al., arXiv 2510.12402).
 
-use super::law::{Law, descend};
+use super::law::{Law, Share, descend};
 use crate::float::Float;
 
 /// d ← (1 − s·[u·d ≥ 0])·d − rate·u
@@ -11,8 +11,8 @@ pub(crate) struct Cautious<T> {
 }
 
 impl<T: Float> Cautious<T> {
-    pub(crate) fn new(s: f64) -> Self {
-        Self { keep: T::of(1.0 - s), s: T::of(s) }
+    pub(crate) fn new(share: Share) -> Self {
+        Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
     }
 }
 

@@ -80,15 +80,39 @@ pub(crate) enum Effect {
         l2: f64,
     },
     /// The share of a weight that is removed.
-    Shrink(f64),
+    Shrink(Share),
     /// The share that is removed where the update agrees.
-    Cautious(f64),
+    Cautious(Share),
     /// A share removed before the update, a threshold after it, and a divisor 1 + `after`.
     Proximal {
-        before: f64,
+        before: Share,
         threshold: f64,
         after: f64,
     },
+}
+
+/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Share {
+    pub(crate) rate: f64,
+    pub(crate) lambda: f64,
+}
+
+impl Share {
+    /// The share of a displacement that is `trust` times as long.
+    pub(crate) fn times(self, trust: f64) -> Self {
+        Self { rate: self.rate * trust, ..self }
+    }
+
+    /// s
+    pub(crate) fn removed(self) -> f64 {
+        self.rate * self.lambda
+    }
+
+    /// 1 − s
+    pub(crate) fn kept(self) -> f64 {
+        (-self.rate).mul_add(self.lambda, 1.0)
+    }
 }
 
 /// An effect, and whether it acts on the distance from an anchor.
@@ -120,15 +144,15 @@ macro_rules! for_law {
                 with!(AnchoredCoupling(CoupledL2::<$T>::new(l2)), [anchor])
             }
             (Effect::Coupled { l1, l2 }, true) => with!(AnchoredCoupling(CoupledElastic::<$T>::new(l1, l2)), [anchor]),
-            (Effect::Shrink(s), false) => with!(Shrink::<$T>::new(s * trust), []),
-            (Effect::Shrink(s), true) => with!(Anchored(Shrink::<$T>::new(s * trust)), [anchor]),
-            (Effect::Cautious(s), false) => with!(Cautious::<$T>::new(s * trust), []),
-            (Effect::Cautious(s), true) => with!(Anchored(Cautious::<$T>::new(s * trust)), [anchor]),
+            (Effect::Shrink(s), false) => with!(Shrink::<$T>::new(s.times(trust)), []),
+            (Effect::Shrink(s), true) => with!(Anchored(Shrink::<$T>::new(s.times(trust))), [anchor]),
+            (Effect::Cautious(s), false) => with!(Cautious::<$T>::new(s.times(trust)), []),
+            (Effect::Cautious(s), true) => with!(Anchored(Cautious::<$T>::new(s.times(trust))), [anchor]),
             (Effect::Proximal { before, threshold, after }, false) => {
-                with!(Proximal::<$T>::new(before * trust, threshold * trust, after * trust), [])
+                with!(Proximal::<$T>::new(before.times(trust), threshold * trust, after * trust), [])
             }
             (Effect::Proximal { before, threshold, after }, true) => {
-                with!(Anchored(Proximal::<$T>::new(before * trust, threshold * trust, after * trust)), [anchor])
+                with!(Anchored(Proximal::<$T>::new(before.times(trust), threshold * trust, after * trust)), [anchor])
             }
         }
     }};

@@ -9,7 +9,9 @@ pub(crate) mod shrink;
 mod text;
 
 pub(crate) use adaptive::Average;
-pub(crate) use law::{Effect, Law, Pull, for_law};
+pub(crate) use law::{Effect, Law, Pull, Share, for_law};
+
+use std::f64::consts::LN_2;
 
 use crate::error::{Error, Result, in_range};
 use crate::schedule::Schedule;
@@ -338,34 +340,35 @@ impl Decay {
     /// What the decay amounts to at step k; `average` is the group's running strength where it is adaptive.
     pub(crate) fn effect(&self, rates: Rates, k: u64, average: f64) -> Effect {
         let m = self.schedule.multiplier(k);
-        let amount = match self.strength {
-            Strength::None => 0.0,
-            Strength::Adaptive(_) => average,
-            Strength::LrScaled(lambda) if self.place == Place::Coupled => lambda * m,
-            Strength::LrScaled(lambda) => rates.now * (lambda * m),
-            Strength::Independent(lambda) => rates.now / rates.peak * (lambda * m),
-            Strength::Fixed(lambda) => lambda * m,
-            Strength::Timescale(tau) => rates.now / rates.peak * (m / tau),
+        let (rate, lambda) = match self.strength {
+            Strength::None => (0.0, 0.0),
+            Strength::Adaptive(_) => (1.0, average),
+            Strength::LrScaled(lambda) if self.place == Place::Coupled => (1.0, lambda * m),
+            Strength::LrScaled(lambda) => (rates.now, lambda * m),
+            Strength::Independent(lambda) => (rates.now / rates.peak, lambda * m),
+            Strength::Fixed(lambda) => (1.0, lambda * m),
+            Strength::Timescale(tau) => (rates.now / rates.peak, m / tau),
             // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others.
-            Strength::HalfLife(h) if self.place == Place::Proximal => m * (std::f64::consts::LN_2 / h).exp_m1(),
-            Strength::HalfLife(h) => m * -(-std::f64::consts::LN_2 / h).exp_m1(),
+            Strength::HalfLife(h) if self.place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
+            Strength::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
         };
-        self.placed(amount)
+        self.placed(Share { rate, lambda })
     }
 
-    fn placed(&self, amount: f64) -> Effect {
+    fn placed(&self, share: Share) -> Effect {
+        let part = |ratio: f64| Share { lambda: share.lambda * ratio, ..share };
         let (l1, l2) = match self.penalty {
-            Penalty::L2 => (0.0, amount),
-            Penalty::L1 => (amount, 0.0),
-            Penalty::ElasticNet { ratio } => (amount * ratio, amount * (1.0 - ratio)),
+            Penalty::L2 => (part(0.0), share),
+            Penalty::L1 => (share, part(0.0)),
+            Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
         };
         match (self.place, self.penalty) {
-            _ if amount == 0.0 => Effect::Free,
-            (Place::Coupled, _) => Effect::Coupled { l1, l2 },
+            _ if share.removed() == 0.0 => Effect::Free,
+            (Place::Coupled, _) => Effect::Coupled { l1: l1.removed(), l2: l2.removed() },
             (Place::Decoupled, Penalty::L2) => Effect::Shrink(l2),
             (Place::Cautious, _) => Effect::Cautious(l2),
-            (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1, after: 0.0 },
-            (Place::Proximal, _) => Effect::Proximal { before: 0.0, threshold: l1, after: l2 },
+            (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
+            (Place::Proximal, _) => Effect::Proximal { before: part(0.0), threshold: l1.removed(), after: l2.removed() },
         }
     }
 }
@@ -375,8 +378,7 @@ impl Effect {
     pub(crate) fn share(self) -> f64 {
         match self {
             Self::Free | Self::Coupled { .. } => 0.0,
-            Self::Shrink(s) | Self::Cautious(s) => s,
-            Self::Proximal { before, .. } => before,
+            Self::Shrink(share) | Self::Cautious(share) | Self::Proximal { before: share, .. } => share.removed(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact zeros (soft threshold).
 
-use super::law::{Law, descend};
+use super::law::{Law, Share, descend};
 use crate::float::{Float, clamp};
 
 /// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
@@ -16,8 +16,8 @@ pub(crate) struct Proximal<T> {
 }
 
 impl<T: Float> Proximal<T> {
-    pub(crate) fn new(s: f64, threshold: f64, r: f64) -> Self {
-        Self { keep: T::of(1.0 - s), s: T::of(s), threshold: T::of(threshold), scale: T::of(1.0 / (1.0 + r)) }
+    pub(crate) fn new(share: Share, threshold: f64, r: f64) -> Self {
+        Self { keep: T::of(share.kept()), s: T::of(share.removed()), threshold: T::of(threshold), scale: T::of(1.0 / (1.0 + r)) }
     }
 
     /// sign(y)·max(|y| − θ, 0) = y − clamp(y): exactly 0 within the threshold, and a NaN stays a NaN.

@@ -1,6 +1,6 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the order is PyTorch's).
 
-use super::law::{Law, descend};
+use super::law::{Law, Share, descend};
 use crate::float::Float;
 
 /// d ← (1 − s)·d − rate·u
@@ -11,8 +11,8 @@ pub(crate) struct Shrink<T> {
 }
 
 impl<T: Float> Shrink<T> {
-    pub(crate) fn new(s: f64) -> Self {
-        Self { keep: T::of(1.0 - s), s: T::of(s) }
+    pub(crate) fn new(share: Share) -> Self {
+        Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
     }
 }
 

@@ -1,0 +1,20 @@
+//! Trajectories of PyTorch, optax and Keras, reproduced: `tools/golden.py` made them and describes their format.
+//!
+//! Helpers: `inputs` makes weights and gradients, `fixture` reads a file, `element` is generic over f32 and f64, `build` turns a
+//! case's options into an optimizer, `play` runs it, `judge` compares. The other modules are tests.
+
+mod golden {
+    mod build;
+    mod element;
+    mod fixture;
+    mod inputs;
+    mod judge;
+    mod play;
+
+    mod inventory;
+    mod keras;
+    mod optax;
+    mod schedules;
+    mod swaps;
+    mod torch;
+}

@@ -1,0 +1,142 @@
+//! An optimizer from the options of a case.
+
+use wane::{Adam, AdamW, Clip, Decay, InGroup, Lamb, Level, Lion, NonFinite, Settings, Sgd};
+
+use super::fixture::{Case, Options};
+
+/// Settings of whichever optimizer, not yet bound to an element type.
+#[derive(Debug)]
+pub(crate) enum Recipe {
+    Sgd(Settings<Sgd>),
+    Adam(Settings<Adam>),
+    Lion(Settings<Lion>),
+}
+
+/// How to run a case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    pub(crate) level: Level,
+    pub(crate) non_finite: NonFinite,
+    /// What the number `weight_decay` is taken for, if not for what the library means by it.
+    pub(crate) decay: Option<Unit>,
+}
+
+/// A decay from the number that stands for its strength.
+pub(crate) type Unit = fn(f64) -> Decay;
+
+impl Default for How {
+    fn default() -> Self {
+        Self { level: Level::best(), non_finite: NonFinite::Error, decay: None }
+    }
+}
+
+/// A library's optimizer for a case.
+pub(crate) type Library = fn(Case, How) -> Recipe;
+
+/// What a library means by `weight_decay` and by clipping to a norm.
+#[derive(Clone, Copy)]
+struct Meaning {
+    decay: Unit,
+    max_norm: fn(f64) -> Clip,
+}
+
+const TORCH_COUPLED: Meaning = Meaning { decay: Decay::coupled_l2, max_norm: Clip::GlobalNorm };
+const TORCH_DECOUPLED: Meaning = Meaning { decay: Decay::decoupled, max_norm: Clip::GlobalNorm };
+const OPTAX: Meaning = Meaning { decay: Decay::decoupled, max_norm: Clip::OptaxGlobalNorm };
+/// No case clips in Keras.
+const KERAS: Meaning = OPTAX;
+
+pub(crate) fn torch(case: Case, how: How) -> Recipe {
+    match case.optimizer() {
+        "SGD" => Recipe::Sgd(finish(torch_sgd(case.options()), case, TORCH_COUPLED, how)),
+        "Adam" => Recipe::Adam(finish(torch_adam(Adam::new, case.options()), case, TORCH_COUPLED, how)),
+        "AdamW" => Recipe::Adam(finish(torch_adam(AdamW::new, case.options()), case, TORCH_DECOUPLED, how)),
+        other => panic!("no optimizer {other}"),
+    }
+}
+
+fn torch_sgd(options: Options) -> Settings<Sgd> {
+    let options = options.only(&["lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"]);
+    let settings = Sgd::new(options.number("lr")).momentum(options.number("momentum")).dampening(options.number("dampening"));
+    let settings = if options.flag("nesterov") { settings.nesterov() } else { settings };
+    if options.flag("maximize") { settings.maximize() } else { settings }
+}
+
+fn torch_adam(new: fn(f64) -> Settings<Adam>, options: Options) -> Settings<Adam> {
+    let options = options.only(&["lr", "betas", "eps", "weight_decay", "amsgrad", "maximize"]);
+    let (beta1, beta2) = options.betas();
+    let settings = new(options.number("lr")).betas(beta1, beta2).eps(options.number("eps"));
+    let settings = if options.flag("amsgrad") { settings.amsgrad() } else { settings };
+    if options.flag("maximize") { settings.maximize() } else { settings }
+}
+
+pub(crate) fn optax(case: Case, how: How) -> Recipe {
+    let options = case.options().only(&["learning_rate", "b1", "b2", "eps", "weight_decay"]);
+    let (lr, beta1, beta2) = (options.number("learning_rate"), options.number("b1"), options.number("b2"));
+    let adam = |new: fn(f64) -> Settings<Adam>| new(lr).betas(beta1, beta2).eps(options.number("eps"));
+    match case.optimizer() {
+        "lion" => Recipe::Lion(finish(Lion::new(lr).betas(beta1, beta2), case, OPTAX, how)),
+        "lamb" => Recipe::Adam(finish(adam(Lamb::new), case, OPTAX, how)),
+        "adamw" => Recipe::Adam(finish(adam(AdamW::new), case, OPTAX, how)),
+        other => panic!("no optimizer {other}"),
+    }
+}
+
+/// Keras's epsilon is epsilon hat, and its L2 penalty is l2·x², without the half.
+pub(crate) fn keras(case: Case, how: How) -> Recipe {
+    match case.optimizer() {
+        "SGD" => {
+            let options = case.options().only(&["learning_rate", "momentum", "weight_decay"]);
+            let settings = Sgd::new(options.number("learning_rate")).momentum(options.number("momentum"));
+            let penalty = case.l2().map_or(Decay::none(), |l2| Decay::coupled_l2(2.0 * l2));
+            Recipe::Sgd(finish(settings.weight_decay(penalty), case, KERAS, how))
+        }
+        "Adam" => {
+            let options = case.options().only(&["learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"]);
+            let (beta1, beta2) = (options.number("beta_1"), options.number("beta_2"));
+            let settings = Adam::new(options.number("learning_rate")).betas(beta1, beta2);
+            Recipe::Adam(finish(settings.epsilon_hat(options.number("epsilon")), case, KERAS, how))
+        }
+        other => panic!("no optimizer {other}"),
+    }
+}
+
+/// What every optimizer has: decay, clipping, groups.
+fn finish<A>(settings: Settings<A>, case: Case, meaning: Meaning, how: How) -> Settings<A> {
+    let decay = how.decay.unwrap_or(meaning.decay);
+    let settings = match case.options().optional("weight_decay") {
+        Some(lambda) => settings.weight_decay(decay(lambda)),
+        None => settings,
+    };
+    let settings = settings.level(how.level).non_finite(how.non_finite).clip(clip(case, meaning));
+    case.groups().fold(settings, |settings, (name, changes)| {
+        settings.group(name, move |group| change(group, case.options(), changes, decay))
+    })
+}
+
+fn clip(case: Case, meaning: Meaning) -> Clip {
+    let Some(clip) = case.clip() else { return Clip::Off };
+    match clip.only(&["max_norm", "clip_value"]).optional("max_norm") {
+        Some(bound) => (meaning.max_norm)(bound),
+        None => Clip::Value(clip.number("clip_value")),
+    }
+}
+
+fn change<A>(group: Settings<A, InGroup>, whole: Options, changes: Options, decay: Unit) -> Settings<A, InGroup> {
+    let changes = changes.only(&["lr", "weight_decay"]);
+    let group = match changes.optional("weight_decay") {
+        Some(lambda) => group.weight_decay(decay(lambda)),
+        None => group,
+    };
+    match changes.optional("lr") {
+        Some(lr) => group.lr_factor(factor(whole.number("lr"), lr)),
+        None => group,
+    }
+}
+
+/// The factor that takes one learning rate exactly to the other.
+fn factor(from: f64, to: f64) -> f64 {
+    let factor = to / from;
+    assert_eq!((from * factor).to_bits(), to.to_bits(), "no factor takes {from} to {to} exactly");
+    factor
+}

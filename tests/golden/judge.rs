@@ -1,0 +1,155 @@
+//! Compares what this crate did with what a fixture holds. A judgement is a `Result`, so that a test can also ask for a failure.
+
+use serde_json::Value;
+use wane::Optimizer;
+
+use super::build::{How, Library};
+use super::element::Element;
+use super::fixture::{Case, Run, cases};
+use super::play::{Absent, SNAPSHOTS, Trajectory, play};
+
+/// How near numbers must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Near {
+    /// The same bits; NaN equals NaN.
+    Bits,
+    /// Within this share of the largest number of the tensor.
+    Within(f64),
+}
+
+impl Near {
+    pub(crate) fn judge<T: Element>(self, got: &[T], want: &[T]) -> Result<(), String> {
+        if got.len() != want.len() {
+            return Err(format!("{} numbers in place of {}", got.len(), want.len()));
+        }
+        match self {
+            Self::Bits => same(got, want),
+            Self::Within(bound) => within(distance(got, want), bound),
+        }
+    }
+}
+
+fn same<T: Element>(got: &[T], want: &[T]) -> Result<(), String> {
+    let differ = || (0..want.len()).filter(|&i| !got[i].same(want[i]));
+    let Some(i) = differ().next() else { return Ok(()) };
+    let (got, want, others) = (got[i], want[i], differ().count() - 1);
+    Err(format!("element {i} is {got} ({}), not {want} ({}); {others} others differ", got.hex(), want.hex()))
+}
+
+fn within(distance: f64, bound: f64) -> Result<(), String> {
+    // Written so that a NaN is an error.
+    if distance <= bound { Ok(()) } else { Err(format!("off by {distance:e} of the largest, not within {bound:e}")) }
+}
+
+/// The largest difference as a share of the largest number wanted; NaN if there is one anywhere.
+fn distance<T: Element>(got: &[T], want: &[T]) -> f64 {
+    let largest =
+        |numbers: &mut dyn Iterator<Item = f64>| numbers.fold(0.0, |max: f64, x| if x > max || x.is_nan() { x } else { max });
+    let difference = largest(&mut got.iter().zip(want).map(|(g, w)| (g.wide() - w.wide()).abs()));
+    if difference == 0.0 { 0.0 } else { difference / largest(&mut want.iter().map(|w| w.wide().abs())) }
+}
+
+/// A library's column in this crate's name and units.
+pub(crate) type Translate<T> = fn(Case, &'static str, Vec<T>) -> (&'static str, Vec<T>);
+
+/// For PyTorch, whose names these are.
+pub(crate) fn as_it_is<T>(_case: Case, name: &'static str, column: Vec<T>) -> (&'static str, Vec<T>) {
+    (name, column)
+}
+
+/// The runs of an implementation, which this crate must come near.
+pub(crate) struct Suite<T> {
+    pub(crate) file: &'static Value,
+    pub(crate) implementation: &'static str,
+    pub(crate) library: Library,
+    /// How near, in epsilons of the element type.
+    pub(crate) epsilons: fn(Case) -> f64,
+    pub(crate) translate: Translate<T>,
+}
+
+impl<T: Element> Suite<T> {
+    /// The number of cases that were judged.
+    pub(crate) fn judge(&self) -> usize {
+        let mut judged = 0;
+        for case in cases(self.file) {
+            let Some(run) = case.run::<T>(self.implementation) else { continue };
+            let optimizer = T::build((self.library)(case, How::default())).unwrap();
+            let trajectory = play(case, optimizer, Absent::WithoutGradient).unwrap();
+            let near = Near::Within((self.epsilons)(case) * T::EPSILON);
+            judge(case, run, &trajectory, near, self.translate).unwrap_or_else(|error| panic!("{error} ({})", T::NAME));
+            judged += 1;
+        }
+        judged
+    }
+}
+
+/// Everything that a run holds: weights at every snapshot, state and counts at the end.
+pub(crate) fn judge<T: Element>(
+    case: Case,
+    run: Run,
+    trajectory: &Trajectory<T>,
+    near: Near,
+    translate: Translate<T>,
+) -> Result<(), String> {
+    let wanted: Vec<_> = run.weights::<T>().collect();
+    assert!(wanted.iter().any(|(step, _)| Some(step) == SNAPSHOTS.last()), "{}: no final weights", case.name());
+    for (step, want) in wanted {
+        let got = trajectory.weights.get(&step).ok_or_else(|| format!("no weights after step {step}"))?;
+        tensors(got, &want, near).map_err(|error| format!("{} after step {step}: {error}", case.name()))?;
+    }
+    states(case, run, &*trajectory.optimizer, near, translate).map_err(|error| format!("{}: {error}", case.name()))
+}
+
+fn tensors<T: Element>(got: &[Vec<T>], want: &[Vec<T>], near: Near) -> Result<(), String> {
+    assert_eq!(got.len(), want.len(), "as many tensors as there are inputs");
+    let mut pairs = got.iter().zip(want).enumerate();
+    pairs.try_for_each(|(k, (got, want))| near.judge(got, want).map_err(|error| format!("tensor {k}: {error}")))
+}
+
+fn states<T: Element>(
+    case: Case,
+    run: Run,
+    optimizer: &dyn Optimizer<T>,
+    near: Near,
+    translate: Translate<T>,
+) -> Result<(), String> {
+    for (k, tensor) in case.tensors().iter().enumerate() {
+        let (columns, count) = run.state::<T>(k);
+        let columns = columns.into_iter().map(|(name, column)| translate(case, name, column)).collect();
+        // PyTorch's SGD keeps no count, this crate does.
+        let count = count.or(Some(case.updates(k)));
+        state(optimizer, &tensor.name, (columns, count), near)?;
+    }
+    Ok(())
+}
+
+/// One parameter's state columns and count of updates.
+pub(crate) fn state<T: Element>(
+    optimizer: &dyn Optimizer<T>,
+    name: &str,
+    (columns, count): (Vec<(&'static str, Vec<T>)>, Option<u64>),
+    near: Near,
+) -> Result<(), String> {
+    for (column, want) in columns {
+        let got = optimizer.state(name, column).ok_or_else(|| format!("{name} has no {column}"))?;
+        near.judge(got, &want).map_err(|error| format!("{column} of {name}: {error}"))?;
+    }
+    match (count, optimizer.steps_of(name)) {
+        (Some(want), got) if got != Some(want) => Err(format!("{got:?} updates of {name} in place of {want}")),
+        _ => Ok(()),
+    }
+}
+
+#[test]
+fn a_nan_or_a_last_bit_is_noticed() {
+    let next = 1.0 + f64::EPSILON;
+    assert!(Near::Bits.judge(&[f64::NAN, 1.0], &[-f64::NAN, 1.0]).is_ok());
+    for (got, want) in [(1.0, next), (0.0, -0.0), (f64::NAN, 1.0), (1.0, f64::NAN)] {
+        assert!(Near::Bits.judge(&[got], &[want]).is_err(), "{got} {want}");
+    }
+    assert!(Near::Within(1e-15).judge(&[next, 2.0], &[1.0, 2.0]).is_ok());
+    for got in [[1.0 + 1e-14, 2.0], [f64::NAN, 2.0], [1.0, f64::NAN], [f64::INFINITY, 2.0]] {
+        assert!(Near::Within(1e-15).judge(&got, &[1.0, 2.0]).is_err(), "{got:?}");
+    }
+    assert!(Near::Within(1.0).judge(&[1.0], &[1.0, 2.0]).is_err());
+}
