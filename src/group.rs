@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::decay::{Anchor, Average, Decay, Effect, Pull, Rates};
 use crate::error::{Error, Result};
-use crate::param::{GroupChoice, ParamInfo};
+use crate::float::Float;
+use crate::param::{GroupChoice, Param, ParamInfo};
 use crate::rule::Formula;
 
 /// The groups that every optimizer has: its own settings, and these without decay.
@@ -210,6 +211,20 @@ pub(crate) fn choose<A: Formula>(
             Ok(0)
         }
     }
+}
+
+/// A parameter that names a group must be in it already.
+pub(crate) fn check<A: Formula, T: Float>(groups: &[Group<A>], known: usize, param: &Param<'_, T>) -> Result<()> {
+    let found = match param.place {
+        GroupChoice::Policy => return Ok(()),
+        GroupChoice::Named(name) => name,
+        GroupChoice::Undecayed => RESERVED[1],
+    };
+    let known = &*groups[known].name;
+    if known == found {
+        return Ok(());
+    }
+    Err(Error::GroupChanged { name: param.name.into(), known: known.into(), found: found.into() })
 }
 
 /// The names of all groups, for an error.

@@ -84,6 +84,7 @@ mod rule;
 mod schedule;
 mod settings;
 mod slots;
+mod step;
 mod stepper;
 mod text;
 

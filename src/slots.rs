@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::decay::Anchor;
 use crate::error::{Error, Result};
 use crate::float::Float;
 use crate::param::{MAX_RANK, Param, SLICE, Shape};
@@ -70,6 +71,16 @@ impl<T: Float> Slot<T> {
 
     pub(crate) fn is_active(&self) -> bool {
         self.step.status == Status::Updated
+    }
+
+    /// What a decay pulls towards here; nothing stands for 0, and the weights themselves for an anchor that this step captures.
+    pub(crate) fn pulled_to<'a>(&'a self, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
+        match anchor {
+            Anchor::Origin => &[],
+            Anchor::Start if self.anchor.is_empty() => param.value,
+            Anchor::Start => &self.anchor,
+            Anchor::Lent => param.anchor.unwrap_or_default(),
+        }
     }
 
     /// Is this parameter what it was before, and whole in itself?

@@ -1,6 +1,7 @@
 //! Cautious decay: only where the update already moves the weight towards 0 (Chen et al., arXiv 2510.12402).
 
-use super::law::{Law, Share, descend};
+use super::effect::Share;
+use super::law::{Law, descend};
 use crate::float::Float;
 
 /// d ← (1 − s·[u·d ≥ 0])·d − rate·u

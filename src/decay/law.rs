@@ -1,4 +1,4 @@
-//! The laws: what a decay does to one coordinate, and which kernel a group's decay takes this step.
+//! The laws: what a decay does to one coordinate, and the list of all of them.
 
 use crate::float::Float;
 
@@ -70,64 +70,13 @@ impl<T: Float, L: Law<T, 0>> Law<T, 1> for AnchoredCoupling<L> {
     }
 }
 
-/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Effect {
-    Free,
-    /// Strengths of the penalty, added to the gradient.
-    Coupled {
-        l1: f64,
-        l2: f64,
-    },
-    /// The share of a weight that is removed.
-    Shrink(Share),
-    /// The share that is removed where the update agrees.
-    Cautious(Share),
-    /// A share removed before the update, a threshold after it, and a divisor 1 + `after`.
-    Proximal {
-        before: Share,
-        threshold: f64,
-        after: f64,
-    },
-}
-
-/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Share {
-    pub(crate) rate: f64,
-    pub(crate) lambda: f64,
-}
-
-impl Share {
-    /// The share of a displacement that is `trust` times as long.
-    pub(crate) fn times(self, trust: f64) -> Self {
-        Self { rate: self.rate * trust, ..self }
-    }
-
-    /// s
-    pub(crate) fn removed(self) -> f64 {
-        self.rate * self.lambda
-    }
-
-    /// 1 − s
-    pub(crate) fn kept(self) -> f64 {
-        (-self.rate).mul_add(self.lambda, 1.0)
-    }
-}
-
-/// An effect, and whether it acts on the distance from an anchor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Pull {
-    pub(crate) effect: Effect,
-    pub(crate) anchored: bool,
-}
-
 /// Runs `$body` with the law of `$pull` for element type `$T` and its columns. Displacements are multiplied by `$trust`.
 ///
 /// This is the list of all law kernels; every line costs one loop per rule, element type and CPU level.
 macro_rules! for_law {
     ($T:ty, $pull:expr, $trust:expr, $anchor:expr, |$law:ident, $cols:ident| $body:expr) => {{
-        use $crate::decay::law::{Anchored, AnchoredCoupling, Effect, Free};
+        use $crate::decay::effect::Effect;
+        use $crate::decay::law::{Anchored, AnchoredCoupling, Free};
         use $crate::decay::{cautious::Cautious, coupled::*, proximal::Proximal, shrink::Shrink};
         macro_rules! with {
             ($chosen:expr, $columns:expr) => {{

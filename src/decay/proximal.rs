@@ -1,6 +1,7 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact zeros (soft threshold).
 
-use super::law::{Law, Share, descend};
+use super::effect::Share;
+use super::law::{Law, descend};
 use crate::float::{Float, clamp};
 
 /// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)

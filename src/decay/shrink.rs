@@ -1,6 +1,7 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the order is PyTorch's).
 
-use super::law::{Law, Share, descend};
+use super::effect::Share;
+use super::law::{Law, descend};
 use crate::float::Float;
 
 /// d ← (1 − s)·d − rate·u

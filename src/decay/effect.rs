@@ -1,0 +1,168 @@
+//! What a decay amounts to in one step: its checks, its strength at the present rates, and the kernel that it takes.
+
+use std::f64::consts::LN_2;
+
+use super::{Anchor, Decay, Penalty, Place, Strength};
+use crate::error::{Error, Result, in_range};
+
+/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Effect {
+    Free,
+    /// Strengths of the penalty, added to the gradient.
+    Coupled {
+        l1: f64,
+        l2: f64,
+    },
+    /// The share of a weight that is removed.
+    Shrink(Share),
+    /// The share that is removed where the update agrees.
+    Cautious(Share),
+    /// A share removed before the update, a threshold after it, and a divisor 1 + `after`.
+    Proximal {
+        before: Share,
+        threshold: f64,
+        after: f64,
+    },
+}
+
+/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Share {
+    pub(crate) rate: f64,
+    pub(crate) lambda: f64,
+}
+
+impl Share {
+    /// The share of a displacement that is `trust` times as long.
+    pub(crate) fn times(self, trust: f64) -> Self {
+        Self { rate: self.rate * trust, ..self }
+    }
+
+    /// s
+    pub(crate) fn removed(self) -> f64 {
+        self.rate * self.lambda
+    }
+
+    /// 1 − s
+    pub(crate) fn kept(self) -> f64 {
+        (-self.rate).mul_add(self.lambda, 1.0)
+    }
+}
+
+/// An effect, and whether it acts on the distance from an anchor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pull {
+    pub(crate) effect: Effect,
+    pub(crate) anchored: bool,
+}
+
+/// The rates that a strength is measured in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub(crate) now: f64,
+    pub(crate) peak: f64,
+}
+
+impl Decay {
+    /// What the decay pulls towards, if it does anything at all.
+    pub(crate) fn anchor(&self) -> Anchor {
+        if self.strength == Strength::None { Anchor::Origin } else { self.anchor }
+    }
+
+    /// Does the peak rate divide something?
+    pub(crate) fn needs_peak(&self) -> bool {
+        matches!(self.strength, Strength::Independent(_) | Strength::Timescale(_))
+    }
+
+    /// λ of step k, where the strength follows the group's norms.
+    pub(crate) fn adaptive_lambda(&self, k: u64) -> Option<f64> {
+        match self.strength {
+            Strength::Adaptive(lambda) => Some(lambda * self.schedule.multiplier(k)),
+            _ => None,
+        }
+    }
+
+    /// Is every number in range, and is there such a decay?
+    pub(crate) fn check(&self) -> Result<()> {
+        const AT_LEAST_0: &str = "a finite number, at least 0";
+        self.schedule.check()?;
+        if let Penalty::ElasticNet { ratio } = self.penalty {
+            in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]")?;
+        }
+        match self.strength {
+            Strength::None => return Ok(()),
+            Strength::Timescale(tau) => in_range("timescale", tau, tau > 1.0, "a finite number of steps above 1")?,
+            Strength::HalfLife(h) => in_range("half-life", h, h > 0.0, "a finite number of steps above 0")?,
+            Strength::LrScaled(lambda) | Strength::Independent(lambda) | Strength::Fixed(lambda) | Strength::Adaptive(lambda) => {
+                in_range("weight decay", lambda, lambda >= 0.0, AT_LEAST_0)?;
+            }
+        }
+        match self.missing() {
+            None => Ok(()),
+            Some(reason) => Err(Error::NoSuchDecay { decay: self.to_string(), reason }),
+        }
+    }
+
+    /// Why this combination of penalty, place and strength is not there.
+    fn missing(&self) -> Option<&'static str> {
+        use {Place as P, Strength as S};
+        match (self.penalty, self.place, self.strength) {
+            (Penalty::L2, P::Coupled, S::Adaptive(_)) => None,
+            (_, _, S::Adaptive(_)) => Some("adaptive strength is defined for coupled L2"),
+            (_, P::Coupled, S::LrScaled(_)) => None,
+            (_, P::Coupled, _) => Some("coupled decay is part of the gradient, so its strength is a plain number"),
+            (Penalty::L2, ..) => None,
+            (_, P::Cautious, _) => Some("cautious decay is defined for L2"),
+            (_, _, S::Timescale(_) | S::HalfLife(_)) => {
+                Some("a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed")
+            }
+            _ => None,
+        }
+    }
+
+    /// What the decay amounts to at step k; `average` is the group's running strength where it is adaptive.
+    pub(crate) fn effect(&self, rates: Rates, k: u64, average: f64) -> Effect {
+        let m = self.schedule.multiplier(k);
+        let (rate, lambda) = match self.strength {
+            Strength::None => (0.0, 0.0),
+            Strength::Adaptive(_) => (1.0, average),
+            Strength::LrScaled(lambda) if self.place == Place::Coupled => (1.0, lambda * m),
+            Strength::LrScaled(lambda) => (rates.now, lambda * m),
+            Strength::Independent(lambda) => (rates.now / rates.peak, lambda * m),
+            Strength::Fixed(lambda) => (1.0, lambda * m),
+            Strength::Timescale(tau) => (rates.now / rates.peak, m / tau),
+            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others.
+            Strength::HalfLife(h) if self.place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
+            Strength::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
+        };
+        self.placed(Share { rate, lambda })
+    }
+
+    fn placed(&self, share: Share) -> Effect {
+        let part = |ratio: f64| Share { lambda: share.lambda * ratio, ..share };
+        let (l1, l2) = match self.penalty {
+            Penalty::L2 => (part(0.0), share),
+            Penalty::L1 => (share, part(0.0)),
+            Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
+        };
+        match (self.place, self.penalty) {
+            _ if share.removed() == 0.0 => Effect::Free,
+            (Place::Coupled, _) => Effect::Coupled { l1: l1.removed(), l2: l2.removed() },
+            (Place::Decoupled, Penalty::L2) => Effect::Shrink(l2),
+            (Place::Cautious, _) => Effect::Cautious(l2),
+            (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
+            (Place::Proximal, _) => Effect::Proximal { before: part(0.0), threshold: l1.removed(), after: l2.removed() },
+        }
+    }
+}
+
+impl Effect {
+    /// The share of a weight that is removed, which must be in [0, 1).
+    pub(crate) fn share(self) -> f64 {
+        match self {
+            Self::Free | Self::Coupled { .. } => 0.0,
+            Self::Shrink(share) | Self::Cautious(share) | Self::Proximal { before: share, .. } => share.removed(),
+        }
+    }
+}
