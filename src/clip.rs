@@ -137,7 +137,7 @@ impl FromStr for NonFinite {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match text {
+        match text.trim() {
             "error" => Ok(Self::Error),
             "skip" => Ok(Self::Skip),
             "let-through" => Ok(Self::LetThrough),

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::decay::Rates;
 use crate::float::Float;
 use crate::group::Group;
 use crate::report::Status;
@@ -77,11 +76,11 @@ impl Description {
         slots: impl Iterator<Item = &'a Slot<T>>,
         status: impl Fn(&Slot<T>) -> Status,
     ) -> Self {
-        let rates = Rates { now: run.rate(), peak: run.peak };
+        let rate = run.rate();
         let mut slots: Vec<_> = slots.collect();
         slots.sort_unstable_by_key(|slot| slot.born);
-        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], rates, status(slot))).collect();
-        let groups = groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rates)).collect();
+        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], rate, status(slot))).collect();
+        let groups = groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rate)).collect();
         let head = format!(
             "learning rate {}, peak {}, schedule {}, clip {}, non-finite gradients {}, {} completed steps",
             Number(run.rate()),
@@ -94,7 +93,7 @@ impl Description {
         Self { head, groups, params }
     }
 
-    /// The groups that have parameters or were defined by name.
+    /// The groups: `default`, those that were defined, and `undecayed` where it has parameters.
     #[must_use]
     pub fn groups(&self) -> &[GroupRow] {
         &self.groups
@@ -108,13 +107,13 @@ impl Description {
 }
 
 impl GroupRow {
-    fn of<A: Formula, T: Float>(index: usize, group: &Group<A>, slots: &[&Slot<T>], rates: Rates) -> Option<Self> {
+    fn of<A: Formula, T: Float>(index: usize, group: &Group<A>, slots: &[&Slot<T>], rate: f64) -> Option<Self> {
         let members = || slots.iter().filter(|slot| slot.group == index);
         let row = Self {
             name: group.name.to_string(),
             params: members().count(),
             weights: members().map(|slot| slot.len).sum(),
-            learning_rate: rates.now * group.lr_factor,
+            learning_rate: rate * group.lr_factor,
             decay: group.decay.to_string(),
             optimizer: group.algorithm.to_string(),
             frozen: group.frozen,
@@ -178,13 +177,13 @@ impl GroupRow {
 }
 
 impl ParamRow {
-    fn of<A: Formula, T: Float>(slot: &Slot<T>, group: &Group<A>, rates: Rates, status: Status) -> Self {
+    fn of<A: Formula, T: Float>(slot: &Slot<T>, group: &Group<A>, rate: f64, status: Status) -> Self {
         Self {
             name: slot.name.to_string(),
             shape: slot.shape.map(|shape| shape.axes().to_vec()),
             len: slot.len,
             group: group.name.to_string(),
-            learning_rate: rates.now * group.lr_factor,
+            learning_rate: rate * group.lr_factor,
             decay: group.decay.to_string(),
             updates: slot.t,
             status,

@@ -1,5 +1,7 @@
 //! The one error type of the crate.
 
+use crate::text::Number;
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,7 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A setting is NaN, infinite or outside its range.
-    #[error("{setting} = {value} is out of range: it must be {allowed}")]
+    #[error("{setting} = {} is out of range: it must be {allowed}", Number(*value))]
     OutOfRange {
         /// The setting's name.
         setting: &'static str,
@@ -48,12 +50,12 @@ pub enum Error {
         reason: &'static str,
     },
     /// Something in a group's settings is wrong.
-    #[error("in group `{group}`: {source}")]
+    #[error("in group `{group}`: {error}")]
     InGroup {
         /// The group's name.
         group: String,
         /// What is wrong there.
-        source: Box<Self>,
+        error: Box<Self>,
     },
     /// A group was defined twice, or under a name that every optimizer has already.
     #[error("group `{group}` is defined already; `default` and `undecayed` belong to every optimizer")]
@@ -132,12 +134,12 @@ pub enum Error {
         len: usize,
     },
     /// A parameter has another shape than when it was first seen.
-    #[error("parameter `{name}` has shape {found:?}, and had shape {known:?} before; `forget` it first if it is a new one")]
+    #[error("parameter `{name}` has shape {found:?}, and had {} before; `forget` it first if it is a new one", shape(known))]
     ShapeChanged {
         /// The parameter.
         name: String,
-        /// Its shape in the steps before.
-        known: Vec<usize>,
+        /// Its shape in the steps before, if it had one.
+        known: Option<Vec<usize>>,
         /// Its shape now.
         found: Vec<usize>,
     },
@@ -186,7 +188,7 @@ pub enum Error {
         anchor: usize,
     },
     /// A gradient is NaN or infinite, or becomes so by the gradient factor.
-    #[error("the gradient of parameter `{name}` at index {index} is {value}, with the gradient factor {factor}")]
+    #[error("the gradient of parameter `{name}` at index {index} is {}, with the gradient factor {}", Number(*value), Number(*factor))]
     NonFiniteGradient {
         /// The parameter.
         name: String,
@@ -198,7 +200,7 @@ pub enum Error {
         factor: f64,
     },
     /// A norm that the step depends on is not finite.
-    #[error("{norm} is {value}")]
+    #[error("{norm} is {}", Number(*value))]
     NonFiniteNorm {
         /// Which norm, of what.
         norm: String,
@@ -207,7 +209,7 @@ pub enum Error {
     },
     /// A decay would remove a share outside [0, 1) of each weight.
     #[error(
-        "the decay `{decay}` of group `{group}` would remove the share {share} of each weight in this step: it must be in [0, 1)"
+        "the decay `{decay}` of group `{group}` would remove the share {} of each weight in this step: it must be in [0, 1)", Number(*share)
     )]
     ShrinkOutOfRange {
         /// The group.
@@ -241,6 +243,10 @@ pub enum Error {
     },
 }
 
+fn shape(known: &Option<Vec<usize>>) -> String {
+    known.as_ref().map_or("no shape".into(), |shape| format!("shape {shape:?}"))
+}
+
 impl Error {
     pub(crate) fn conflict(setting: &'static str, needs: &'static str, found: impl Into<String>) -> Self {
         Self::Conflict { setting, needs, found: found.into() }
@@ -251,11 +257,16 @@ impl Error {
     }
 
     pub(crate) fn in_group(self, group: &str) -> Self {
-        Self::InGroup { group: group.into(), source: Box::new(self) }
+        Self::InGroup { group: group.into(), error: Box::new(self) }
     }
 }
 
 /// `value` must be finite and fulfil `rule`, which is written so that a NaN fails it.
 pub(crate) fn in_range(setting: &'static str, value: f64, rule: bool, allowed: &'static str) -> Result<()> {
     if value.is_finite() && rule { Ok(()) } else { Err(Error::OutOfRange { setting, value, allowed }) }
+}
+
+/// `value` must not become infinite in the type of the weights, whose largest number is `largest`.
+pub(crate) fn fits(setting: &'static str, value: f64, largest: f64) -> Result<()> {
+    in_range(setting, value, value.abs() <= largest, "within the range of the weights' type")
 }

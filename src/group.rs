@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::decay::{Anchor, Average, Decay, Effect, Pull, Rates};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fits};
 use crate::float::Float;
 use crate::param::{GroupChoice, Param, ParamInfo};
 use crate::rule::Formula;
@@ -120,15 +120,24 @@ pub(crate) struct Group<A: Formula> {
 }
 
 /// What a group works out for one step, the same for all its parameters of one step count.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Plan<A: Formula> {
-    lr: f64,
+    pub(crate) lr: f64,
     pub(crate) pull: Pull,
-    average: Average,
+    pub(crate) average: Average,
     /// How many parameters of the group are updated.
     pub(crate) active: usize,
     /// Scalars by step count; emptied at each step, its memory is kept.
     scalars: Vec<(u64, A::Scalars)>,
+}
+
+/// A copy has room for as many step counts, so that its steps need not allocate either.
+impl<A: Formula> Clone for Plan<A> {
+    fn clone(&self) -> Self {
+        let mut scalars = Vec::with_capacity(self.scalars.capacity());
+        scalars.extend_from_slice(&self.scalars);
+        Self { scalars, ..*self }
+    }
 }
 
 impl<A: Formula> Group<A> {
@@ -139,9 +148,10 @@ impl<A: Formula> Group<A> {
         Self { name: name.into(), algorithm, decay, lr_factor, frozen, average, plan }
     }
 
-    /// The strength and rate of step k, from the norms of gradient and distance where the decay looks at them.
-    pub(crate) fn prepare(&mut self, rates: Rates, k: u64, norms: Option<[f64; 2]>) -> Result<()> {
-        let rates = Rates { now: rates.now * self.lr_factor, peak: rates.peak * self.lr_factor };
+    /// The strength and rate of step k, from the norms of gradient and distance where the decay looks at them. Neither may be infinite in
+    /// the weights' type, whose largest number is `largest`.
+    pub(crate) fn prepare(&mut self, rates: Rates, k: u64, norms: Option<[f64; 2]>, largest: f64) -> Result<()> {
+        let rates = Rates { now: rates.now * self.lr_factor, ..rates };
         let average = match (self.decay.adaptive_lambda(k), norms) {
             (Some(lambda), Some([gradient, distance])) => self.average.next(lambda, gradient, distance),
             _ => self.average,
@@ -150,6 +160,12 @@ impl<A: Formula> Group<A> {
         let share = effect.share();
         if !(0.0..1.0).contains(&share) {
             return Err(Error::ShrinkOutOfRange { group: self.name.to_string(), decay: self.decay.to_string(), share });
+        }
+        let (option, value) = self.algorithm.largest();
+        fits(option, value, largest)?;
+        fits("learning rate", rates.now, largest)?;
+        if norms.is_none() {
+            fits("weight decay", effect.largest(), largest)?;
         }
         self.plan.lr = rates.now;
         self.plan.average = average;
@@ -197,11 +213,7 @@ pub(crate) fn choose<A: Formula>(
 ) -> Result<usize> {
     match choice {
         GroupChoice::Undecayed => Ok(1),
-        GroupChoice::Named(name) => groups.iter().position(|group| *group.name == *name).ok_or_else(|| Error::UnknownGroup {
-            by: format!("parameter `{}`", param.name()),
-            group: name.into(),
-            known: names(groups),
-        }),
+        GroupChoice::Named(name) => find(groups, name, param),
         GroupChoice::Policy => {
             for (group, policy) in policies {
                 if policy.matches(param)? {
@@ -211,6 +223,15 @@ pub(crate) fn choose<A: Formula>(
             Ok(0)
         }
     }
+}
+
+/// The index of the group that a parameter names.
+fn find<A: Formula>(groups: &[Group<A>], name: &str, param: &ParamInfo<'_>) -> Result<usize> {
+    groups.iter().position(|group| *group.name == *name).ok_or_else(|| Error::UnknownGroup {
+        by: format!("parameter `{}`", param.name()),
+        group: name.into(),
+        known: names(groups),
+    })
 }
 
 /// A parameter that names a group must be in it already.
@@ -224,6 +245,7 @@ pub(crate) fn check<A: Formula, T: Float>(groups: &[Group<A>], known: usize, par
     if known == found {
         return Ok(());
     }
+    find(groups, found, &param.info())?;
     Err(Error::GroupChanged { name: param.name.into(), known: known.into(), found: found.into() })
 }
 

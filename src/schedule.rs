@@ -205,7 +205,11 @@ impl Form {
                 if steps > warmup {
                     Ok(())
                 } else {
-                    Err(Error::conflict("warmup-cosine", "more steps than warm-up", format!("{steps} and {warmup}")))
+                    Err(Error::conflict(
+                        "warmup-cosine",
+                        "more steps than warm-up",
+                        format!("{steps} steps with {warmup} of warm-up"),
+                    ))
                 }
             }
             Self::Step { every, factor } => {
@@ -287,20 +291,20 @@ impl FromStr for Form {
         let (word, mut next) = Arguments::of("schedule", text);
         let form = match word {
             "constant" => Self::Constant,
-            "linear" => Self::Linear { from: next.take("from")?, to: next.take("to")?, steps: next.take("steps")? },
-            "cosine" => Self::Cosine { steps: next.take("steps")?, floor: next.take("floor")? },
+            "linear" => Self::Linear { from: next.take("from")?, to: next.take("to")?, steps: next.count("steps")? },
+            "cosine" => Self::Cosine { steps: next.count("steps")?, floor: next.take("floor")? },
             "warmup-cosine" => {
-                Self::WarmupCosine { warmup: next.take("warmup")?, steps: next.take("steps")?, floor: next.take("floor")? }
+                Self::WarmupCosine { warmup: next.count("warmup")?, steps: next.count("steps")?, floor: next.take("floor")? }
             }
-            "step" => Self::Step { every: next.take("every")?, factor: next.take("factor")? },
+            "step" => Self::Step { every: next.count("every")?, factor: next.take("factor")? },
             "polynomial" => {
-                Self::Polynomial { steps: next.take("steps")?, power: next.take("power")?, floor: next.take("floor")? }
+                Self::Polynomial { steps: next.count("steps")?, power: next.take("power")?, floor: next.take("floor")? }
             }
             "exponential" => Self::Exponential { factor: next.take("factor")? },
             "warmup-stable-decay" => Self::WarmupStableDecay {
-                warmup: next.take("warmup")?,
-                stable: next.take("stable")?,
-                decay: next.take("decay")?,
+                warmup: next.count("warmup")?,
+                stable: next.count("stable")?,
+                decay: next.count("decay")?,
                 floor: next.take("floor")?,
             },
             _ => {

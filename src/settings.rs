@@ -255,7 +255,7 @@ impl<A: Formula> Settings<A, InGroup> {
         self.algorithm.check()?;
         self.decay.check()?;
         in_range("lr_factor", lr_factor, lr_factor >= 0.0, "a finite number, at least 0")?;
-        if self.decay.needs_peak() && peak * lr_factor == 0.0 {
+        if self.decay.needs_peak() && peak == 0.0 {
             return Err(Error::conflict("independent or timescale decay", "a peak learning rate above 0", "0"));
         }
         Ok(Group::new(name, self.algorithm, self.decay, lr_factor, frozen))

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::decay::Anchor;
 use crate::error::{Error, Result};
-use crate::float::Float;
+use crate::float::{Float, Real};
 use crate::param::{MAX_RANK, Param, SLICE, Shape};
 use crate::report::Status;
 
@@ -100,13 +100,13 @@ impl<T: Float> Slot<T> {
         {
             return Err(Error::AnchorLength { name: name(), weights: len, anchor: anchor.len() });
         }
-        match (&param.shape, &self.shape) {
-            (None, _) => Ok(()),
-            (Some(found), Some(known)) if found == known => Ok(()),
-            (Some(found), Some(known)) => {
-                Err(Error::ShapeChanged { name: name(), known: known.axes().into(), found: found.axes().into() })
+        match &param.shape {
+            Some(found) if param.shape != self.shape => {
+                check_shape(param)?;
+                let known = self.shape.map(|shape| shape.axes().into());
+                Err(Error::ShapeChanged { name: name(), known, found: found.axes().into() })
             }
-            (Some(found), None) => Err(Error::ShapeChanged { name: name(), known: Vec::new(), found: found.axes().into() }),
+            _ => Ok(()),
         }
     }
 }
@@ -226,7 +226,7 @@ impl<T: Float> Slots<T> {
         for slot in &self.slots[..n] {
             self.ordered[slot.rank] = number(slot);
         }
-        self.ordered.iter().sum()
+        self.ordered.iter().fold(0.0, |sum, number| sum + number)
     }
 
     /// New names stay.
@@ -264,7 +264,7 @@ impl<T: Float> Slots<T> {
 }
 
 /// Memory for the first step of a parameter: its columns, zero, and its anchor, captured.
-impl<T: Float> Slot<T> {
+impl<T: Real> Slot<T> {
     pub(crate) fn prepare(&mut self, columns: usize, captures: bool, value: &[T]) {
         if captures && self.fresh {
             self.anchor = value.to_vec();

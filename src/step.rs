@@ -13,8 +13,8 @@
 
 use crate::clip::NonFinite;
 use crate::decay::{Anchor, Rates};
-use crate::error::{Error, Result, in_range};
-use crate::float::Float;
+use crate::error::{Error, Result, fits, in_range};
+use crate::float::Real;
 use crate::group::{self, Group};
 use crate::kernel::{Gain, Job, Level, reduce};
 use crate::param::Param;
@@ -45,9 +45,10 @@ struct Survey {
     factor: f64,
 }
 
-impl<A: Formula, T: Float> Stepper<A, T> {
+impl<A: Formula, T: Real> Stepper<A, T> {
     pub(crate) fn advance(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
         in_range("gradient factor", factor, factor > 0.0, "a finite number above 0")?;
+        fits("gradient factor", factor, T::LARGEST)?;
         match self.attempt(params, factor) {
             Ok(report) => Ok(report),
             Err(Halt::Skip) => Ok(self.skip(params)),
@@ -86,6 +87,9 @@ impl<A: Formula, T: Float> Stepper<A, T> {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
         }
+        for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
+            group::check(&self.groups, slot.group, param)?;
+        }
         Ok(())
     }
 
@@ -93,7 +97,6 @@ impl<A: Formula, T: Float> Stepper<A, T> {
     fn decide(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.groups.iter_mut().for_each(|group| group.plan.active = 0);
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            group::check(&self.groups, slot.group, param)?;
             let group = &mut self.groups[slot.group];
             slot.step.trust = 1.0;
             slot.step.status = match param.grad {
@@ -130,7 +133,7 @@ impl<A: Formula, T: Float> Stepper<A, T> {
         }
         let norm = factor * self.slots.sum(params.len(), |slot| if slot.is_active() { slot.step.squares } else { 0.0 }).sqrt();
         if self.run.clip.needs_norm() {
-            self.run.require_finite(norm, || "the norm of all gradients".into())?;
+            self.run.require(norm, f64::MAX, || "the norm of all gradients".into())?;
         }
         let clip_factor = self.run.clip.factor(norm);
         Ok(Survey { norm: Some(norm), clip_factor, factor: factor * clip_factor })
@@ -138,11 +141,15 @@ impl<A: Formula, T: Float> Stepper<A, T> {
 
     /// Rates, strengths and scalars of this step.
     fn plan(&mut self, params: &[Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
-        let rates = Rates { now: self.run.rate(), peak: self.run.peak };
+        let rate = self.run.rate();
+        let rates = Rates { now: rate, relative: rate / self.run.peak };
         for index in 0..self.groups.len() {
             if self.groups[index].plan.active > 0 {
                 let norms = self.norms(index, params, survey)?;
-                self.groups[index].prepare(rates, self.run.completed, norms)?;
+                let group = &mut self.groups[index];
+                group.prepare(rates, self.run.completed, norms, T::LARGEST)?;
+                let (strength, name) = (group.plan.average.strength(), &group.name);
+                self.run.require(strength, T::LARGEST, || format!("the adaptive decay of group `{name}`"))?;
             }
         }
         for slot in self.slots.first(params.len()) {
@@ -170,7 +177,7 @@ impl<A: Formula, T: Float> Stepper<A, T> {
         let norms = [gradient.sqrt() * survey.factor, distance.sqrt()];
         for (norm, what) in norms.into_iter().zip(["gradients", "weights"]) {
             let name = &self.groups[index].name;
-            self.run.require_finite(norm, || format!("the norm of the {what} of group `{name}`"))?;
+            self.run.require(norm, f64::MAX, || format!("the norm of the {what} of group `{name}`"))?;
         }
         Ok(Some(norms))
     }
@@ -193,8 +200,12 @@ impl<A: Formula, T: Float> Stepper<A, T> {
                 let group = &self.groups[slot.group];
                 let scalars = group.scalars(slot.step.scalars);
                 if let Some(trust) = group.algorithm.trust(scalars, &job(self.run.level, gain, group, param, slot)) {
-                    self.run.require_finite(trust, || format!("the trust ratio of parameter `{}`", param.name))?;
-                    slot.step.trust = trust;
+                    let name = param.name;
+                    self.run.require(trust.displacement, f64::MAX, || {
+                        format!("the norm of the displacement of parameter `{name}`")
+                    })?;
+                    self.run.require(trust.ratio, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
+                    slot.step.trust = trust.ratio;
                 }
             }
         }
@@ -250,8 +261,9 @@ impl Run {
         if self.non_finite == NonFinite::Skip { Halt::Skip } else { Halt::Error(error()) }
     }
 
-    fn require_finite(&self, value: f64, norm: impl FnOnce() -> String) -> Result<(), Halt> {
-        if value.is_finite() || self.non_finite == NonFinite::LetThrough {
+    /// A norm, or what is made of norms, must be a number no larger than `largest`.
+    fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Halt> {
+        if value <= largest || self.non_finite == NonFinite::LetThrough {
             return Ok(());
         }
         Err(self.halt(|| Error::NonFiniteNorm { norm: norm(), value }))
@@ -260,7 +272,7 @@ impl Run {
 
 /// The sweep over all parameters of a step. The seam for threads: parameters and slots can be cut side by side, and groups are only
 /// read.
-fn apply<A: Formula, T: Float>(
+fn apply<A: Formula, T: Real>(
     level: Level,
     gain: Gain<T>,
     groups: &[Group<A>],
@@ -275,7 +287,7 @@ fn apply<A: Formula, T: Float>(
     }
 }
 
-fn job<'a, A: Formula, T: Float>(
+fn job<'a, A: Formula, T: Real>(
     level: Level,
     gain: Gain<T>,
     group: &Group<A>,
@@ -300,7 +312,7 @@ fn job<'a, A: Formula, T: Float>(
 }
 
 /// The error for the first element that is not finite, or is not after the gradient factor.
-fn find_non_finite<T: Float>(name: &str, grad: &[T], factor: f64) -> Option<impl FnOnce() -> Error> {
+fn find_non_finite<T: Real>(name: &str, grad: &[T], factor: f64) -> Option<impl FnOnce() -> Error> {
     let index = grad.iter().position(|&g| !(g * T::of(factor)).is_finite())?;
     let value = grad[index].widen();
     Some(move || Error::NonFiniteGradient { name: name.into(), index, value, factor })

@@ -16,7 +16,7 @@ use crate::slots::{Slot, Slots};
 /// An optimizer ready to step: made by [`Settings::build`](crate::Settings::build), used through [`Optimizer`].
 ///
 /// `A` is the optimizer ([`Sgd`](crate::Sgd), [`Adam`](crate::Adam), [`Lion`](crate::Lion)), `T` the type of the weights. It keeps a slot of state
-/// per parameter name and allocates only when a name is new.
+/// per parameter name, and allocates only when a name is new or has its first gradient.
 ///
 /// ```
 /// use wane::{Adam, AdamW, Optimizer, Stepper};

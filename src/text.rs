@@ -33,14 +33,23 @@ impl<'a> Arguments<'a> {
     }
 
     /// The next argument, called `name` in an error.
-    pub(crate) fn take<N: FromStr>(&mut self, name: &str) -> Result<N> {
+    pub(crate) fn take(&mut self, name: &str) -> Result<f64> {
+        self.parse(name, "a number")
+    }
+
+    /// The next argument, a number of steps.
+    pub(crate) fn count(&mut self, name: &str) -> Result<u64> {
+        self.parse(name, "a whole number")
+    }
+
+    fn parse<N: FromStr>(&mut self, name: &str, expected: &str) -> Result<N> {
         let rest = self.rest.ok_or_else(|| self.error(format!("a value for {name}")))?;
         let (word, rest) = match rest.split_once(',') {
             Some((word, rest)) => (word, Some(rest)),
             None => (rest, None),
         };
         self.rest = rest;
-        word.trim().parse().map_err(|_| self.error(format!("a number for {name}, not `{}`", word.trim())))
+        word.trim().parse().map_err(|_| self.error(format!("{expected} for {name}, not `{}`", word.trim())))
     }
 
     /// There must be no further argument.

@@ -2,7 +2,7 @@
 
 use super::effect::Share;
 use super::law::{Law, descend};
-use crate::float::Float;
+use crate::float::Real;
 
 /// d ← (1 − s·[u·d ≥ 0])·d − rate·u
 #[derive(Clone, Copy)]
@@ -11,7 +11,7 @@ pub(crate) struct Cautious<T> {
     s: T,
 }
 
-impl<T: Float> Cautious<T> {
+impl<T: Real> Cautious<T> {
     pub(crate) fn new(share: Share) -> Self {
         Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
     }
@@ -19,12 +19,12 @@ impl<T: Float> Cautious<T> {
 
 /// u·d ≥ 0, by signs: the product of two small numbers may underflow to 0.
 #[inline(always)]
-fn agree<T: Float>(u: T, d: T) -> bool {
+fn agree<T: Real>(u: T, d: T) -> bool {
     let zero = T::zero();
     !((u > zero && d < zero) || (u < zero && d > zero))
 }
 
-impl<T: Float> Law<T, 0> for Cautious<T> {
+impl<T: Real> Law<T, 0> for Cautious<T> {
     #[inline(always)]
     fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
         let keep = if agree(u, d) { self.keep } else { T::one() };

@@ -1,7 +1,7 @@
 //! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula: Hanson & Pratt 1988).
 
 use super::law::Law;
-use crate::float::{Float, sign};
+use crate::float::{Real, sign};
 
 /// (λ/2)·d²:  g ← g + λ·d
 #[derive(Clone, Copy)]
@@ -9,13 +9,13 @@ pub(crate) struct CoupledL2<T> {
     lambda: T,
 }
 
-impl<T: Float> CoupledL2<T> {
+impl<T: Real> CoupledL2<T> {
     pub(crate) fn new(lambda: f64) -> Self {
         Self { lambda: T::of(lambda) }
     }
 }
 
-impl<T: Float> Law<T, 0> for CoupledL2<T> {
+impl<T: Real> Law<T, 0> for CoupledL2<T> {
     #[inline(always)]
     fn couple(&self, g: T, d: T, []: [T; 0]) -> T {
         d.mul_add(self.lambda, g)
@@ -29,13 +29,13 @@ pub(crate) struct CoupledElastic<T> {
     l2: T,
 }
 
-impl<T: Float> CoupledElastic<T> {
+impl<T: Real> CoupledElastic<T> {
     pub(crate) fn new(l1: f64, l2: f64) -> Self {
         Self { l1: T::of(l1), l2: T::of(l2) }
     }
 }
 
-impl<T: Float> Law<T, 0> for CoupledElastic<T> {
+impl<T: Real> Law<T, 0> for CoupledElastic<T> {
     #[inline(always)]
     fn couple(&self, g: T, d: T, []: [T; 0]) -> T {
         sign(d).mul_add(self.l1, d.mul_add(self.l2, g))

@@ -60,8 +60,10 @@ pub(crate) struct Pull {
 /// The rates that a strength is measured in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
+    /// η_t, with the group's factor.
     pub(crate) now: f64,
-    pub(crate) peak: f64,
+    /// η_t/η_peak, which no group's factor changes.
+    pub(crate) relative: f64,
 }
 
 impl Decay {
@@ -129,9 +131,9 @@ impl Decay {
             Strength::Adaptive(_) => (1.0, average),
             Strength::LrScaled(lambda) if self.place == Place::Coupled => (1.0, lambda * m),
             Strength::LrScaled(lambda) => (rates.now, lambda * m),
-            Strength::Independent(lambda) => (rates.now / rates.peak, lambda * m),
+            Strength::Independent(lambda) => (rates.relative, lambda * m),
             Strength::Fixed(lambda) => (1.0, lambda * m),
-            Strength::Timescale(tau) => (rates.now / rates.peak, m / tau),
+            Strength::Timescale(tau) => (rates.relative, m / tau),
             // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others.
             Strength::HalfLife(h) if self.place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
             Strength::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
@@ -141,9 +143,10 @@ impl Decay {
 
     fn placed(&self, share: Share) -> Effect {
         let part = |ratio: f64| Share { lambda: share.lambda * ratio, ..share };
+        let none = Share { rate: 0.0, lambda: 0.0 };
         let (l1, l2) = match self.penalty {
-            Penalty::L2 => (part(0.0), share),
-            Penalty::L1 => (share, part(0.0)),
+            Penalty::L2 => (none, share),
+            Penalty::L1 => (share, none),
             Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
         };
         match (self.place, self.penalty) {
@@ -152,12 +155,21 @@ impl Decay {
             (Place::Decoupled, Penalty::L2) => Effect::Shrink(l2),
             (Place::Cautious, _) => Effect::Cautious(l2),
             (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
-            (Place::Proximal, _) => Effect::Proximal { before: part(0.0), threshold: l1.removed(), after: l2.removed() },
+            (Place::Proximal, _) => Effect::Proximal { before: none, threshold: l1.removed(), after: l2.removed() },
         }
     }
 }
 
 impl Effect {
+    /// The largest number that a kernel multiplies or compares with.
+    pub(crate) fn largest(self) -> f64 {
+        match self {
+            Self::Coupled { l1, l2 } => l1.max(l2),
+            Self::Proximal { threshold, after, .. } => threshold.max(after),
+            Self::Free | Self::Shrink(_) | Self::Cautious(_) => 0.0,
+        }
+    }
+
     /// The share of a weight that is removed, which must be in [0, 1).
     pub(crate) fn share(self) -> f64 {
         match self {

@@ -1,12 +1,12 @@
 //! The laws: what a decay does to one coordinate, and the list of all of them.
 
-use crate::float::Float;
+use crate::float::Real;
 
 /// One coordinate of a decay. A law knows nothing of the optimizer it stands beside.
 ///
 /// `at` holds the law's M columns at this coordinate (an anchor). `u` is the optimizer's direction; rate·u is its
 /// displacement.
-pub(crate) trait Law<T: Float, const M: usize>: Copy {
+pub(crate) trait Law<T: Real, const M: usize>: Copy {
     /// The gradient that the optimizer sees: that of the loss, or that of loss and penalty together.
     #[inline(always)]
     fn couple(&self, g: T, _x: T, _at: [T; M]) -> T {
@@ -28,7 +28,7 @@ pub(crate) trait Law<T: Float, const M: usize>: Copy {
 
 /// x − rate·u, rounded once.
 #[inline(always)]
-pub(crate) fn descend<T: Float>(x: T, u: T, rate: T) -> T {
+pub(crate) fn descend<T: Real>(x: T, u: T, rate: T) -> T {
     u.mul_add(-rate, x)
 }
 
@@ -36,13 +36,13 @@ pub(crate) fn descend<T: Float>(x: T, u: T, rate: T) -> T {
 #[derive(Clone, Copy)]
 pub(crate) struct Free;
 
-impl<T: Float> Law<T, 0> for Free {}
+impl<T: Real> Law<T, 0> for Free {}
 
 /// A law on d = x − a, the distance from an anchor: the decay pulls towards a instead of 0.
 #[derive(Clone, Copy)]
 pub(crate) struct Anchored<L>(pub(crate) L);
 
-impl<T: Float, L: Law<T, 0>> Law<T, 1> for Anchored<L> {
+impl<T: Real, L: Law<T, 0>> Law<T, 1> for Anchored<L> {
     #[inline(always)]
     fn couple(&self, g: T, x: T, [a]: [T; 1]) -> T {
         self.0.couple(g, x - a, [])
@@ -63,7 +63,7 @@ impl<T: Float, L: Law<T, 0>> Law<T, 1> for Anchored<L> {
 #[derive(Clone, Copy)]
 pub(crate) struct AnchoredCoupling<L>(pub(crate) L);
 
-impl<T: Float, L: Law<T, 0>> Law<T, 1> for AnchoredCoupling<L> {
+impl<T: Real, L: Law<T, 0>> Law<T, 1> for AnchoredCoupling<L> {
     #[inline(always)]
     fn couple(&self, g: T, x: T, [a]: [T; 1]) -> T {
         self.0.couple(g, x - a, [])

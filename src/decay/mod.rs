@@ -158,9 +158,10 @@ pub enum Anchor {
 }
 
 impl Decay {
-    /// A decay from its three answers; `check`ed when the optimizer is built.
+    /// A decay from its three answers, checked when the optimizer is built. Without strength the other two do not matter.
     #[must_use]
     pub fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
+        let (penalty, place) = if strength == Strength::None { (Penalty::L2, Place::Decoupled) } else { (penalty, place) };
         Self { penalty, place, strength, anchor: Anchor::Origin, schedule: Schedule::constant() }
     }
 

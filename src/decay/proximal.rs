@@ -2,7 +2,7 @@
 
 use super::effect::Share;
 use super::law::{Law, descend};
-use crate::float::{Float, clamp};
+use crate::float::{Real, clamp};
 
 /// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
 ///
@@ -16,7 +16,7 @@ pub(crate) struct Proximal<T> {
     scale: T,
 }
 
-impl<T: Float> Proximal<T> {
+impl<T: Real> Proximal<T> {
     pub(crate) fn new(share: Share, threshold: f64, r: f64) -> Self {
         Self { keep: T::of(share.kept()), s: T::of(share.removed()), threshold: T::of(threshold), scale: T::of(1.0 / (1.0 + r)) }
     }
@@ -28,7 +28,7 @@ impl<T: Float> Proximal<T> {
     }
 }
 
-impl<T: Float> Law<T, 0> for Proximal<T> {
+impl<T: Real> Law<T, 0> for Proximal<T> {
     #[inline(always)]
     fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
         self.soft(descend(d * self.keep, u, rate)) * self.scale

@@ -2,7 +2,7 @@
 
 use super::effect::Share;
 use super::law::{Law, descend};
-use crate::float::Float;
+use crate::float::Real;
 
 /// d ← (1 − s)·d − rate·u
 #[derive(Clone, Copy)]
@@ -11,13 +11,13 @@ pub(crate) struct Shrink<T> {
     s: T,
 }
 
-impl<T: Float> Shrink<T> {
+impl<T: Real> Shrink<T> {
     pub(crate) fn new(share: Share) -> Self {
         Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
     }
 }
 
-impl<T: Float> Law<T, 0> for Shrink<T> {
+impl<T: Real> Law<T, 0> for Shrink<T> {
     #[inline(always)]
     fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
         descend(d * self.keep, u, rate)

@@ -17,7 +17,7 @@ const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (units, number) = match self.strength {
-            Strength::None => return f.write_str("none"),
+            Strength::None => ("", 0.0),
             Strength::LrScaled(lambda) => ("", lambda),
             Strength::Independent(lambda) => ("independent", lambda),
             Strength::Fixed(lambda) => ("fixed", lambda),
@@ -40,10 +40,14 @@ impl fmt::Display for Decay {
             Place::Proximal => "proximal",
             Place::Cautious => "cautious",
         };
-        let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
-        write!(f, "{}:{}", words.join("-"), Number(number))?;
-        if let Penalty::ElasticNet { ratio } = self.penalty {
-            write!(f, ",{}", Number(ratio))?;
+        if self.strength == Strength::None {
+            f.write_str("none")?;
+        } else {
+            let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
+            write!(f, "{}:{}", words.join("-"), Number(number))?;
+            if let Penalty::ElasticNet { ratio } = self.penalty {
+                write!(f, ",{}", Number(ratio))?;
+            }
         }
         match self.anchor {
             Anchor::Origin => {}
@@ -122,6 +126,10 @@ fn usual_place(units: Units) -> Place {
 fn choose<'a, C: Copy>(words: &'a str, choices: &[(&str, C)]) -> Option<(C, &'a str)> {
     choices.iter().find_map(|(word, choice)| {
         let rest = words.strip_prefix(word)?;
-        if rest.is_empty() { Some((*choice, rest)) } else { Some((*choice, rest.strip_prefix('-')?)) }
+        if rest.is_empty() {
+            Some((*choice, rest))
+        } else {
+            Some((*choice, rest.strip_prefix('-').filter(|rest| !rest.is_empty())?))
+        }
     })
 }

@@ -112,7 +112,7 @@ impl FromStr for Level {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::all()
-            .find(|level| level.name() == text)
+            .find(|level| level.name() == text.trim())
             .ok_or_else(|| Error::parse("CPU level", text, "a level of this CPU: baseline, avx2 or avx512"))
     }
 }

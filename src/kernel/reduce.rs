@@ -2,7 +2,7 @@
 //! that take whole chunks, can change a bit of them.
 
 use super::{Level, vectorize};
-use crate::float::Float;
+use crate::float::Real;
 
 /// Partial sums kept side by side; lane l takes the elements l, l + 64, l + 128 ...
 pub(crate) const LANES: usize = 64;
@@ -11,7 +11,7 @@ pub(crate) const LANES: usize = 64;
 const CHUNK: usize = 1 << 14;
 
 /// Σx² in f64. For `f32` it is finite exactly when every element is; for `f64` the squares may overflow.
-pub(crate) fn sum_of_squares<T: Float>(level: Level, x: &[T]) -> f64 {
+pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> f64 {
     vectorize(
         level,
         #[inline(always)]
@@ -20,7 +20,7 @@ pub(crate) fn sum_of_squares<T: Float>(level: Level, x: &[T]) -> f64 {
 }
 
 /// Σ(x − a)² in f64; an empty `a` stands for 0.
-pub(crate) fn squared_distance<T: Float>(level: Level, x: &[T], a: &[T]) -> f64 {
+pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> f64 {
     if a.is_empty() {
         return sum_of_squares(level, x);
     }
@@ -33,7 +33,7 @@ pub(crate) fn squared_distance<T: Float>(level: Level, x: &[T], a: &[T]) -> f64 
 
 /// Σ of the squares of `value`, chunk after chunk. A plain loop: what an iterator adapter calls is not inlined for certain.
 #[inline(always)]
-fn squares<T: Float, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T + Copy) -> f64 {
+fn squares<T: Real, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T + Copy) -> f64 {
     let mut total = 0.0;
     for start in (0..x.len()).step_by(CHUNK) {
         let end = x.len().min(start + CHUNK);
@@ -44,7 +44,7 @@ fn squares<T: Float, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T,
 
 /// Σ of the squares of `value` over one chunk.
 #[inline(always)]
-fn chunk<T: Float, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T) -> f64 {
+fn chunk<T: Real, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T) -> f64 {
     let mut lanes = [0.0; LANES];
     let (blocks, rest) = x.as_chunks::<LANES>();
     let (col_blocks, col_rests) =
@@ -62,7 +62,7 @@ fn chunk<T: Float, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [
 }
 
 #[inline(always)]
-pub(crate) fn square<T: Float>(x: T) -> f64 {
+pub(crate) fn square<T: Real>(x: T) -> f64 {
     let x = x.widen();
     x * x
 }

@@ -20,7 +20,7 @@ use std::array::from_fn;
 use super::reduce::{LANES, square, tree};
 use super::{Level, vectorize};
 use crate::decay::{Law, Pull, for_law};
-use crate::float::{Float, clamp};
+use crate::float::{Real, clamp};
 use crate::rule::Rule;
 
 /// What happens to a gradient before anything else sees it: a factor, then a bound on its absolute value.
@@ -30,7 +30,7 @@ pub(crate) struct Gain<T> {
     pub(crate) bound: T,
 }
 
-impl<T: Float> Gain<T> {
+impl<T: Real> Gain<T> {
     #[inline(always)]
     fn apply(&self, g: T) -> T {
         clamp(g * self.factor, self.bound)
@@ -53,7 +53,7 @@ pub struct Job<'a, T> {
     pub(crate) anchor: &'a [T],
 }
 
-impl<T: Float> Job<'_, T> {
+impl<T: Real> Job<'_, T> {
     /// Updates the parameter: x ← settle(x, u), where the rule's direction u is multiplied by `rate`.
     #[inline(always)]
     pub(crate) fn run<R: Rule<T, N>, const N: usize>(self, rule: R, rate: f64) {
@@ -102,7 +102,7 @@ struct Update<R, L, T> {
     rate: T,
 }
 
-impl<R, L, T: Float> Update<R, L, T> {
+impl<R, L, T: Real> Update<R, L, T> {
     /// The new weight and the new state.
     #[inline(always)]
     fn advance<const N: usize, const M: usize>(&self, x: T, g: T, state: [T; N], at: [T; M]) -> (T, [T; N])
@@ -129,7 +129,7 @@ impl<R, L, T: Float> Update<R, L, T> {
 }
 
 #[inline(always)]
-fn sweep<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
+fn sweep<T: Real, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
     update: Update<R, L, T>,
     x: &mut [T],
     g: &[T],
@@ -151,7 +151,7 @@ fn sweep<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
 
 /// Σx² and Σr², in lanes: the displacements of a block first, then their squares.
 #[inline(always)]
-fn measure<T: Float, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
+fn measure<T: Real, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
     update: Update<R, L, T>,
     x: &[T],
     g: &[T],

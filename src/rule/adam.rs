@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::lamb::TrustRatio;
+use super::lamb::{Trust, TrustRatio};
 use super::{Formula, Rule, compiled};
 use crate::decay::Decay;
 use crate::error::{Result, in_range};
-use crate::float::Float;
+use crate::float::Real;
 use crate::kernel::Job;
 use crate::settings::Settings;
 
@@ -204,18 +204,18 @@ impl Formula for Adam {
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.
-    fn sweep<T: Float>(&self, scalars: &Scalars, job: Job<'_, T>) {
+    fn sweep<T: Real>(&self, scalars: &Scalars, job: Job<'_, T>) {
         let moments = self.moments(scalars);
         if self.amsgrad { job.run(AmsGrad(moments), 1.0) } else { job.run(moments, 1.0) }
     }
 
-    fn trust<T: Float>(&self, scalars: &Scalars, job: &Job<'_, T>) -> Option<f64> {
+    fn trust<T: Real>(&self, scalars: &Scalars, job: &Job<'_, T>) -> Option<Trust> {
         if self.trust == TrustRatio::Off {
             return None;
         }
         let moments = self.moments(scalars);
         let squares = if self.amsgrad { job.measure(AmsGrad(moments), 1.0) } else { job.measure(moments, 1.0) };
-        Some(self.trust.ratio(squares.map(f64::sqrt), scalars.lr))
+        Some(self.trust.of(squares.map(f64::sqrt), scalars.lr))
     }
 }
 
@@ -231,7 +231,7 @@ fn bias_correction(beta: f64, t: u64) -> f64 {
 
 impl Adam {
     #[inline(always)]
-    fn moments<T: Float>(&self, scalars: &Scalars) -> Moments<T> {
+    fn moments<T: Real>(&self, scalars: &Scalars) -> Moments<T> {
         let take1 = T::of(1.0 - self.beta1);
         let (Epsilon::Corrected(eps) | Epsilon::Hat(eps)) = self.epsilon;
         Moments {
@@ -257,7 +257,7 @@ struct Moments<T> {
     eps: T,
 }
 
-impl<T: Float> Moments<T> {
+impl<T: Real> Moments<T> {
     /// m + w(g − m), as PyTorch's `lerp` does it: from the nearer end, so from g where w = 1 − β₁ is at least a half.
     #[inline(always)]
     fn first(&self, g: T, m: T) -> T {
@@ -276,7 +276,7 @@ impl<T: Float> Moments<T> {
     }
 }
 
-impl<T: Float> Rule<T, 2> for Moments<T> {
+impl<T: Real> Rule<T, 2> for Moments<T> {
     #[inline(always)]
     fn update(&self, g: T, [m, v]: [T; 2]) -> (T, [T; 2]) {
         let (m, v) = (self.first(g, m), self.second(g, v));
@@ -287,7 +287,7 @@ impl<T: Float> Rule<T, 2> for Moments<T> {
 #[derive(Clone, Copy)]
 struct AmsGrad<T>(Moments<T>);
 
-impl<T: Float> Rule<T, 3> for AmsGrad<T> {
+impl<T: Real> Rule<T, 3> for AmsGrad<T> {
     #[inline(always)]
     fn update(&self, g: T, [m, v, v_max]: [T; 3]) -> (T, [T; 3]) {
         let (m, v) = (self.0.first(g, m), self.0.second(g, v));

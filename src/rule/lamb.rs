@@ -87,12 +87,20 @@ pub enum TrustRatio {
 
 impl TrustRatio {
     /// φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
-    pub(super) fn ratio(self, [weights, displacement]: [f64; 2], lr: f64) -> f64 {
-        match self {
+    pub(super) fn of(self, [weights, displacement]: [f64; 2], lr: f64) -> Trust {
+        let ratio = match self {
             Self::Lamb if weights != 0.0 && displacement != 0.0 => lr * weights / displacement,
             _ => 1.0,
-        }
+        };
+        Trust { displacement, ratio }
     }
+}
+
+/// A trust ratio with the norm it divides by, which may be infinite where the ratio is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust {
+    pub(crate) displacement: f64,
+    pub(crate) ratio: f64,
 }
 
 impl fmt::Display for TrustRatio {
@@ -108,7 +116,7 @@ impl FromStr for TrustRatio {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match text {
+        match text.trim() {
             "off" => Ok(Self::Off),
             "lamb" => Ok(Self::Lamb),
             _ => Err(Error::parse("trust ratio", text, "`off` or `lamb`")),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Formula, Rule, compiled};
 use crate::error::{Result, in_range};
-use crate::float::{Float, sign};
+use crate::float::{Real, sign};
 use crate::kernel::Job;
 use crate::settings::Settings;
 
@@ -91,7 +91,7 @@ impl Formula for Lion {
         lr
     }
 
-    fn sweep<T: Float>(&self, &lr: &f64, job: Job<'_, T>) {
+    fn sweep<T: Real>(&self, &lr: &f64, job: Job<'_, T>) {
         let rule = SignMomentum {
             beta1: T::of(self.beta1),
             take1: T::of(1.0 - self.beta1),
@@ -112,7 +112,7 @@ struct SignMomentum<T> {
     take2: T,
 }
 
-impl<T: Float> Rule<T, 1> for SignMomentum<T> {
+impl<T: Real> Rule<T, 1> for SignMomentum<T> {
     #[inline(always)]
     fn update(&self, g: T, [m]: [T; 1]) -> (T, [T; 1]) {
         let c = g.mul_add(self.take1, m * self.beta1);

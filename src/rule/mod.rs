@@ -6,6 +6,7 @@ mod lion;
 mod sgd;
 
 pub use adam::{Adam, AdamW};
+pub(crate) use lamb::Trust;
 pub use lamb::{Lamb, TrustRatio};
 pub use lion::Lion;
 pub use sgd::Sgd;
@@ -13,7 +14,7 @@ pub use sgd::Sgd;
 use std::fmt::{Debug, Display};
 
 use crate::error::Result;
-use crate::float::Float;
+use crate::float::{Float, Real};
 use crate::kernel::Job;
 use crate::param::Param;
 use crate::report::Report;
@@ -22,7 +23,7 @@ use crate::stepper::Stepper;
 /// One coordinate of an optimizer: the gradient and N numbers of state in, the direction u and the new state out.
 ///
 /// The new weight is x − rate·u. Only correctly rounded operations may be used (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons).
-pub(crate) trait Rule<T: Float, const N: usize>: Copy {
+pub(crate) trait Rule<T: Real, const N: usize>: Copy {
     fn update(&self, g: T, state: [T; N]) -> (T, [T; N]);
 }
 
@@ -34,6 +35,11 @@ pub trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     /// Is every option in its range?
     fn check(&self) -> Result<()>;
 
+    /// The largest option without an upper bound, by name: it must fit into the weights' type.
+    fn largest(&self) -> (&'static str, f64) {
+        ("", 0.0)
+    }
+
     /// The names of the state columns, PyTorch's where it has them.
     fn columns(&self) -> &'static [&'static str];
 
@@ -41,10 +47,10 @@ pub trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     fn scalars(&self, lr: f64, t: u64) -> Self::Scalars;
 
     /// Picks the rule and runs it.
-    fn sweep<T: Float>(&self, scalars: &Self::Scalars, job: Job<'_, T>);
+    fn sweep<T: Real>(&self, scalars: &Self::Scalars, job: Job<'_, T>);
 
     /// The factor on the whole displacement of this parameter, or none where no norm is looked at.
-    fn trust<T: Float>(&self, _scalars: &Self::Scalars, _job: &Job<'_, T>) -> Option<f64> {
+    fn trust<T: Real>(&self, _scalars: &Self::Scalars, _job: &Job<'_, T>) -> Option<Trust> {
         None
     }
 }

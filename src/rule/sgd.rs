@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Formula, Rule, compiled};
 use crate::error::{Error, Result, in_range};
-use crate::float::Float;
+use crate::float::Real;
 use crate::kernel::Job;
 use crate::settings::Settings;
 
@@ -121,6 +121,10 @@ impl Formula for Sgd {
         Ok(())
     }
 
+    fn largest(&self) -> (&'static str, f64) {
+        if self.momentum < self.dampening.abs() { ("dampening", self.dampening) } else { ("momentum", self.momentum) }
+    }
+
     fn columns(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
     }
@@ -129,7 +133,7 @@ impl Formula for Sgd {
         Scalars { lr, first: t == 1 }
     }
 
-    fn sweep<T: Float>(&self, &Scalars { lr, first }: &Scalars, job: Job<'_, T>) {
+    fn sweep<T: Real>(&self, &Scalars { lr, first }: &Scalars, job: Job<'_, T>) {
         let (mu, take) = (T::of(self.momentum), T::of(1.0 - self.dampening));
         match (self.momentum == 0.0, first, self.nesterov) {
             (true, ..) => job.run(Plain, lr),
@@ -146,7 +150,7 @@ compiled!(Sgd: f32, f64);
 #[derive(Clone, Copy)]
 struct Plain;
 
-impl<T: Float> Rule<T, 0> for Plain {
+impl<T: Real> Rule<T, 0> for Plain {
     #[inline(always)]
     fn update(&self, g: T, []: [T; 0]) -> (T, [T; 0]) {
         (g, [])
@@ -160,7 +164,7 @@ struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
     take: T,
 }
 
-impl<T: Float, const FIRST: bool, const NESTEROV: bool> Rule<T, 1> for Momentum<T, FIRST, NESTEROV> {
+impl<T: Real, const FIRST: bool, const NESTEROV: bool> Rule<T, 1> for Momentum<T, FIRST, NESTEROV> {
     #[inline(always)]
     fn update(&self, g: T, [b]: [T; 1]) -> (T, [T; 1]) {
         let b = if FIRST { g } else { g.mul_add(self.take, b * self.mu) };

@@ -1,0 +1,289 @@
+//! A step allocates nothing once its names have been seen: a counting allocator, around the steps alone.
+
+#![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fmt::Debug;
+
+use wane::{Adam, AdamW, Anchor, Clip, Decay, Float, Lamb, Lion, NonFinite, Optimizer, Param, Policy, Schedule, Settings, Sgd};
+
+/// The system's allocator, counting what the present thread asks for, so that tests may run side by side.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is ending has no counter any more, and no test either.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `work` allocates.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+/// What a test needs of an element type.
+trait Element: Float + Debug {
+    fn number(x: f32) -> Self;
+}
+
+impl Element for f32 {
+    fn number(x: f32) -> Self {
+        x
+    }
+}
+
+impl Element for f64 {
+    fn number(x: f32) -> Self {
+        x.into()
+    }
+}
+
+/// A model of tensors of mixed size; every third is a vector.
+struct Model<T> {
+    names: Vec<String>,
+    weights: Vec<Vec<T>>,
+    grads: Vec<Vec<T>>,
+}
+
+impl<T: Element> Model<T> {
+    fn new(tensors: usize) -> Self {
+        let tensor = |value: f32| (0..tensors).map(|i| vec![T::number(value); 2 + 2 * (i % 40)]).collect();
+        Self { names: (0..tensors).map(|i| format!("layer.{i}.weight")).collect(), weights: tensor(0.5), grads: tensor(0.25) }
+    }
+
+    /// The parameters in the order of `order`. Anchors are lent to whoever wants one.
+    fn params(&mut self, order: &[usize]) -> Vec<Param<'_, T>> {
+        let mut given: Vec<_> = self.weights.iter_mut().zip(&self.names).zip(&self.grads).map(Some).collect();
+        let param = |i: usize| {
+            let ((weights, name), grads) = given[i].take().expect("each parameter once");
+            let len = weights.len();
+            let shape = if i.is_multiple_of(3) { &[len][..] } else { &[2, len / 2] };
+            Param::new(name, weights, grads).shape(shape).anchor(grads)
+        };
+        order.iter().copied().map(param).collect()
+    }
+
+    /// Allocations of one step in this order, which must end well.
+    fn step(&mut self, opt: &mut dyn Optimizer<T>, order: &[usize]) -> usize {
+        let mut params = self.params(order);
+        allocations(|| {
+            opt.step_scaled(&mut params, 0.5).expect("a good step");
+        })
+    }
+}
+
+/// 0, 1, 2 ..., the reverse, and two orders that look like none. (The multipliers have no factor in common with 200.)
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    let shuffled = |by: usize| (0..n).map(|i| (i * by + 3) % n).collect();
+    vec![(0..n).collect(), (0..n).rev().collect(), shuffled(37), shuffled(101)]
+}
+
+/// Steps in every order, twice, and steps over a part of the parameters.
+fn stays_within_its_memory<T: Element>(mut opt: Box<dyn Optimizer<T>>) {
+    for n in [1, 200] {
+        opt.reset();
+        let mut model = Model::new(n);
+        let orders = orders(n);
+        let first = model.step(&mut *opt, &orders[0]);
+        assert!(first >= n, "the counter counts: {n} new names need memory, and {first} allocations were seen");
+        for order in orders.iter().chain(&orders) {
+            assert_eq!(model.step(&mut *opt, order), 0, "{n} parameters, {}", opt.describe());
+            assert_eq!(model.step(&mut *opt, &order[..n / 2]), 0, "{} parameters, {}", n / 2, opt.describe());
+        }
+    }
+}
+
+fn boxed<A: wane::Algorithm<f32> + wane::Algorithm<f64>>(settings: Settings<A>) {
+    stays_within_its_memory::<f32>(Box::new(settings.clone().build().unwrap()));
+    stays_within_its_memory::<f64>(Box::new(settings.build().unwrap()));
+}
+
+#[test]
+fn every_optimizer() {
+    boxed(Sgd::new(0.1));
+    boxed(Sgd::new(0.1).momentum(0.9).nesterov());
+    boxed(Adam::new(0.1));
+    boxed(AdamW::new(0.1).amsgrad());
+    boxed(Lion::new(0.1));
+    boxed(Lamb::new(0.1).weight_decay(Decay::decoupled(0.1)));
+}
+
+#[test]
+fn every_kind_of_decay() {
+    for decay in [
+        Decay::coupled_l2(0.1),
+        Decay::l1(0.1),
+        Decay::cautious(0.1),
+        Decay::adaptive(0.1),
+        Decay::half_life(10.0).schedule(Schedule::warmup_cosine(3, 9, 0.1)),
+        Decay::fixed(0.1).towards(Anchor::Start),
+        Decay::adaptive(0.1).towards(Anchor::Start),
+        Decay::coupled_l1(0.1).towards(Anchor::Lent),
+    ] {
+        boxed(Sgd::new(0.1).momentum(0.9).weight_decay(decay.clone()));
+        boxed(Lamb::new(0.1).weight_decay(decay));
+    }
+}
+
+#[test]
+fn clipping_policies_and_schedules() {
+    for clip in [Clip::Value(0.1), Clip::GlobalNorm(0.1), Clip::OptaxGlobalNorm(0.1)] {
+        for policy in [NonFinite::Error, NonFinite::Skip, NonFinite::LetThrough] {
+            boxed(
+                AdamW::new(0.1)
+                    .clip(clip)
+                    .non_finite(policy)
+                    .lr_schedule(Schedule::linear(0.0, 1.0, 3).then(5, Schedule::cosine(9, 0.1))),
+            );
+        }
+    }
+}
+
+#[test]
+fn groups_and_policies() {
+    let settings = AdamW::new(0.1)
+        .group("flat", |s| s.weight_decay(Decay::none()).lr_factor(0.5))
+        .group("some", |s| s.weight_decay(Decay::adaptive(0.1)).amsgrad())
+        .group("still", |s| s.frozen())
+        .assign("flat", Policy::rank_below(2))
+        .assign("still", Policy::name_ends_with("4.weight"))
+        .assign("some", Policy::when("a one in its name", |p| p.name().contains('1')));
+    stays_within_its_memory::<f32>(Box::new(settings.build().unwrap()));
+}
+
+/// A gradient that is not finite, under `Skip`.
+#[test]
+fn skipped_steps() {
+    for clip in [Clip::Off, Clip::GlobalNorm(1.0)] {
+        let mut opt = AdamW::new(0.1).clip(clip).non_finite(NonFinite::Skip).build::<f32>().unwrap();
+        let mut model = Model::new(200);
+        let orders = orders(200);
+        model.step(&mut opt, &orders[0]);
+        for (k, order) in orders.iter().enumerate() {
+            model.grads[k][1] = f32::NAN;
+            let completed = opt.completed_steps();
+            assert_eq!(model.step(&mut opt, order), 0);
+            assert_eq!(opt.completed_steps(), completed, "the step was skipped");
+            model.grads[k][1] = 0.25;
+            assert_eq!(model.step(&mut opt, order), 0);
+        }
+    }
+}
+
+/// Every parameter with a step count of its own, so that each needs scalars of its own.
+#[test]
+fn parameters_that_joined_late() {
+    for settings in [Adam::new(0.1), Lamb::new(0.1)] {
+        let mut opt = settings.build::<f64>().unwrap();
+        let mut model = Model::new(60);
+        for k in 1..=60 {
+            let joined: Vec<_> = (0..k).rev().collect();
+            assert!(model.step(&mut opt, &joined) > 0, "one name is new");
+            assert_eq!(model.step(&mut opt, &joined), 0, "{k} parameters");
+        }
+        let counts: std::collections::HashSet<_> = model.names.iter().map(|name| opt.steps_of(name)).collect();
+        assert_eq!(counts.len(), 60);
+        for order in orders(60).iter().take(2) {
+            assert_eq!(model.step(&mut opt, order), 0);
+        }
+    }
+}
+
+/// All join in one step, and then drift apart: the counts become many without a name becoming new.
+#[test]
+fn step_counts_that_drift_apart() {
+    let mut opt = Adam::new(0.1).build::<f32>().unwrap();
+    let mut model = Model::new(60);
+    let order: Vec<_> = (0..60).collect();
+    model.step(&mut opt, &order);
+    for k in 0..60 {
+        assert_eq!(model.step(&mut opt, &order[k..]), 0);
+        assert_eq!(model.step(&mut opt, &order), 0);
+    }
+}
+
+/// A clone knows the names of its original, and has room for as much.
+#[test]
+fn a_clone_steps_within_its_memory() {
+    let mut original = Adam::new(0.1).build::<f32>().unwrap();
+    let mut model = Model::new(60);
+    let order: Vec<_> = (0..60).collect();
+    model.step(&mut original, &order);
+    let mut opt: Box<dyn Optimizer<f32>> = original.boxed_clone();
+    for k in 0..60 {
+        assert_eq!(model.step(&mut *opt, &order), 0, "step {k}");
+        assert_eq!(model.step(&mut *opt, &order[k..]), 0, "step {k} over a part");
+    }
+}
+
+/// Frozen parameters, missing gradients and registered names come and go without memory.
+#[test]
+fn parameters_that_are_left_alone() {
+    let mut opt = Lion::new(0.1).clip(Clip::GlobalNorm(1.0)).build::<f32>().unwrap();
+    let (mut v, mut w, g) = (vec![0.5; 40], vec![0.5; 30], vec![0.25; 40]);
+    opt.step(&mut [Param::new("v", &mut v, &g), Param::new("w", &mut w, &g[..30])]).unwrap();
+    for _ in 0..3 {
+        let seen = allocations(|| {
+            opt.step(&mut [Param::without_grad("w", &mut w), Param::new("v", &mut v, &g).frozen()]).unwrap();
+            opt.register(&[Param::without_grad("v", &mut v)]).unwrap();
+            opt.step(&mut [Param::new("v", &mut v, &g)]).unwrap();
+            opt.step(&mut []).unwrap();
+            opt.step(&mut [Param::new("w", &mut w, &g[..30]), Param::new("v", &mut v, &g)]).unwrap();
+            opt.set_learning_rate(0.5).unwrap();
+        });
+        assert_eq!(seen, 0);
+    }
+}
+
+#[test]
+fn slices() {
+    for mut opt in [AdamW::new(0.1).build::<f64>().unwrap(), Lamb::new(0.1).clip(Clip::GlobalNorm(1.0)).build().unwrap()] {
+        let (mut w, g) = (vec![0.5; 100], vec![0.25; 100]);
+        opt.step_slice(&mut w, &g).unwrap();
+        assert_eq!(allocations(|| drop(opt.step_slice(&mut w, &g))), 0);
+    }
+}
+
+/// Reading what an optimizer knows costs no memory either, but for the table.
+#[test]
+fn looking_at_an_optimizer() {
+    let mut opt = AdamW::new(0.1).build::<f64>().unwrap();
+    opt.step(&mut [Param::new("w", &mut [1.0], &[1.0])]).unwrap();
+    let seen = allocations(|| {
+        assert_eq!((opt.steps_of("w"), opt.completed_steps(), opt.learning_rate()), (Some(1), 1, 0.1));
+        assert!(opt.state("w", "exp_avg").is_some() && opt.status("w").is_some() && opt.status("v").is_none());
+    });
+    assert_eq!(seen, 0);
+}

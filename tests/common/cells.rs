@@ -1,0 +1,132 @@
+//! The list of decays: every cell of penalty × place × units that exists, towards every anchor, and scheduled.
+
+use wane::{Anchor, Decay, Penalty, Place, Schedule, Strength};
+
+/// A decay, taken apart so that an oracle can read it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) penalty: Penalty,
+    pub(crate) place: Place,
+    pub(crate) strength: Strength,
+    pub(crate) anchor: Anchor,
+    pub(crate) ramp: Ramp,
+}
+
+/// A schedule, and the same written out by hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Ramp {
+    pub(crate) schedule: Schedule,
+    pub(crate) at: fn(u64) -> f64,
+}
+
+impl Ramp {
+    pub(crate) fn constant() -> Self {
+        Self { schedule: Schedule::constant(), at: |_| 1.0 }
+    }
+
+    /// From 1 down to 0.2 in 8 steps.
+    pub(crate) fn falling() -> Self {
+        Self { schedule: Schedule::linear(1.0, 0.2, 8), at: |k| [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2][k.min(8) as usize] }
+    }
+
+    /// 0, 0.5, then 1.
+    pub(crate) fn rising() -> Self {
+        Self { schedule: Schedule::linear(0.0, 1.0, 2), at: |k| [0.0, 0.5, 1.0][k.min(2) as usize] }
+    }
+
+    /// 0 at every step.
+    pub(crate) fn nothing() -> Self {
+        Self { schedule: Schedule::linear(0.0, 0.0, 1), at: |_| 0.0 }
+    }
+}
+
+pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
+pub(crate) const PENALTIES: [Penalty; 3] = [Penalty::L2, Penalty::L1, NET];
+pub(crate) const PLACES: [Place; 4] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious];
+pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Lent];
+
+/// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
+fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
+    use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    match (penalty, place) {
+        (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
+        (_, Place::Coupled) => &[LrScaled(0.3)],
+        (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
+        (_, Place::Cautious) => &[],
+        _ => &[LrScaled(0.7), Independent(0.03), Fixed(0.02)],
+    }
+}
+
+impl Cell {
+    pub(crate) fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
+        Self { penalty, place, strength, anchor: Anchor::Origin, ramp: Ramp::constant() }
+    }
+
+    pub(crate) fn towards(&self, anchor: Anchor) -> Self {
+        Self { anchor, ..self.clone() }
+    }
+
+    pub(crate) fn scheduled(&self, ramp: Ramp) -> Self {
+        Self { ramp, ..self.clone() }
+    }
+
+    pub(crate) fn decay(&self) -> Decay {
+        Decay::new(self.penalty, self.place, self.strength).towards(self.anchor).schedule(self.ramp.schedule.clone())
+    }
+
+    /// The same cell with the number 0, where its units allow that.
+    pub(crate) fn weightless(&self) -> Option<Self> {
+        let strength = match self.strength {
+            Strength::LrScaled(_) => Strength::LrScaled(0.0),
+            Strength::Independent(_) => Strength::Independent(0.0),
+            Strength::Fixed(_) => Strength::Fixed(0.0),
+            Strength::Adaptive(_) => Strength::Adaptive(0.0),
+            _ => return None,
+        };
+        Some(Self { strength, ..self.clone() })
+    }
+
+    /// Does it look at norms over all parameters?
+    pub(crate) fn joins_parameters(&self) -> bool {
+        matches!(self.strength, Strength::Adaptive(_))
+    }
+
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.ramp.schedule != Schedule::constant()
+    }
+
+    /// Strengths of the L1 and the L2 part of an amount.
+    pub(crate) fn parts(&self, amount: f64) -> [f64; 2] {
+        match self.penalty {
+            Penalty::L1 => [amount, 0.0],
+            Penalty::ElasticNet { ratio } => [amount * ratio, amount * (1.0 - ratio)],
+            _ => [0.0, amount],
+        }
+    }
+}
+
+/// One cell for each penalty, place and strength.
+pub(crate) fn plain() -> Vec<Cell> {
+    let mut cells = vec![Cell::new(Penalty::L2, Place::Decoupled, Strength::None)];
+    for penalty in PENALTIES {
+        for place in PLACES {
+            cells.extend(strengths(penalty, place).iter().map(|&strength| Cell::new(penalty, place, strength)));
+        }
+    }
+    cells
+}
+
+/// All of them: every plain cell towards every anchor, and scheduled.
+pub(crate) fn all() -> Vec<Cell> {
+    let plain = plain();
+    let anchored = ANCHORS.iter().flat_map(|&anchor| plain.iter().map(move |cell| cell.towards(anchor)));
+    let scheduled = plain.iter().map(|cell| cell.scheduled(Ramp::rising()));
+    anchored.chain(scheduled).collect()
+}
+
+/// One cell for each loop that there is: penalty and place, with and without an anchor, and the adaptive one.
+pub(crate) fn loops() -> Vec<Cell> {
+    let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
+    let plain: Vec<_> = plain().into_iter().filter(one).collect();
+    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Lent))).collect()
+}

@@ -1,0 +1,16 @@
+//! What the public API promises, whatever the optimizer: names, groups, counts, rates, gradients, and what can be seen of them.
+
+mod contract {
+    mod every;
+
+    mod adaptive;
+    mod counts;
+    mod describe;
+    mod gradients;
+    mod groups;
+    mod left_alone;
+    mod rates;
+    mod slices;
+    mod state;
+    mod types;
+}

@@ -1,0 +1,239 @@
+//! Groups: which parameter is in which, and what a group's settings are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wane::{Adam, AdamW, Algorithm, Anchor, Decay, Optimizer, Param, Policy, Schedule, Settings, Sgd, Stepper};
+
+/// Weights of 1, no gradient to speak of, and a decay by which each group can be told from what it leaves.
+const DEFAULT: f64 = 0.5;
+const A: f64 = 0.75;
+const B: f64 = 0.875;
+const UNDECAYED: f64 = 1.0;
+
+fn two_groups(policies: impl FnOnce(Settings<Sgd>) -> Settings<Sgd>) -> Stepper<Sgd, f64> {
+    let settings = Sgd::new(0.1)
+        .weight_decay(Decay::fixed(1.0 - DEFAULT))
+        .group("a", |s| s.weight_decay(Decay::fixed(1.0 - A)))
+        .group("b", |s| s.weight_decay(Decay::fixed(1.0 - B)));
+    policies(settings).build().unwrap()
+}
+
+/// The weight that a parameter is left with, and the group that the table says it is in.
+fn settled(
+    opt: &mut dyn Optimizer<f64>,
+    name: &'static str,
+    say: impl for<'a> FnOnce(Param<'a, f64>) -> Param<'a, f64>,
+) -> (f64, String) {
+    let mut w = [1.0];
+    opt.step(&mut [say(Param::new(name, &mut w, &[0.0]))]).unwrap();
+    let table = opt.describe();
+    let row = table.params().iter().find(|row| row.name() == name).unwrap();
+    (w[0], row.group().to_string())
+}
+
+#[test]
+fn four_levels_of_precedence() {
+    let mut opt = two_groups(|s| s.assign("a", Policy::name_starts_with("fc.")).assign("b", Policy::name_ends_with(".bias")));
+    let opt = &mut opt;
+    // Nothing said, no policy: the default. A policy: its group, and the first one where two match.
+    assert_eq!(settled(opt, "embedding", |p| p), (DEFAULT, "default".into()));
+    assert_eq!(settled(opt, "norm.bias", |p| p), (B, "b".into()));
+    assert_eq!(settled(opt, "fc.weight", |p| p), (A, "a".into()));
+    assert_eq!(settled(opt, "fc.bias", |p| p), (A, "a".into()));
+    // The parameter's own word before any policy, and `no_decay` before all, in whatever order they are said.
+    assert_eq!(settled(opt, "fc.1.bias", |p| p.in_group("b")), (B, "b".into()));
+    assert_eq!(settled(opt, "fc.2.bias", |p| p.in_group("default")), (DEFAULT, "default".into()));
+    assert_eq!(settled(opt, "fc.3.bias", |p| p.in_group("undecayed")), (UNDECAYED, "undecayed".into()));
+    assert_eq!(settled(opt, "fc.4.bias", |p| p.no_decay()), (UNDECAYED, "undecayed".into()));
+    assert_eq!(settled(opt, "fc.5.bias", |p| p.no_decay().in_group("b")), (UNDECAYED, "undecayed".into()));
+    assert_eq!(settled(opt, "fc.6.bias", |p| p.in_group("b").no_decay()), (UNDECAYED, "undecayed".into()));
+    assert_eq!(settled(opt, "lone", |p| p.in_group("a").in_group("b")), (B, "b".into()));
+}
+
+#[test]
+fn the_first_policy_that_matches_wins() {
+    let prefix = || Policy::name_starts_with("fc.");
+    let suffix = || Policy::name_ends_with(".bias");
+    let mut opt = two_groups(|s| s.assign("a", prefix()).assign("b", suffix()));
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p).1, "a");
+    let mut opt = two_groups(|s| s.assign("b", suffix()).assign("a", prefix()));
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p).1, "b");
+    // A policy can put parameters back where they would be without it.
+    let mut opt = two_groups(|s| s.assign("default", suffix()).assign("a", prefix()).assign("undecayed", Policy::rank_below(9)));
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p).1, "default");
+    assert_eq!(settled(&mut opt, "fc.weight", |p| p).1, "a");
+    assert_eq!(settled(&mut opt, "embedding", |p| p.shape(&[1])).1, "undecayed");
+}
+
+#[test]
+fn policies_look_at_names_and_shapes() {
+    let mut opt = two_groups(|s| {
+        let flat = Policy::when("long and flat", |p| p.shape().is_some_and(|shape| shape.len() == 1) && p.len() > 2);
+        s.assign("a", flat).assign("b", Policy::rank_below(2))
+    });
+    let (mut w, g) = ([[1.0; 6]; 5], [0.0; 6]);
+    let [matrix, long, short, scalar, cube] = &mut w;
+    opt.step(&mut [
+        Param::new("matrix", matrix, &g).shape(&[2, 3]),
+        Param::new("long", long, &g).shape(&[6]),
+        Param::new("short", &mut short[..2], &g[..2]).shape(&[2]),
+        Param::new("scalar", &mut scalar[..1], &g[..1]).shape(&[]),
+        Param::new("cube", cube, &g).shape(&[1, 2, 3]),
+    ])
+    .unwrap();
+    let groups: Vec<_> = opt.describe().params().iter().map(|row| row.group().to_string()).collect();
+    assert_eq!(groups, ["default", "a", "b", "b", "default"]);
+}
+
+/// Once, when a name is first seen, and not at all where the parameter speaks for itself.
+#[test]
+fn policies_are_asked_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mut opt = two_groups(|s| {
+        let policy = Policy::when("counted", move |p| {
+            count.fetch_add(1, Ordering::Relaxed);
+            assert!(!p.is_empty() && p.name() == "w");
+            true
+        });
+        s.assign("a", policy).assign("b", Policy::rank_below(2))
+    });
+    for _ in 0..3 {
+        settled(&mut opt, "w", |p| p);
+        // `rank_below` would miss the shape of these.
+        settled(&mut opt, "x", |p| p.in_group("b"));
+        settled(&mut opt, "y", |p| p.no_decay());
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+/// A parameter stays in its group when it is given without a word later.
+#[test]
+fn a_group_is_kept() {
+    let mut opt = two_groups(|s| s);
+    assert_eq!(settled(&mut opt, "w", |p| p.in_group("a")), (A, "a".into()));
+    assert_eq!(settled(&mut opt, "w", |p| p), (A, "a".into()));
+    opt.forget("w");
+    assert_eq!(settled(&mut opt, "w", |p| p), (DEFAULT, "default".into()));
+}
+
+/// A group is an edited copy of the settings as they are in the end, wherever in the chain it stands.
+#[test]
+fn a_group_is_a_copy_of_the_final_settings() {
+    let before = Adam::new(0.1).group("g", |s| s.eps(0.5)).betas(0.25, 0.75).amsgrad().weight_decay(Decay::l1(0.25));
+    let after = Adam::new(0.1).betas(0.25, 0.75).amsgrad().weight_decay(Decay::l1(0.25)).group("g", |s| s.eps(0.5));
+    let run = |settings: Settings<Adam>| {
+        let mut opt = settings.build::<f64>().unwrap();
+        let mut w = [1.0, -1.0];
+        for _ in 0..3 {
+            opt.step(&mut [Param::new("w", &mut w, &[0.5, 0.25]).in_group("g")]).unwrap();
+        }
+        let group = opt.describe().groups()[1].clone();
+        (w.map(f64::to_bits), group.optimizer().to_string(), group.decay().to_string())
+    };
+    assert_eq!(run(before.clone()), run(after));
+    let (_, optimizer, decay) = run(before);
+    assert_eq!((optimizer.as_str(), decay.as_str()), ("adam(betas 0.25 0.75, eps 5e-1, amsgrad)", "l1:0.25"));
+}
+
+#[test]
+fn groups_do_not_touch_each_other() {
+    let opt = Sgd::new(0.1)
+        .momentum(0.5)
+        .group("a", |s| s.momentum(0.25).lr_factor(2.0))
+        .group("b", |s| s.dampening(0.5))
+        .build::<f32>()
+        .unwrap();
+    let table = opt.describe();
+    let rows: Vec<_> = table.groups().iter().map(|row| (row.name(), row.optimizer(), row.learning_rate())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("default", "sgd(momentum 0.5, dampening 0)", 0.1),
+            ("a", "sgd(momentum 0.25, dampening 0)", 0.2),
+            ("b", "sgd(momentum 0.5, dampening 0.5)", 0.1),
+        ]
+    );
+}
+
+/// `undecayed` is the default but for its decay.
+#[test]
+fn undecayed_parameters_keep_all_other_settings() {
+    fn check<A: Algorithm<f64>>(settings: Settings<A>) {
+        let mut with = settings.clone().weight_decay(Decay::coupled_l2(0.5).towards(Anchor::Start)).build::<f64>().unwrap();
+        let mut without = settings.weight_decay(Decay::none()).build::<f64>().unwrap();
+        let (mut v, mut w) = ([1.0, 2.0], [1.0, 2.0]);
+        for _ in 0..3 {
+            with.step(&mut [Param::new("w", &mut v, &[0.5, -0.5]).no_decay()]).unwrap();
+            without.step(&mut [Param::new("w", &mut w, &[0.5, -0.5])]).unwrap();
+        }
+        assert_eq!(v.map(f64::to_bits), w.map(f64::to_bits));
+    }
+    check(Sgd::new(0.1).momentum(0.9).nesterov());
+    check(AdamW::new(0.1).betas(0.5, 0.5).lr_schedule(Schedule::exponential(0.5)).maximize());
+}
+
+/// SGD at rate 1, gradient 1: what is gone is the rate. Independent decay without a gradient: what is gone is the share.
+#[test]
+fn a_factor_scales_the_rate_and_its_peak() {
+    let mut opt = Sgd::new(0.5)
+        .lr_schedule(Schedule::linear(1.0, 0.5, 1))
+        .weight_decay(Decay::none())
+        .group("fast", |s| s.lr_factor(4.0))
+        .group("still", |s| s.lr_factor(0.0))
+        .build::<f64>()
+        .unwrap();
+    let (mut usual, mut fast, mut still) = ([0.0], [0.0], [0.0]);
+    for _ in 0..2 {
+        opt.step(&mut [
+            Param::new("usual", &mut usual, &[1.0]),
+            Param::new("fast", &mut fast, &[1.0]).in_group("fast"),
+            Param::new("still", &mut still, &[1.0]).in_group("still"),
+        ])
+        .unwrap();
+    }
+    assert_eq!((usual, fast, still), ([-0.75], [-3.0], [0.0]));
+    assert_eq!((opt.learning_rate(), opt.peak_learning_rate()), (0.25, 0.5));
+    let rates: Vec<_> = opt.describe().params().iter().map(wane::ParamRow::learning_rate).collect();
+    assert_eq!(rates, [0.25, 1.0, 0.0]);
+}
+
+/// By bits: the factor cancels out of η/η_peak, for every factor and at every step of a schedule.
+#[test]
+fn independent_decay_does_not_see_a_factor() {
+    for decay in [Decay::independent(0.25), Decay::timescale(3.0)] {
+        for factor in [0.1, 1.0 / 3.0, 0.7, 3.0, 1e-3] {
+            let mut opt = Sgd::new(0.3)
+                .lr_schedule(Schedule::cosine(20, 0.01))
+                .weight_decay(decay.clone())
+                .group("other", move |s| s.lr_factor(factor))
+                .build::<f64>()
+                .unwrap();
+            let (mut usual, mut other) = ([1.0], [1.0]);
+            for k in 0..20 {
+                opt.step(&mut [
+                    Param::new("usual", &mut usual, &[0.0]),
+                    Param::new("other", &mut other, &[0.0]).in_group("other"),
+                ])
+                .unwrap();
+                assert_eq!(usual[0].to_bits(), other[0].to_bits(), "{decay}, factor {factor}, step {k}: {usual:?}, {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn decay_sees_a_factor_where_its_units_do() {
+    for (decay, usual, slow) in [
+        (Decay::decoupled(0.5), 0.75, 0.875),
+        (Decay::independent(0.25), 0.75, 0.75),
+        (Decay::timescale(4.0), 0.75, 0.75),
+        (Decay::fixed(0.25), 0.75, 0.75),
+    ] {
+        let mut opt = Sgd::new(0.5).weight_decay(decay.clone()).group("slow", |s| s.lr_factor(0.5)).build::<f64>().unwrap();
+        let (mut v, mut w) = ([1.0], [1.0]);
+        opt.step(&mut [Param::new("v", &mut v, &[0.0]), Param::new("w", &mut w, &[0.0]).in_group("slow")]).unwrap();
+        assert_eq!((v, w), ([usual], [slow]), "{decay}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The learning rate: what it is, how it is set, and how schedules move it and the strength of a decay.
+
+use wane::{Adam, Decay, Lion, Optimizer, Param, Schedule, Sgd};
+
+use super::every::{every, step};
+
+#[test]
+fn a_rate_can_be_read_set_and_given_back() {
+    let mut opt = Adam::new(0.5).lr_schedule(Schedule::linear(1.0, 0.0, 4)).build::<f64>().unwrap();
+    let mut w = [1.0, 2.0, 3.0];
+    assert_eq!((opt.learning_rate(), opt.peak_learning_rate()), (0.5, 0.5));
+    step(&mut opt, "w", &mut w, 0);
+    assert_eq!((opt.learning_rate(), opt.peak_learning_rate()), (0.375, 0.5));
+    opt.set_learning_rate(2.0).unwrap();
+    step(&mut opt, "w", &mut w, 1);
+    assert_eq!((opt.learning_rate(), opt.peak_learning_rate()), (2.0, 0.5));
+    opt.set_learning_rate(0.0).unwrap();
+    assert_eq!(opt.learning_rate(), 0.0);
+    // The schedule has counted on in the meantime.
+    opt.resume_schedule();
+    assert_eq!((opt.learning_rate(), opt.peak_learning_rate()), (0.25, 0.5));
+    opt.set_learning_rate(3.0).unwrap();
+    opt.reset();
+    assert_eq!((opt.learning_rate(), opt.peak_learning_rate(), opt.completed_steps()), (0.5, 0.5, 0));
+}
+
+/// SGD with gradient 1: a weight falls by the rate. The first step takes m(0).
+#[test]
+fn a_step_takes_the_rate_of_the_steps_completed_before_it() {
+    for schedule in [
+        Schedule::linear(0.25, 1.0, 3),
+        Schedule::cosine(4, 0.125),
+        Schedule::warmup_cosine(2, 6, 0.0),
+        Schedule::step(2, 0.5),
+        Schedule::polynomial(5, 2.0, 0.0),
+        Schedule::exponential(0.75),
+        Schedule::warmup_stable_decay(1, 2, 3, 0.5),
+        Schedule::constant().then(3, Schedule::exponential(0.5)),
+    ] {
+        let mut opt = Sgd::new(2.0).lr_schedule(schedule.clone()).group("half", |s| s.lr_factor(0.5)).build::<f64>().unwrap();
+        for k in 0..8 {
+            let (mut w, mut half) = ([0.0], [0.0]);
+            assert_eq!((opt.completed_steps(), opt.learning_rate()), (k, 2.0 * schedule.multiplier(k)));
+            opt.step(&mut [Param::new("w", &mut w, &[-1.0]), Param::new("half", &mut half, &[-1.0]).in_group("half")]).unwrap();
+            assert_eq!((w, half), ([2.0 * schedule.multiplier(k)], [schedule.multiplier(k)]), "{schedule} at step {k}");
+        }
+    }
+}
+
+/// k is the optimizer's count, not the parameter's.
+#[test]
+fn a_parameter_that_joins_late_gets_the_present_rate() {
+    let mut opt = Lion::new(1.0).lr_schedule(Schedule::exponential(0.5)).build::<f64>().unwrap();
+    for _ in 0..3 {
+        opt.step(&mut []).unwrap();
+    }
+    let mut w = [0.0];
+    opt.step(&mut [Param::new("w", &mut w, &[-1.0])]).unwrap();
+    assert_eq!(w, [0.125]);
+}
+
+#[test]
+fn a_rate_by_hand_moves_every_optimizer() {
+    for (mut opt, _) in every() {
+        let mut w = [1.0, -2.0, 0.5];
+        opt.set_learning_rate(0.0).unwrap();
+        step(&mut *opt, "w", &mut w, 0);
+        assert_eq!(w, [1.0, -2.0, 0.5], "{}", opt.describe());
+        opt.set_learning_rate(0.25).unwrap();
+        step(&mut *opt, "w", &mut w, 1);
+        assert!(w[0] < 1.0 && w[1] > -2.0 && w[2] < 0.5, "{w:?}, {}", opt.describe());
+    }
+}
+
+/// Without a gradient a weight falls by the share, and the share follows its own schedule and the one of its units.
+#[test]
+fn a_decay_follows_its_schedule_and_its_units() {
+    let rate = || Schedule::linear(1.0, 0.5, 2); // 1, 0.75, 0.5
+    let own = || Schedule::step(1, 0.5); // 1, 0.5, 0.25
+    let (rates, owns) = ([1.0, 0.75, 0.5], [1.0, 0.5, 0.25]);
+    for (decay, share) in [
+        (Decay::fixed(0.25), 0.25),
+        (Decay::half_life(1.0), 0.5),
+        (Decay::decoupled(0.5), 0.25),
+        (Decay::independent(0.25), 0.25),
+        (Decay::timescale(4.0), 0.25),
+    ] {
+        let follows = !decay.to_string().starts_with("fixed") && !decay.to_string().starts_with("half");
+        let settings = Sgd::new(0.5).lr_schedule(rate());
+        let mut alone = settings.clone().weight_decay(decay.clone()).build::<f64>().unwrap();
+        let mut scheduled = settings.weight_decay(decay.clone().schedule(own())).build::<f64>().unwrap();
+        for k in 0..3 {
+            let (mut v, mut w) = ([1.0], [1.0]);
+            alone.step_slice(&mut v, &[0.0]).unwrap();
+            scheduled.step_slice(&mut w, &[0.0]).unwrap();
+            let share = if follows { share * rates[k] } else { share };
+            assert_eq!((v, w), ([1.0 - share], [1.0 - share * owns[k]]), "{decay} at step {k}");
+        }
+    }
+}
+
+#[test]
+fn coupled_strengths_follow_their_schedule() {
+    let decay = Decay::coupled_l2(0.5).schedule(Schedule::linear(1.0, 0.0, 2));
+    let mut opt = Sgd::new(0.25).weight_decay(decay).build::<f64>().unwrap();
+    for share in [0.125, 0.0625, 0.0, 0.0] {
+        let mut w = [1.0];
+        opt.step_slice(&mut w, &[0.0]).unwrap();
+        assert_eq!(w, [1.0 - share]);
+    }
+}
+
+/// A rate by hand against the peak that was built with: independent decay is a share of the peak.
+#[test]
+fn a_rate_by_hand_is_measured_against_the_peak() {
+    for (decay, share) in [(Decay::independent(0.5), 0.25), (Decay::decoupled(0.5), 0.125), (Decay::fixed(0.5), 0.5)] {
+        let mut opt = Sgd::new(0.5).weight_decay(decay.clone()).build::<f64>().unwrap();
+        opt.set_learning_rate(0.25).unwrap();
+        let mut w = [1.0];
+        opt.step_slice(&mut w, &[0.0]).unwrap();
+        assert_eq!(w, [1.0 - share], "{decay}");
+    }
+}

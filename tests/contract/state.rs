@@ -1,0 +1,78 @@
+//! Read access to a parameter's state: PyTorch's names for the columns, and what is in them.
+
+use wane::{Adam, Lion, Optimizer, Param, Sgd};
+
+use super::every::{COLUMNS, every, grad, step};
+
+#[test]
+fn columns_have_their_names_and_no_others() {
+    for (mut opt, columns) in every() {
+        let mut w = [1.0, -2.0, 0.5];
+        step(&mut *opt, "w", &mut w, 0);
+        for column in COLUMNS {
+            let len = opt.state("w", column).map(<[f64]>::len);
+            assert_eq!(len, columns.contains(&column).then_some(3), "{column} of {}", opt.describe());
+        }
+        assert_eq!(
+            (opt.state("w", ""), opt.state("w", "step"), opt.state("v", columns.first().unwrap_or(&"w"))),
+            (None, None, None)
+        );
+    }
+}
+
+#[test]
+fn there_is_no_state_before_the_first_update() {
+    for (mut opt, columns) in every() {
+        let mut w = [1.0, -2.0, 0.5];
+        let none = |opt: &dyn Optimizer<f64>| assert!(columns.iter().all(|column| opt.state("w", column).is_none()));
+        opt.register(&[Param::new("w", &mut w, &grad(0))]).unwrap();
+        none(&*opt);
+        opt.step(&mut [Param::without_grad("w", &mut w)]).unwrap();
+        none(&*opt);
+        opt.step(&mut [Param::new("w", &mut w, &grad(0)).frozen()]).unwrap();
+        none(&*opt);
+        step(&mut *opt, "w", &mut w, 0);
+        assert!(columns.iter().all(|column| opt.state("w", column).is_some()));
+    }
+}
+
+/// After gradients 4 and then 2, at shares that halve and quarter without rounding.
+#[test]
+fn columns_hold_what_their_names_say() {
+    let mut w = [0.0_f64];
+    let mut run = |opt: &mut dyn Optimizer<f64>| {
+        opt.step(&mut [Param::new("w", &mut w, &[4.0])]).unwrap();
+        opt.step(&mut [Param::new("w", &mut w, &[2.0])]).unwrap();
+    };
+    let mut sgd = Sgd::new(0.1).momentum(0.5).dampening(0.25).build().unwrap();
+    run(&mut sgd);
+    assert_eq!(sgd.state("w", "momentum_buffer"), Some(&[0.5 * 4.0 + 0.75 * 2.0][..]));
+
+    let mut adam = Adam::new(0.1).betas(0.5, 0.75).amsgrad().build().unwrap();
+    run(&mut adam);
+    assert_eq!(adam.state("w", "exp_avg"), Some(&[0.5 * 2.0 + 0.5 * 2.0][..]));
+    assert_eq!(adam.state("w", "exp_avg_sq"), Some(&[0.75 * 4.0 + 0.25 * 4.0][..]));
+    assert_eq!(adam.state("w", "max_exp_avg_sq"), Some(&[4.0][..]));
+    adam.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap();
+    assert_eq!(adam.state("w", "exp_avg_sq"), Some(&[3.0][..]));
+    assert_eq!(adam.state("w", "max_exp_avg_sq"), Some(&[4.0][..]));
+
+    let mut lion = Lion::new(0.1).betas(0.9, 0.5).build().unwrap();
+    let mut w = [0.0_f64];
+    lion.step(&mut [Param::new("w", &mut w, &[4.0])]).unwrap();
+    lion.step(&mut [Param::new("w", &mut w, &[2.0])]).unwrap();
+    assert_eq!(lion.state("w", "exp_avg"), Some(&[0.5 * 2.0 + 0.5 * 2.0][..]));
+}
+
+/// State is found under its name, wherever the parameter stands in a step.
+#[test]
+fn state_follows_the_name() {
+    let mut opt = Sgd::new(0.1).momentum(0.5).build::<f64>().unwrap();
+    let (mut a, mut b, mut c) = ([0.0], [0.0, 0.0], [0.0, 0.0, 0.0]);
+    opt.step(&mut [Param::new("a", &mut a, &[1.0]), Param::new("b", &mut b, &[2.0; 2]), Param::new("c", &mut c, &[3.0; 3])])
+        .unwrap();
+    opt.step(&mut [Param::new("c", &mut c, &[3.0; 3]), Param::new("a", &mut a, &[1.0])]).unwrap();
+    assert_eq!(opt.state("a", "momentum_buffer"), Some(&[1.5][..]));
+    assert_eq!(opt.state("b", "momentum_buffer"), Some(&[2.0; 2][..]));
+    assert_eq!(opt.state("c", "momentum_buffer"), Some(&[4.5; 3][..]));
+}

@@ -1,0 +1,223 @@
+//! The table penalty × place × units at `Decay`, cell by cell: a kernel with its equation, another cell's, or an error when built.
+
+mod common;
+
+use common::cells::{ANCHORS, Cell, NET, PENALTIES, PLACES, Ramp};
+use common::data::{bits, slice_after, trained};
+use common::{Element, Setup, for_f32_and_f64};
+use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
+
+for_f32_and_f64!(
+    a_kernel_is_its_equation,
+    an_alias_has_the_bits_of_its_cell,
+    what_is_missing_is_an_error,
+    none_is_none_in_every_cell
+);
+
+/// What a cell of the table is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Is {
+    Kernel,
+    Alias,
+    Missing,
+}
+
+/// A row per penalty and place, a letter per unit: **k**ernel, **a**lias or nothing.
+#[rustfmt::skip]
+const TABLE: [(Penalty, Place, &str); 12] = [
+    //                                 lr-scaled, independent, fixed, timescale, half-life, adaptive
+    (Penalty::L2, Place::Coupled,      "k    k"),
+    (Penalty::L2, Place::Decoupled,    "kkkkk "),
+    (Penalty::L2, Place::Proximal,     "kkkkk "),
+    (Penalty::L2, Place::Cautious,     "kkkkk "),
+    (Penalty::L1, Place::Coupled,      "k     "),
+    (Penalty::L1, Place::Decoupled,    "aaa   "),
+    (Penalty::L1, Place::Proximal,     "kkk   "),
+    (Penalty::L1, Place::Cautious,     "      "),
+    (NET,         Place::Coupled,      "k     "),
+    (NET,         Place::Decoupled,    "kkk   "),
+    (NET,         Place::Proximal,     "kkk   "),
+    (NET,         Place::Cautious,     "      "),
+];
+
+const PEAK: f64 = 0.1;
+const NOW: f64 = 0.05;
+
+/// The units, with the share or amount of each at these rates.
+const UNITS: [(Strength, f64); 6] = [
+    (Strength::LrScaled(0.5), NOW * 0.5),
+    (Strength::Independent(0.2), NOW / PEAK * 0.2),
+    (Strength::Fixed(0.1), 0.1),
+    (Strength::Timescale(20.0), NOW / PEAK / 20.0),
+    (Strength::HalfLife(1.0), 0.5),
+    (Strength::Adaptive(0.3), f64::NAN),
+];
+
+/// All cells of a kind, with the amount of their units, towards every anchor.
+fn cells(kind: Is) -> Vec<(Cell, f64)> {
+    let mut cells = vec![];
+    for (penalty, place, row) in TABLE {
+        for (letter, (strength, amount)) in row.chars().zip(UNITS) {
+            let is = [('k', Is::Kernel), ('a', Is::Alias), (' ', Is::Missing)].into_iter().find(|(l, _)| *l == letter);
+            if is.is_some_and(|(_, is)| is == kind) {
+                cells.extend(ANCHORS.map(|anchor| (Cell::new(penalty, place, strength).towards(anchor), amount)));
+            }
+        }
+    }
+    cells
+}
+
+#[test]
+fn the_table_has_every_cell_once() {
+    let seen: Vec<_> = TABLE.iter().map(|(penalty, place, _)| (*penalty, *place)).collect();
+    let all: Vec<_> = PENALTIES.iter().flat_map(|&penalty| PLACES.iter().map(move |&place| (penalty, place))).collect();
+    assert_eq!(seen, all);
+    assert!(TABLE.iter().all(|(.., row)| row.len() == UNITS.len()));
+    let [kernels, aliases, missing] = [Is::Kernel, Is::Alias, Is::Missing].map(|kind| cells(kind).len() / ANCHORS.len());
+    assert_eq!((kernels, aliases, missing), (28, 3, 41));
+}
+
+/// S(y, θ)
+fn soft(y: f64, threshold: f64) -> f64 {
+    if y.abs() <= threshold { 0.0 } else { y - y.signum() * threshold }
+}
+
+/// The equation that stands in the documentation's table, for d = x − a and plain SGD, u = g.
+fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
+    let eta = NOW;
+    match (cell.penalty, cell.place, cell.strength) {
+        (Penalty::L2, Place::Coupled, Strength::Adaptive(lambda)) if d != 0.0 => d - eta * (g + 0.9 * lambda * (g / d).abs() * d),
+        (Penalty::L2, Place::Coupled, Strength::LrScaled(lambda)) => d - eta * (g + lambda * d),
+        (Penalty::L1, Place::Coupled, Strength::LrScaled(lambda)) if d != 0.0 => d - eta * (g + lambda * d.signum()),
+        (NET, Place::Coupled, Strength::LrScaled(lambda)) if d != 0.0 => {
+            d - eta * (g + 0.7 * lambda * d + 0.3 * lambda * d.signum())
+        }
+        (_, Place::Coupled, _) => d - eta * g,
+        (Penalty::L2, Place::Decoupled, _) => (1.0 - amount) * d - eta * g,
+        (Penalty::L2, Place::Proximal, Strength::HalfLife(_)) => (d - eta * g) / 2.0,
+        (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
+        (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
+        (Penalty::L2, Place::Cautious, _) => d - eta * g,
+        (Penalty::L1, ..) => soft(d - eta * g, amount),
+        (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
+        (NET, Place::Proximal, _) => soft(d - eta * g, 0.3 * amount) / (1.0 + 0.7 * amount),
+        other => panic!("{other:?} has no equation"),
+    }
+}
+
+fn a_kernel_is_its_equation<T: Element>() {
+    let row = T::optimizers().into_iter().find(|row| row.name == "sgd").unwrap();
+    for (cell, amount) in cells(Is::Kernel).into_iter().chain(cells(Is::Alias)) {
+        for start in [2.0, -0.75, 0.001, 0.25, 0.0] {
+            for g in [0.5, -0.25, 0.0] {
+                let mut opt = row.build(&Setup { lr: PEAK, ..row.setup(cell.decay()) });
+                opt.set_learning_rate(NOW).unwrap();
+                let (mut weight, lent) = ([T::near(start)], [T::near(0.25)]);
+                let a = match cell.anchor {
+                    Anchor::Start => weight[0].exact(),
+                    Anchor::Lent => 0.25,
+                    _ => 0.0,
+                };
+                let expected = a + equation(&cell, weight[0].exact() - a, g, amount);
+                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).anchor(&lent)]).unwrap();
+                let difference = (weight[0].exact() - expected).abs();
+                assert!(difference <= 4.0 * T::EPS, "{} from {start} with {g}: {} for {expected}", cell.decay(), weight[0]);
+            }
+        }
+    }
+}
+
+fn an_alias_has_the_bits_of_its_cell<T: Element>() {
+    for row in T::optimizers() {
+        for (alias, _) in cells(Is::Alias) {
+            for alias in [alias.clone(), alias.scheduled(Ramp::rising())] {
+                let run = |cell: &Cell| {
+                    let mut opt = row.build(&row.setup(cell.decay()));
+                    let tensors = trained(&mut *opt, &[9, 4], 5);
+                    bits(&row, &*opt, &tensors)
+                };
+                let kernel = Cell { place: Place::Proximal, ..alias.clone() };
+                assert_eq!(run(&alias), run(&kernel), "{} with {}", row.name, alias.decay());
+            }
+        }
+    }
+}
+
+/// Why a cell is missing, in the words of its error.
+fn reason(cell: &Cell) -> &'static str {
+    match (cell.place, cell.strength) {
+        (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
+        (Place::Coupled, _) => "coupled decay is part of the gradient",
+        (Place::Cautious, _) => "cautious decay is defined for L2",
+        _ => "a timescale or half-life is a share of the weight",
+    }
+}
+
+fn what_is_missing_is_an_error<T: Element>() {
+    for row in T::optimizers() {
+        for (cell, _) in cells(Is::Missing) {
+            let decay = cell.decay();
+            let error = row.try_build(&row.setup(decay.clone())).unwrap_err();
+            let Error::NoSuchDecay { decay: text, reason: found } = &error else { panic!("{decay}: {error:?}") };
+            assert_eq!(*text, decay.to_string());
+            assert!(found.starts_with(reason(&cell)), "{decay}: {found}");
+            assert_eq!(error.to_string(), format!("the decay `{decay}` does not exist: {found}"));
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_an_error_in_a_group_and_as_text() {
+    for (cell, _) in cells(Is::Missing) {
+        let (decay, in_group) = (cell.decay(), cell.decay());
+        let expected = wane::Sgd::new(0.1).weight_decay(decay.clone()).build::<f64>().unwrap_err();
+        let error = wane::Sgd::new(0.1).group("head", move |s| s.weight_decay(in_group.clone())).build::<f64>().unwrap_err();
+        assert_eq!(error, Error::InGroup { group: "head".into(), error: Box::new(expected.clone()) });
+        assert_eq!(decay.to_string().parse::<Decay>(), Err(expected), "{decay}");
+    }
+}
+
+/// No strength is no decay, whatever else is said.
+fn none_is_none_in_every_cell<T: Element>() {
+    let start = [T::near(1.5), T::near(-0.5)];
+    for row in T::optimizers() {
+        let run = |decay| slice_after(&mut *row.build(&row.setup(decay)), &start, &[T::near(0.3); 2], 3);
+        for penalty in PENALTIES {
+            for place in PLACES {
+                assert!(
+                    run(Decay::new(penalty, place, Strength::None)) == run(Decay::none()),
+                    "{} {penalty:?} {place:?}",
+                    row.name
+                );
+            }
+        }
+    }
+}
+
+/// The constructors with the text forms that the documentation gives them.
+#[test]
+fn every_constructor_is_a_cell() {
+    use Penalty::{L1, L2};
+    use Place::{Cautious, Coupled, Decoupled};
+    use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    let half = Penalty::ElasticNet { ratio: 0.5 };
+    for (decay, cell, text) in [
+        (Decay::none(), Decay::new(L2, Decoupled, Strength::None), "none"),
+        (Decay::coupled_l2(0.01), Decay::new(L2, Coupled, LrScaled(0.01)), "coupled-l2:0.01"),
+        (Decay::coupled_l1(0.01), Decay::new(L1, Coupled, LrScaled(0.01)), "coupled-l1:0.01"),
+        (Decay::coupled_elastic_net(0.01, 0.5), Decay::new(half, Coupled, LrScaled(0.01)), "coupled-elastic-net:0.01,0.5"),
+        (Decay::decoupled(0.1), Decay::new(L2, Decoupled, LrScaled(0.1)), "decoupled:0.1"),
+        (Decay::independent(1e-4), Decay::new(L2, Decoupled, Independent(1e-4)), "independent:1e-4"),
+        (Decay::fixed(1e-4), Decay::new(L2, Decoupled, Fixed(1e-4)), "fixed:1e-4"),
+        (Decay::timescale(2000.0), Decay::new(L2, Decoupled, Timescale(2000.0)), "timescale:2000"),
+        (Decay::half_life(500.0), Decay::new(L2, Decoupled, HalfLife(500.0)), "half-life:500"),
+        (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
+        (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),
+        (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),
+        (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
+    ] {
+        assert_eq!(decay, cell);
+        assert_eq!(decay.to_string(), text);
+        assert_eq!(text.parse(), Ok(decay));
+    }
+}

@@ -1,0 +1,182 @@
+//! Numbers of decays and schedules out of their range, and decays that do not exist.
+
+use wane::{Adam, Decay, Error, Lamb, Lion, Penalty, Place, Schedule, Sgd, Strength};
+
+use super::scene::assert_error;
+use super::settings::{assert_range, assert_whole, below_0, not_above_0};
+
+#[test]
+fn numbers_of_decays() {
+    for decay in [
+        Decay::coupled_l2,
+        Decay::coupled_l1,
+        Decay::decoupled,
+        Decay::independent,
+        Decay::fixed,
+        Decay::l1,
+        Decay::cautious,
+        Decay::adaptive,
+        |v| Decay::coupled_elastic_net(v, 0.5),
+        |v| Decay::elastic_net(v, 0.5),
+    ] as [fn(f64) -> Decay; 10]
+    {
+        let allowed = below_0();
+        assert_range!(Lion::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
+    }
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::timescale(v)),
+        "timescale",
+        not_above_0().chain([1.0]),
+        "a finite number of steps above 1"
+    );
+    assert_range!(
+        Lamb::new(0.1),
+        |s, v| s.weight_decay(Decay::half_life(v)),
+        "half-life",
+        not_above_0(),
+        "a finite number of steps above 0"
+    );
+    for decay in [Decay::elastic_net, Decay::coupled_elastic_net] {
+        let bad = below_0().chain([1.0 + f64::EPSILON]);
+        assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(0.1, v)), "ratio of the elastic net", bad, "in [0, 1]");
+    }
+}
+
+/// A schedule is checked wherever it stands: over the learning rate, in a decay, in a later part.
+macro_rules! assert_schedule {
+    (|$v:ident| $schedule:expr, $setting:literal, $bad:expr, $allowed:literal) => {
+        assert_whole!(Adam::new(0.1), |s, $v| s.lr_schedule($schedule), $setting, $bad, $allowed);
+        assert_whole!(Adam::new(0.1), |s, $v| s.lr_schedule(Schedule::constant().then(3, $schedule)), $setting, $bad, $allowed);
+        assert_range!(Sgd::new(0.1), |s, $v| s.weight_decay(Decay::l1(0.1).schedule($schedule)), $setting, $bad, $allowed);
+    };
+}
+
+#[test]
+fn numbers_of_schedules() {
+    assert_schedule!(|v| Schedule::linear(v, 1.0, 5), "from", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::linear(1.0, v, 5), "to", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::cosine(5, v), "floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::warmup_cosine(2, 5, v), "floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::step(5, v), "factor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::polynomial(5, v, 0.0), "power", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::polynomial(5, 1.0, v), "floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::exponential(v), "factor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::warmup_stable_decay(1, 1, 5, v), "floor", below_0(), "a finite number, at least 0");
+}
+
+#[test]
+fn schedules_over_no_steps() {
+    for (schedule, setting) in [
+        (Schedule::linear(1.0, 0.0, 0), "steps"),
+        (Schedule::cosine(0, 0.0), "steps"),
+        (Schedule::step(0, 0.5), "every"),
+        (Schedule::polynomial(0, 1.0, 0.0), "steps"),
+        (Schedule::warmup_stable_decay(1, 1, 0, 0.0), "decay"),
+    ] {
+        assert_error!(
+            Sgd::new(0.1).lr_schedule(schedule).build::<f32>().unwrap_err(),
+            Error::OutOfRange { value: 0.0, allowed: "at least 1", .. },
+            format!("{setting} = 0 is out of range: it must be at least 1")
+        );
+    }
+}
+
+#[test]
+fn schedules_at_odds_with_themselves() {
+    assert_error!(
+        Sgd::new(0.1).lr_schedule(Schedule::warmup_cosine(10, 10, 0.0)).build::<f32>().unwrap_err(),
+        Error::Conflict { setting: "warmup-cosine", .. },
+        "warmup-cosine needs more steps than warm-up, and 10 steps with 10 of warm-up was given"
+    );
+    for (schedule, step) in [
+        (Schedule::constant().then(0, Schedule::constant()), 0),
+        (Schedule::constant().then(5, Schedule::constant()).then(5, Schedule::exponential(0.5)), 5),
+    ] {
+        assert_error!(
+            Sgd::new(0.1).lr_schedule(schedule).build::<f32>().unwrap_err(),
+            Error::Conflict { setting: "then", .. },
+            format!("then needs a later step than the part before it, and step {step} was given")
+        );
+    }
+}
+
+/// A share of the peak rate is no share where the peak is 0.
+#[test]
+fn a_decay_against_a_peak_of_0() {
+    let text = "independent or timescale decay needs a peak learning rate above 0, and 0 was given";
+    for decay in [Decay::independent(0.1), Decay::timescale(100.0), Decay::independent(0.0)] {
+        let error = Adam::new(0.0).weight_decay(decay.clone()).build::<f32>().unwrap_err();
+        assert_error!(error, Error::Conflict { found, .. } if found == "0", text);
+        let group = Adam::new(0.0).group("head", move |s| s.weight_decay(decay.clone()));
+        assert_error!(group.build::<f32>().unwrap_err(), Error::InGroup { .. }, format!("in group `head`: {text}"));
+    }
+    for decay in [Decay::decoupled(0.1), Decay::fixed(0.1), Decay::coupled_l2(0.1), Decay::none()] {
+        assert!(Adam::new(0.0).weight_decay(decay).build::<f32>().is_ok());
+    }
+}
+
+/// The table penalty × place × strength, said once more: `None` where there is a decay, else why not.
+fn reason(penalty: Penalty, place: Place, strength: Strength) -> Option<&'static str> {
+    use {Place as P, Strength as S};
+    let l2 = penalty == Penalty::L2;
+    match (place, strength) {
+        (_, S::None) | (P::Coupled, S::LrScaled(_)) => None,
+        (P::Coupled, S::Adaptive(_)) if l2 => None,
+        (_, S::Adaptive(_)) => Some("adaptive strength is defined for coupled L2"),
+        (P::Coupled, _) => Some("coupled decay is part of the gradient, so its strength is a plain number"),
+        _ if l2 => None,
+        (P::Cautious, _) => Some("cautious decay is defined for L2"),
+        (_, S::Timescale(_) | S::HalfLife(_)) => {
+            Some("a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed")
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn decays_that_do_not_exist() {
+    use {Place as P, Strength as S};
+    let mut errors = 0;
+    for penalty in [Penalty::L2, Penalty::L1, Penalty::ElasticNet { ratio: 0.5 }] {
+        for place in [P::Coupled, P::Decoupled, P::Proximal, P::Cautious] {
+            for strength in [
+                S::None,
+                S::LrScaled(0.1),
+                S::Independent(0.1),
+                S::Fixed(0.1),
+                S::Timescale(9.0),
+                S::HalfLife(9.0),
+                S::Adaptive(0.1),
+            ] {
+                let decay = Decay::new(penalty, place, strength);
+                match (Lion::new(0.1).weight_decay(decay.clone()).build::<f32>(), reason(penalty, place, strength)) {
+                    (Ok(_), None) => {}
+                    (Err(error), Some(reason)) => {
+                        errors += 1;
+                        assert_error!(error, Error::NoSuchDecay { .. }, format!("the decay `{decay}` does not exist: {reason}"));
+                    }
+                    (built, reason) => panic!("{decay}: {reason:?}, and the build says {:?}", built.err()),
+                }
+            }
+        }
+    }
+    // Coupled: 4 units thrice, adaptive twice; adaptive elsewhere 9; cautious 5 twice; two units of the rest 2 · 2 · 2.
+    assert_eq!(errors, 12 + 2 + 9 + 10 + 8);
+}
+
+#[test]
+fn decays_that_do_not_exist_are_named_in_their_text_form() {
+    for (penalty, place, strength, form) in [
+        (Penalty::L1, Place::Cautious, Strength::LrScaled(0.1), "cautious-l1:0.1"),
+        (Penalty::L2, Place::Coupled, Strength::Independent(0.5), "independent-coupled:0.5"),
+        (Penalty::L2, Place::Proximal, Strength::Adaptive(0.5), "adaptive-proximal:0.5"),
+        (Penalty::ElasticNet { ratio: 0.25 }, Place::Proximal, Strength::HalfLife(5.0), "half-life-proximal-elastic-net:5,0.25"),
+    ] {
+        let decay = Decay::new(penalty, place, strength);
+        let error = Sgd::new(0.1).group("head", move |s| s.weight_decay(decay.clone())).build::<f32>().unwrap_err();
+        let Error::InGroup { group, error: source } = error else { panic!("{error}") };
+        assert_eq!(group, "head");
+        assert!(matches!(*source, Error::NoSuchDecay { decay, .. } if decay == form), "{form}");
+    }
+}

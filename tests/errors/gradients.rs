@@ -1,0 +1,175 @@
+//! Gradients and norms that are not finite.
+
+use wane::{Adam, AdamW, Algorithm, Anchor, Clip, Decay, Error, Lamb, Lion, Optimizer, Param, Sgd};
+
+use super::scene::{Bits, Scene, assert_error};
+
+/// One scene for each optimizer, and for each kind of decay that looks at the numbers before it writes.
+fn scenes<T: Bits>() -> Vec<Scene<T>>
+where
+    Sgd: Algorithm<T>,
+    Adam: Algorithm<T>,
+    Lion: Algorithm<T>,
+{
+    vec![
+        Scene::new(Sgd::new(0.1).weight_decay(Decay::l1(0.1)).build().unwrap()),
+        Scene::new(Sgd::new(0.1).momentum(0.9).weight_decay(Decay::adaptive(0.1)).build().unwrap()),
+        Scene::new(AdamW::new(0.1).clip(Clip::GlobalNorm(1.0)).build().unwrap()),
+        Scene::new(AdamW::new(0.1).amsgrad().clip(Clip::Value(1.0)).build().unwrap()),
+        Scene::new(Lion::new(0.1).weight_decay(Decay::fixed(0.1).towards(Anchor::Start)).build().unwrap()),
+        Scene::new(Lamb::new(0.1).weight_decay(Decay::decoupled(0.1)).build().unwrap()),
+    ]
+}
+
+/// Beyond one block of the reduction, so that the middle and the end are in a block and in its rest.
+const LONG: usize = 150;
+
+#[test]
+fn a_gradient_that_is_not_finite_anywhere() {
+    for (bad, text) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
+        for index in [0, LONG / 2, LONG - 1] {
+            non_finite_gradient(index, bad, text);
+            #[expect(clippy::cast_possible_truncation, reason = "NaN and infinities have no digits to lose")]
+            non_finite_gradient(index, bad as f32, text);
+        }
+    }
+}
+
+fn non_finite_gradient<T: Bits>(index: usize, bad: T, text: &str)
+where
+    Sgd: Algorithm<T>,
+    Adam: Algorithm<T>,
+    Lion: Algorithm<T>,
+{
+    let text = format!("the gradient of parameter `last` at index {index} is {text}, with the gradient factor 0.5");
+    for mut scene in scenes::<T>() {
+        scene.opt.forget("last");
+        scene.last.shape = &[LONG];
+        scene.last.value = vec![T::number(0.5); LONG];
+        scene.last.grad = vec![T::number(0.25); LONG];
+        scene.factor = 0.5;
+        scene.opt.register(&[Param::without_grad("last", &mut scene.last.value).shape(&[LONG])]).unwrap();
+        scene.last.grad[index] = bad;
+        let error = scene.refuses_numbers();
+        assert!(matches!(&error, Error::NonFiniteGradient { index: at, factor: 0.5, .. } if *at == index), "{error:?}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+/// The first one in the order of the step is named, and a new parameter's gradient is looked at as well.
+#[test]
+fn a_bad_gradient_of_a_new_parameter() {
+    for mut scene in scenes::<f32>() {
+        scene.last.grad[2..].fill(f32::NAN);
+        assert_error!(
+            scene.refuses(|w, g| Param::new("odd", w, g)),
+            Error::NonFiniteGradient { index: 2, value, .. } if value.is_nan(),
+            "the gradient of parameter `odd` at index 2 is NaN, with the gradient factor 1"
+        );
+    }
+}
+
+#[test]
+fn the_gradient_factor_may_overflow_a_gradient() {
+    for mut scene in scenes::<f32>() {
+        scene.last.grad[3] = -2e38;
+        scene.factor = 2.0;
+        assert_error!(
+            scene.refuses_numbers(),
+            Error::NonFiniteGradient { index: 3, factor: 2.0, .. },
+            "the gradient of parameter `last` at index 3 is -1.9999999360571385e38, with the gradient factor 2"
+        );
+    }
+    for mut scene in scenes::<f64>() {
+        scene.last.grad[0] = 1e300;
+        scene.factor = 1e9;
+        let text = "the gradient of parameter `last` at index 0 is 1e300, with the gradient factor 1e9";
+        assert_error!(scene.refuses_numbers(), Error::NonFiniteGradient { index: 0, factor: 1e9, .. }, text);
+    }
+}
+
+/// A factor beyond the element type's range turns a zero gradient into NaN, and a small one into infinity.
+#[test]
+fn a_gradient_factor_beyond_the_range_of_f32() {
+    for (grad, factor) in [(0.0, 1e39), (1e-30, 1e39)] {
+        let mut opt = Sgd::new(0.5).build::<f32>().unwrap();
+        let mut w = [1.0, 2.0];
+        // Refusing it is one way, and getting it right is another.
+        match opt.step_scaled(&mut [Param::new("w", &mut w, &[grad; 2])], factor) {
+            Err(_) => assert_eq!(w, [1.0, 2.0]),
+            Ok(_) => assert!(w.iter().all(|x| x.is_finite()), "gradient {grad:e} × {factor:e} has made the weights {w:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_norm_of_all_gradients_that_overflows() {
+    for clip in [Clip::GlobalNorm(1.0), Clip::OptaxGlobalNorm(1.0)] {
+        let mut scene = Scene::<f64>::new(AdamW::new(0.1).clip(clip).build().unwrap());
+        scene.last.grad.fill(1e200);
+        assert_error!(
+            scene.refuses_numbers(),
+            Error::NonFiniteNorm { value: f64::INFINITY, .. },
+            "the norm of all gradients is inf"
+        );
+    }
+}
+
+#[test]
+fn a_norm_of_a_group_that_overflows() {
+    let scene = || Scene::<f64>::new(Sgd::new(0.1).momentum(0.9).weight_decay(Decay::adaptive(0.1)).build().unwrap());
+    let mut gradients = scene();
+    gradients.last.grad.fill(1e200);
+    assert_error!(
+        gradients.refuses_numbers(),
+        Error::NonFiniteNorm { value: f64::INFINITY, .. },
+        "the norm of the gradients of group `default` is inf"
+    );
+    let mut weights = scene();
+    weights.last.value.fill(-1e200);
+    assert_error!(
+        weights.refuses_numbers(),
+        Error::NonFiniteNorm { value: f64::INFINITY, .. },
+        "the norm of the weights of group `default` is inf"
+    );
+    weights.last.value.fill(f64::NAN);
+    assert_error!(
+        weights.refuses_numbers(),
+        Error::NonFiniteNorm { value, .. } if value.is_nan(),
+        "the norm of the weights of group `default` is NaN"
+    );
+}
+
+#[test]
+fn a_trust_ratio_that_overflows() {
+    for (weight, value) in [(1e200, "inf"), (f64::NAN, "NaN")] {
+        for new in [false, true] {
+            let mut scene = Scene::<f64>::new(Lamb::new(0.1).build().unwrap());
+            scene.last.value.fill(weight);
+            let name = if new { "odd" } else { "last" };
+            assert_error!(
+                scene.refuses(|w, g| Param::new(name, w, g)),
+                Error::NonFiniteNorm { .. },
+                format!("the trust ratio of parameter `{name}` is {value}")
+            );
+        }
+    }
+}
+
+/// A displacement whose norm overflows makes the ratio 0, which is finite and still no ratio.
+#[test]
+fn a_trust_ratio_over_a_displacement_that_overflows() {
+    let settings = Lamb::new(0.1).weight_decay(Decay::fixed(0.5).towards(Anchor::Lent));
+    let mut scene = Scene::<f64>::new(settings.build().unwrap());
+    let error = scene.refuses(|w, g| Param::new("last", w, g).anchor(&[1e200; 4]));
+    assert!(matches!(error, Error::NonFiniteNorm { .. }), "{error:?}");
+}
+
+/// The square of the gradient vanishes and nothing is added to its root: the displacement is infinite, and no weight becomes NaN.
+#[test]
+fn a_trust_ratio_over_a_division_by_0() {
+    let mut scene = Scene::<f64>::new(Lamb::new(0.1).eps(0.0).build().unwrap());
+    scene.last.grad.fill(1e-200);
+    let error = scene.refuses(|w, g| Param::new("odd", w, g));
+    assert!(matches!(error, Error::NonFiniteNorm { .. }), "{error:?}");
+}

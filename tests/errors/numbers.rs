@@ -1,0 +1,122 @@
+//! Numbers that are bad only at the time of a step: the gradient factor, the learning rate, the share that a decay removes.
+
+use wane::{Adam, AdamW, Decay, Error, Optimizer, Param, Penalty, Place, Policy, Schedule, Sgd, Strength};
+
+use super::scene::{Scene, assert_error};
+
+#[test]
+fn a_gradient_factor_out_of_range() {
+    for (factor, text) in
+        [(0.0, "0"), (-0.0, "-0"), (-0.5, "-0.5"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")]
+    {
+        let mut scene = Scene::<f32>::new(Adam::new(0.1).build().unwrap());
+        scene.factor = factor;
+        assert_error!(
+            scene.refuses_numbers(),
+            Error::OutOfRange { setting: "gradient factor", .. },
+            format!("gradient factor = {text} is out of range: it must be a finite number above 0")
+        );
+    }
+}
+
+#[test]
+fn a_learning_rate_out_of_range() {
+    for (lr, text) in [(-0.1, "-0.1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf")] {
+        let settings = Adam::new(0.1).lr_schedule(Schedule::cosine(10, 0.0));
+        let mut scene = Scene::<f64>::new(settings.build().unwrap());
+        let text = format!("learning rate = {text} is out of range: it must be a finite number, at least 0");
+        let error = scene.unchanged_by(|scene| scene.opt.set_learning_rate(lr));
+        assert_error!(error, Error::OutOfRange { setting: "learning rate", .. }, text);
+        // A rate that was set by hand before stays set.
+        scene.opt.set_learning_rate(0.75).unwrap();
+        let error = scene.unchanged_by(|scene| scene.opt.set_learning_rate(lr));
+        assert_error!(error, Error::OutOfRange { setting: "learning rate", .. }, text);
+        assert_eq!(scene.opt.learning_rate(), 0.75);
+    }
+}
+
+/// A schedule may leave the range that `set_learning_rate` keeps; infinity times a zero gradient is NaN.
+#[test]
+fn a_schedule_that_overflows_the_learning_rate() {
+    let mut opt = Sgd::new(1.0).lr_schedule(Schedule::exponential(1e200)).build::<f64>().unwrap();
+    let mut w = [1.0];
+    for _ in 0..2 {
+        opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap();
+    }
+    let result = opt.step(&mut [Param::new("w", &mut w, &[0.0])]);
+    assert_eq!(w, [1.0], "the rate is {}", opt.learning_rate());
+    result.unwrap_err();
+}
+
+/// Numbers that are finite in f64 and infinite in f32: they may be refused, at once or in a step, and must not make a weight NaN.
+#[test]
+fn settings_beyond_the_range_of_f32() {
+    for settings in [
+        Sgd::new(1e39),
+        Sgd::new(1e30).group("fast", |s| s.lr_factor(1e30)).assign("fast", Policy::name_starts_with("w")),
+        Sgd::new(0.1).momentum(1e39),
+        Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e39)),
+    ] {
+        let mut w = [0.0];
+        let steps = || {
+            let mut opt = settings.build::<f32>()?;
+            opt.step(&mut [Param::new("w", &mut w, &[0.0])])?;
+            opt.step(&mut [Param::new("w", &mut w, &[0.0])])
+        };
+        let ended = steps();
+        assert_eq!(w, [0.0], "{ended:?}");
+    }
+}
+
+/// SGD whose rate is 0.5 in steps 0 and 2, and lower in between.
+fn ramped(decay: Decay) -> Scene<f64> {
+    let ramp = Schedule::constant().then(1, Schedule::linear(0.25, 1.0, 1));
+    Scene::new(Sgd::new(0.5).lr_schedule(ramp).weight_decay(decay).build().unwrap())
+}
+
+/// The strengths take the factors 0.5, 1.25 and 2; the first two are within bounds.
+#[test]
+fn a_decay_that_would_remove_everything() {
+    let cautious = Decay::new(Penalty::L2, Place::Cautious, Strength::Fixed(0.5));
+    for (decay, form, share) in [
+        (Decay::fixed(0.5), "fixed:0.5", "1"),
+        (Decay::decoupled(2.0), "decoupled:2", "2"),
+        (Decay::independent(0.75), "independent:0.75", "1.5"),
+        (Decay::timescale(2.0), "timescale:2", "1"),
+        (Decay::half_life(1.0), "half-life:1", "1"),
+        (cautious, "fixed-cautious:0.5", "1"),
+        (Decay::elastic_net(4.0, 0.5), "elastic-net:4,0.5", "2"),
+    ] {
+        let mut scene = ramped(decay.schedule(Schedule::linear(0.5, 2.0, 2)));
+        let form = format!("{form}*linear:0.5,2,2");
+        let text = format!(
+            "the decay `{form}` of group `default` would remove the share {share} of each weight in this step: it must be in [0, 1)"
+        );
+        assert_error!(scene.refuses_numbers(), Error::ShrinkOutOfRange { .. }, text);
+    }
+}
+
+#[test]
+fn a_rate_by_hand_that_makes_the_decay_remove_everything() {
+    let mut scene = Scene::<f32>::new(AdamW::new(0.5).weight_decay(Decay::independent(0.25)).build().unwrap());
+    scene.opt.set_learning_rate(2.0).unwrap();
+    assert_error!(
+        scene.refuses_numbers(),
+        Error::ShrinkOutOfRange { share: 1.0, .. },
+        "the decay `independent:0.25` of group `default` would remove the share 1 of each weight in this step: it must be in [0, 1)"
+    );
+}
+
+/// The default group comes first and keeps an average of its own, which must not move when a later group is refused.
+#[test]
+fn a_decay_of_a_group_that_would_remove_everything() {
+    let settings =
+        Sgd::new(0.5).weight_decay(Decay::adaptive(0.5)).group("heavy", |s| s.weight_decay(Decay::decoupled(0.5)).lr_factor(6.0));
+    let mut scene = Scene::<f32>::new(settings.build().unwrap());
+    scene.factor = 4.0;
+    assert_error!(
+        scene.refuses(|w, g| Param::new("odd", w, g).in_group("heavy")),
+        Error::ShrinkOutOfRange { share: 1.5, .. },
+        "the decay `decoupled:0.5` of group `heavy` would remove the share 1.5 of each weight in this step: it must be in [0, 1)"
+    );
+}

@@ -1,0 +1,142 @@
+//! Every setting of every optimizer out of its range, in the optimizer's own settings and in a group's; and settings at odds.
+
+use wane::{Adam, AdamW, Clip, Decay, Error, Lamb, Lion, Schedule, Sgd};
+
+use super::scene::{assert_error, number};
+
+pub(super) const NOT_FINITE: [f64; 3] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+
+pub(super) fn below_0() -> impl Iterator<Item = f64> {
+    NOT_FINITE.into_iter().chain([-5e-324, -1.0])
+}
+
+pub(super) fn not_above_0() -> impl Iterator<Item = f64> {
+    below_0().chain([0.0])
+}
+
+fn not_a_share() -> impl Iterator<Item = f64> {
+    below_0().chain([1.0, 2.0])
+}
+
+/// A setting refuses these values, for the whole optimizer and in a group.
+macro_rules! assert_range {
+    ($new:expr, |$s:ident, $v:ident| $edit:expr, $setting:literal, $bad:expr, $allowed:literal) => {
+        for $v in $bad {
+            let text = format!(concat!($setting, " = {} is out of range: it must be ", $allowed), $crate::errors::scene::number($v));
+            let $s = $new;
+            assert_error!(
+                $edit.build::<f32>().unwrap_err(),
+                Error::OutOfRange { setting: $setting, value, allowed: $allowed } if value.to_bits() == $v.to_bits(),
+                text
+            );
+            assert_error!(
+                $new.group("head", move |$s| $edit).build::<f64>().unwrap_err(),
+                Error::InGroup { error, .. } if matches!(**error, Error::OutOfRange { .. }),
+                format!("in group `head`: {text}")
+            );
+        }
+    };
+}
+
+/// The same for settings that only the whole optimizer has.
+macro_rules! assert_whole {
+    ($new:expr, |$s:ident, $v:ident| $edit:expr, $setting:literal, $bad:expr, $allowed:literal) => {
+        for $v in $bad {
+            let $s = $new;
+            assert_error!(
+                $edit.build::<f64>().unwrap_err(),
+                Error::OutOfRange { setting: $setting, .. },
+                format!(concat!($setting, " = {} is out of range: it must be ", $allowed), $crate::errors::scene::number($v))
+            );
+        }
+    };
+}
+
+pub(super) use {assert_range, assert_whole};
+
+#[test]
+fn learning_rates() {
+    assert_whole!((), |_s, v| Sgd::new(v), "learning rate", below_0(), "a finite number, at least 0");
+    assert_whole!((), |_s, v| Adam::new(v), "learning rate", below_0(), "a finite number, at least 0");
+    assert_whole!((), |_s, v| AdamW::new(v), "learning rate", below_0(), "a finite number, at least 0");
+    assert_whole!((), |_s, v| Lion::new(v), "learning rate", below_0(), "a finite number, at least 0");
+    assert_whole!((), |_s, v| Lamb::new(v), "learning rate", below_0(), "a finite number, at least 0");
+}
+
+#[test]
+fn options_of_sgd() {
+    assert_range!(Sgd::new(0.1), |s, v| s.momentum(v), "momentum", below_0(), "a finite number, at least 0");
+    assert_range!(Sgd::new(0.1), |s, v| s.momentum(0.9).dampening(v), "dampening", NOT_FINITE, "a finite number");
+}
+
+#[test]
+fn nesterov_without_what_it_needs() {
+    assert_error!(
+        Sgd::new(0.1).nesterov().build::<f32>().unwrap_err(),
+        Error::Conflict { setting: "nesterov", .. },
+        "nesterov needs a momentum above 0, and momentum = 0 was given"
+    );
+    assert_error!(
+        Sgd::new(0.1).momentum(0.9).dampening(-0.25).nesterov().build::<f32>().unwrap_err(),
+        Error::Conflict { setting: "nesterov", .. },
+        "nesterov needs a dampening of 0, and dampening = -0.25 was given"
+    );
+    assert_error!(
+        Sgd::new(0.1).momentum(0.9).nesterov().group("still", |s| s.momentum(0.0)).build::<f32>().unwrap_err(),
+        Error::InGroup { .. },
+        "in group `still`: nesterov needs a momentum above 0, and momentum = 0 was given"
+    );
+}
+
+#[test]
+fn options_of_adam_and_its_constructors() {
+    assert_range!(Adam::new(0.1), |s, v| s.betas(v, 0.9), "beta1", not_a_share(), "in [0, 1)");
+    assert_range!(AdamW::new(0.1), |s, v| s.betas(0.9, v), "beta2", not_a_share(), "in [0, 1)");
+    assert_range!(Lamb::new(0.1), |s, v| s.betas(v, v), "beta1", not_a_share(), "in [0, 1)");
+    assert_range!(Lamb::new(0.1), |s, v| s.betas(0.9, v), "beta2", not_a_share(), "in [0, 1)");
+    assert_range!(Adam::new(0.1), |s, v| s.eps(v), "eps", below_0(), "a finite number, at least 0");
+    assert_range!(Lamb::new(0.1), |s, v| s.eps(v), "eps", below_0(), "a finite number, at least 0");
+    assert_range!(AdamW::new(0.1), |s, v| s.epsilon_hat(v), "epsilon_hat", below_0(), "a finite number, at least 0");
+}
+
+#[test]
+fn options_of_lion() {
+    assert_range!(Lion::new(0.1), |s, v| s.betas(v, 0.9), "beta1", not_a_share(), "in [0, 1)");
+    assert_range!(Lion::new(0.1), |s, v| s.betas(0.9, v), "beta2", not_a_share(), "in [0, 1)");
+}
+
+#[test]
+fn factors_of_groups() {
+    for v in below_0() {
+        let text = format!("in group `head`: lr_factor = {} is out of range: it must be a finite number, at least 0", number(v));
+        let error = Lion::new(0.1).group("head", move |s| s.lr_factor(v)).build::<f32>().unwrap_err();
+        assert_error!(error, Error::InGroup { .. }, text);
+    }
+}
+
+#[test]
+fn clipping() {
+    let allowed = "a finite number above 0";
+    for clip in [Clip::Value, Clip::GlobalNorm, Clip::OptaxGlobalNorm] {
+        for v in not_above_0() {
+            assert_error!(
+                Adam::new(0.1).clip(clip(v)).build::<f32>().unwrap_err(),
+                Error::OutOfRange { setting: "clipping bound", .. },
+                format!("clipping bound = {} is out of range: it must be {allowed}", number(v))
+            );
+        }
+    }
+}
+
+/// The ends of the ranges that are allowed.
+#[test]
+fn settings_at_the_edge_are_taken() {
+    assert!(Sgd::new(0.0).momentum(2.0).dampening(-3.0).build::<f32>().is_ok());
+    assert!(Adam::new(0.1).betas(0.0, 0.0).eps(0.0).build::<f32>().is_ok());
+    assert!(Lion::new(0.1).betas(1.0 - f64::EPSILON, 0.0).group("still", |s| s.lr_factor(0.0)).build::<f32>().is_ok());
+    assert!(Lamb::new(0.1).epsilon_hat(0.0).clip(Clip::Value(5e-324)).build::<f64>().is_ok());
+    assert!(Sgd::new(0.1).weight_decay(Decay::elastic_net(0.0, 1.0)).build::<f64>().is_ok());
+    assert!(Sgd::new(0.1).weight_decay(Decay::half_life(5e-324)).build::<f64>().is_ok());
+    assert!(Sgd::new(0.1).lr_schedule(Schedule::step(1, 0.0)).build::<f64>().is_ok());
+    assert!(Sgd::new(0.1).lr_schedule(Schedule::warmup_cosine(0, 1, 0.0)).build::<f64>().is_ok());
+}

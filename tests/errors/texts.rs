@@ -1,0 +1,124 @@
+//! Text forms that cannot be read.
+
+use std::str::FromStr;
+
+use wane::{Clip, Decay, Error, Level, NonFinite, Schedule, TrustRatio};
+
+use super::scene::assert_error;
+
+/// `text` is refused as a `what`, for lack of `expected`.
+fn refused<V: FromStr<Err = Error> + std::fmt::Debug>(what: &str, text: &str, expected: &str) {
+    assert_error!(
+        text.parse::<V>().unwrap_err(),
+        Error::Parse { text: given, .. } if given == text,
+        format!("`{text}` is not a {what}: expected {expected}")
+    );
+}
+
+/// `text` has the right form, and a number in it is out of range.
+fn out_of_range<V: FromStr<Err = Error> + std::fmt::Debug>(text: &str, expected: &str) {
+    assert_error!(text.parse::<V>().unwrap_err(), Error::OutOfRange { .. }, expected);
+}
+
+#[test]
+fn words() {
+    let levels = "a level of this CPU: baseline, avx2 or avx512";
+    let policies = "error, skip or let-through";
+    for text in ["", "sse2", "AVX2", "baseline:1"] {
+        refused::<Level>("CPU level", text, levels);
+    }
+    for text in ["", "ignore", "Skip", "error:1"] {
+        refused::<NonFinite>("policy for non-finite gradients", text, policies);
+    }
+    for text in ["", "lars", "lamb:2"] {
+        refused::<TrustRatio>("trust ratio", text, "`off` or `lamb`");
+    }
+}
+
+#[test]
+fn clipping() {
+    let forms = "off, value:v, global-norm:c or optax-global-norm:c";
+    for text in ["", "norm:1", "1", ":1", "global norm:1"] {
+        refused::<Clip>("clipping", text, forms);
+    }
+    refused::<Clip>("clipping", "value", "a value for the bound");
+    refused::<Clip>("clipping", "value:", "a number for the bound, not ``");
+    refused::<Clip>("clipping", "global-norm:one", "a number for the bound, not `one`");
+    refused::<Clip>("clipping", "optax-global-norm:1,2", "an end before `2`");
+    refused::<Clip>("clipping", "off:1", "an end before `1`");
+    for (text, value) in [("value:0", "0"), ("global-norm:-1", "-1"), ("optax-global-norm:nan", "NaN"), ("value:inf", "inf")] {
+        out_of_range::<Clip>(text, &format!("clipping bound = {value} is out of range: it must be a finite number above 0"));
+    }
+}
+
+#[test]
+fn schedules() {
+    let forms = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
+    for text in ["", "sine:5", "5", "Linear:0,1,5"] {
+        refused::<Schedule>("schedule", text, forms);
+    }
+    refused::<Schedule>("schedule", "linear", "a value for from");
+    refused::<Schedule>("schedule", "linear:0", "a value for to");
+    refused::<Schedule>("schedule", "linear:0,1", "a value for steps");
+    refused::<Schedule>("schedule", "cosine:5", "a value for floor");
+    refused::<Schedule>("schedule", "warmup-cosine:1,5", "a value for floor");
+    refused::<Schedule>("schedule", "step:x,0.5", "a whole number for every, not `x`");
+    refused::<Schedule>("schedule", "polynomial:5,1", "a value for floor");
+    refused::<Schedule>("schedule", "exponential:half", "a number for factor, not `half`");
+    refused::<Schedule>("schedule", "warmup-stable-decay:1,2,3", "a value for floor");
+    refused::<Schedule>("schedule", "constant:1", "an end before `1`");
+    refused::<Schedule>("schedule", "cosine:5,0,1", "an end before `1`");
+    refused::<Schedule>("schedule", "constant then@5", "a step and a schedule after `then@`");
+    refused::<Schedule>("schedule", "constant then@x constant", "a step and a schedule after `then@`");
+    out_of_range::<Schedule>("cosine:5,-1", "floor = -1 is out of range: it must be a finite number, at least 0");
+    out_of_range::<Schedule>("step:0,0.5", "every = 0 is out of range: it must be at least 1");
+    out_of_range::<Schedule>(
+        "constant then@3 exponential:nan",
+        "factor = NaN is out of range: it must be a finite number, at least 0",
+    );
+    assert_error!(
+        "constant then@5 constant then@5 constant".parse::<Schedule>().unwrap_err(),
+        Error::Conflict { .. },
+        "then needs a later step than the part before it, and step 5 was given"
+    );
+}
+
+const DECAYS: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious]-[l2|l1|elastic-net]\
+     :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
+
+#[test]
+fn a_word_too_few_after_a_hyphen() {
+    for text in ["decoupled-:0.1", "independent-:0.1", "l1-:0.1"] {
+        refused::<Decay>("decay", text, DECAYS);
+    }
+}
+
+#[test]
+fn decays() {
+    for text in ["", "l3:0.1", ":0.1", "0.1", "l2-coupled:0.1", "weight decay:0.1"] {
+        refused::<Decay>("decay", text, DECAYS);
+    }
+    refused::<Decay>("decay", "decoupled", "a value for the strength");
+    refused::<Decay>("decay", "decoupled:much", "a number for the strength, not `much`");
+    refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1");
+    refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
+    refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
+    refused::<Decay>("decay", "decoupled:0.1@zero", "`@start` or `@lent`");
+    let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
+    assert_error!(
+        "decoupled:0.1*slow".parse::<Decay>().unwrap_err(),
+        Error::Parse { what: "schedule", .. },
+        format!("`slow` is not a schedule: expected {schedule}")
+    );
+    out_of_range::<Decay>("decoupled:-1", "weight decay = -1 is out of range: it must be a finite number, at least 0");
+    out_of_range::<Decay>("fixed:nan", "weight decay = NaN is out of range: it must be a finite number, at least 0");
+    out_of_range::<Decay>("half-life:0", "half-life = 0 is out of range: it must be a finite number of steps above 0");
+    out_of_range::<Decay>("timescale:1", "timescale = 1 is out of range: it must be a finite number of steps above 1");
+    out_of_range::<Decay>("elastic-net:1,2", "ratio of the elastic net = 2 is out of range: it must be in [0, 1]");
+    assert_error!(
+        "half-life-l1:5".parse::<Decay>().unwrap_err(),
+        Error::NoSuchDecay { .. },
+        "the decay `half-life-l1:5` does not exist: a timescale or half-life is a share of the weight, and L1 removes an amount; \
+         use independent or fixed"
+    );
+}

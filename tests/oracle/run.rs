@@ -1,0 +1,156 @@
+//! A whole step in plain f64: clipping, decay, optimizer, one tensor after another.
+
+use wane::{Anchor, Clip};
+
+use super::adam::{Adam, Denominator, Maximum};
+use super::decay::{Law, Rates};
+use super::lamb::Lamb;
+use super::lion::Lion;
+use super::sgd::Sgd;
+use crate::common::cells::{Cell, Ramp};
+use crate::common::data::{Tensor, exact};
+use crate::common::{Element, Goal, Row};
+
+/// What is kept between steps is a number of the weights' type: the oracle rounds it there, and nowhere else.
+pub(crate) type Keep = fn(f64) -> f64;
+
+/// An optimizer for one tensor.
+pub(crate) trait Naive {
+    /// u, where a step without decay is x − η·u.
+    fn direction(&mut self, g: &[f64], keep: Keep) -> Vec<f64>;
+
+    /// A factor on the whole displacement.
+    fn trust(&self, _lr: f64, _x: &[f64], _displacement: &[f64]) -> f64 {
+        1.0
+    }
+}
+
+/// The oracle of a row of the table.
+fn optimizer(name: &str) -> Box<dyn Naive> {
+    use Denominator::{Epsilon, EpsilonHat};
+    match name {
+        "sgd" => Box::new(Sgd::plain()),
+        "sgd momentum" => Box::new(Sgd::heavy(0.9, 0.0)),
+        "sgd dampening" => Box::new(Sgd::heavy(0.9, 0.3)),
+        "sgd nesterov" => Box::new(Sgd::nesterov(0.8)),
+        "adam" | "adamw" => Box::new(Adam::new([0.9, 0.999], Epsilon(1e-8), Maximum::Off)),
+        "adam fast" => Box::new(Adam::new([0.4, 0.9], Epsilon(1e-3), Maximum::Off)),
+        "amsgrad" => Box::new(Adam::new([0.9, 0.7], Epsilon(1e-8), Maximum::On)),
+        "adam epsilon hat" => Box::new(Adam::new([0.9, 0.999], EpsilonHat(1e-4), Maximum::Off)),
+        "lion" => Box::new(Lion::new(0.9, 0.99)),
+        "lamb" => Box::new(Lamb::new([0.9, 0.999], 1e-6, Maximum::Off)),
+        "lamb amsgrad" => Box::new(Lamb::new([0.9, 0.7], 1e-6, Maximum::On)),
+        _ => panic!("the optimizer `{name}` has no oracle"),
+    }
+}
+
+/// What the oracle runs with.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) lr: f64,
+    pub(crate) ramp: Ramp,
+    pub(crate) cell: Cell,
+    pub(crate) clip: Clip,
+    pub(crate) goal: Goal,
+}
+
+pub(crate) struct Oracle {
+    plan: Plan,
+    keep: Keep,
+    k: u64,
+    /// λ̄ of the adaptive decay.
+    running: f64,
+    pub(crate) twins: Vec<Twin>,
+}
+
+/// A tensor in f64.
+pub(crate) struct Twin {
+    pub(crate) x: Vec<f64>,
+    anchor: Vec<f64>,
+    optimizer: Box<dyn Naive>,
+    /// For each weight the largest number that has gone into it: rounding errors are a share of this.
+    pub(crate) size: Vec<f64>,
+}
+
+impl Oracle {
+    pub(crate) fn new<T: Element>(row: &Row<T>, plan: &Plan, tensors: &[Tensor<T>]) -> Self {
+        let twin = |tensor: &Tensor<T>| {
+            let x = exact(&tensor.value);
+            let anchor = match plan.cell.anchor {
+                Anchor::Start => x.clone(),
+                Anchor::Lent => exact(&tensor.anchor),
+                _ => vec![0.0; x.len()],
+            };
+            let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
+            Twin { x, anchor, optimizer: optimizer(row.name), size }
+        };
+        let keep = |x| T::near(x).exact();
+        Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }
+    }
+
+    /// A step on the tensors that have a gradient, which is multiplied by `factor`.
+    pub(crate) fn step(&mut self, grads: &[Option<Vec<f64>>], factor: f64) {
+        let grads = self.clipped(grads, factor);
+        let rates = Rates { now: self.plan.lr * (self.plan.ramp.at)(self.k), peak: self.plan.lr };
+        self.adapt(&grads);
+        let law = Law::of(&self.plan.cell, rates, self.k, self.running);
+        for (twin, grad) in self.twins.iter_mut().zip(&grads) {
+            if let Some(grad) = grad {
+                twin.step(&grad.iter().map(|&g| self.plan.clipped_value(g)).collect::<Vec<_>>(), law, rates.now, self.keep);
+            }
+        }
+        self.k += 1;
+    }
+
+    /// Gradients unscaled, then clipped by their norm: `clip_grad_norm_` of PyTorch, `clip_by_global_norm` of optax.
+    fn clipped(&self, grads: &[Option<Vec<f64>>], factor: f64) -> Vec<Option<Vec<f64>>> {
+        let total = factor * norm(grads.iter().flatten().flatten().copied());
+        let clip = match self.plan.clip {
+            Clip::GlobalNorm(bound) => (bound / (total + 1e-6)).min(1.0),
+            Clip::OptaxGlobalNorm(bound) if total > bound => bound / total,
+            _ => 1.0,
+        };
+        grads.iter().map(|g| g.as_ref().map(|g| g.iter().map(|g| clip * factor * g).collect())).collect()
+    }
+
+    /// Ghiasi et al. (2023): λ_t = λ·‖g‖/‖w‖ over all tensors with a gradient, then an average that gives the new value 0.9.
+    fn adapt(&mut self, grads: &[Option<Vec<f64>>]) {
+        let wane::Strength::Adaptive(lambda) = self.plan.cell.strength else { return };
+        let present = self.twins.iter().zip(grads).filter(|(_, grad)| grad.is_some());
+        let distance = norm(present.flat_map(|(twin, _)| twin.distances()));
+        let gradient = norm(grads.iter().flatten().flatten().copied());
+        let lambda = lambda * (self.plan.cell.ramp.at)(self.k);
+        let now = if distance == 0.0 { 0.0 } else { lambda * gradient / distance };
+        self.running = 0.1 * self.running + 0.9 * now;
+    }
+}
+
+impl Plan {
+    /// Elements within the bound, and turned round to climb.
+    fn clipped_value(&self, g: f64) -> f64 {
+        let g = if self.goal == Goal::Climb { -g } else { g };
+        if let Clip::Value(bound) = self.clip { g.clamp(-bound, bound) } else { g }
+    }
+}
+
+impl Twin {
+    fn distances(&self) -> Vec<f64> {
+        self.x.iter().zip(&self.anchor).map(|(x, a)| x - a).collect()
+    }
+
+    fn step(&mut self, grad: &[f64], law: Law, lr: f64, keep: Keep) {
+        let seen: Vec<_> = grad.iter().zip(self.distances()).map(|(&g, d)| law.gradient(g, d)).collect();
+        let u = self.optimizer.direction(&seen, keep);
+        let weights = || self.x.iter().zip(&self.anchor).zip(&u);
+        let displacement: Vec<_> = weights().map(|((&x, &a), &u)| law.displacement(x, a, u, lr)).collect();
+        let trust = self.optimizer.trust(lr, &self.x, &displacement);
+        for (i, u) in u.into_iter().enumerate() {
+            self.x[i] = keep(law.times(trust).settle(self.x[i], self.anchor[i], u, trust * lr));
+            self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
+        }
+    }
+}
+
+fn norm(x: impl Iterator<Item = f64>) -> f64 {
+    x.map(|x| x * x).sum::<f64>().sqrt()
+}

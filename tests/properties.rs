@@ -1,0 +1,9 @@
+//! What must hold of every optimizer with every decay, in f32 and f64: each property is written once and runs over the whole table.
+
+mod common;
+mod properties {
+    pub(crate) mod hyperparameters;
+    pub(crate) mod identities;
+    pub(crate) mod invariance;
+    pub(crate) mod pure_decay;
+}

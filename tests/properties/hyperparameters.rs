@@ -1,0 +1,264 @@
+//! Random settings: what is in range builds and stays finite, what is not is a typed error that names the setting and the value.
+
+use proptest::prelude::*;
+use wane::{
+    Adam, Algorithm, Clip, Decay, Error, Lamb, Lion, Optimizer, Penalty, Place, Policy, Result, Schedule, Settings, Sgd, Strength,
+};
+
+use crate::common::data::{Tensor, step_on};
+use crate::common::{Element, cells, for_f32_and_f64};
+
+for_f32_and_f64!(settings_in_range_stay_finite, a_share_outside_its_range_changes_nothing);
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// An optimizer with its own options.
+#[derive(Clone, Debug)]
+enum Options {
+    Sgd { momentum: f64, dampening: f64 },
+    Nesterov { momentum: f64 },
+    Adam { betas: (f64, f64), eps: f64 },
+    AmsGrad { betas: (f64, f64), eps: f64 },
+    EpsilonHat { betas: (f64, f64), eps: f64 },
+    Lion { betas: (f64, f64) },
+    Lamb { betas: (f64, f64), eps: f64 },
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    let beta = || prop_oneof![Just(0.0), 0.0..0.9999_f64];
+    let betas = move || (beta(), beta());
+    let eps = || (-12.0..0.0_f64).prop_map(|e| 10.0_f64.powf(e));
+    prop_oneof![
+        (prop_oneof![Just(0.0), 0.0..1.0_f64], -1.0..1.0_f64)
+            .prop_map(|(momentum, dampening)| Options::Sgd { momentum, dampening }),
+        (0.001..1.0_f64).prop_map(|momentum| Options::Nesterov { momentum }),
+        (betas(), eps()).prop_map(|(betas, eps)| Options::Adam { betas, eps }),
+        (betas(), eps()).prop_map(|(betas, eps)| Options::AmsGrad { betas, eps }),
+        (betas(), eps()).prop_map(|(betas, eps)| Options::EpsilonHat { betas, eps }),
+        betas().prop_map(|betas| Options::Lion { betas }),
+        (betas(), eps()).prop_map(|(betas, eps)| Options::Lamb { betas, eps }),
+    ]
+}
+
+/// The settings that all optimizers share.
+#[derive(Clone, Debug)]
+struct Shared {
+    lr: f64,
+    decay: Decay,
+    clip: Clip,
+    schedule: Schedule,
+}
+
+fn shared() -> impl Strategy<Value = Shared> {
+    let decay = (any::<proptest::sample::Index>(), 0.0..0.9_f64, 0.0..=1.0_f64).prop_map(|(index, number, ratio)| {
+        let cells = cells::all();
+        let cell = &cells[index.index(cells.len())];
+        let strength = match cell.strength {
+            Strength::LrScaled(_) => Strength::LrScaled(number),
+            Strength::Independent(_) => Strength::Independent(number),
+            Strength::Fixed(_) => Strength::Fixed(number),
+            Strength::Timescale(_) => Strength::Timescale(1.5 + 1000.0 * number),
+            Strength::HalfLife(_) => Strength::HalfLife(0.5 + 1000.0 * number),
+            Strength::Adaptive(_) => Strength::Adaptive(number),
+            other => other,
+        };
+        let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
+        cells::Cell { strength, penalty, ..cell.clone() }.decay()
+    });
+    let clip = prop_oneof![
+        Just(Clip::Off),
+        (1e-3..10.0_f64).prop_map(Clip::Value),
+        (1e-3..10.0_f64).prop_map(Clip::GlobalNorm),
+        (1e-3..10.0_f64).prop_map(Clip::OptaxGlobalNorm)
+    ];
+    let schedule = prop_oneof![
+        Just(Schedule::constant()),
+        (0.0..1.0_f64, 0.0..1.0_f64, 1..30_u64).prop_map(|(from, to, steps)| Schedule::linear(from, to, steps)),
+        (1..30_u64, 0.0..1.0_f64).prop_map(|(steps, floor)| Schedule::cosine(steps, floor)),
+        (0..9_u64, 10..30_u64, 0.0..1.0_f64).prop_map(|(warmup, steps, floor)| Schedule::warmup_cosine(warmup, steps, floor)),
+    ];
+    let lr =
+        prop_oneof![0.0..1.0_f64, (-6.0..0.0_f64).prop_map(|e| 10.0_f64.powf(e))].prop_filter("a peak above 0", |lr| *lr > 0.0);
+    (lr, decay, clip, schedule).prop_map(|(lr, decay, clip, schedule)| Shared { lr, decay, clip, schedule })
+}
+
+fn boxed<A: Algorithm<T>, T: Element>(settings: Settings<A>, shared: &Shared) -> Result<Box<dyn Optimizer<T>>> {
+    let Shared { decay, clip, schedule, .. } = shared.clone();
+    Ok(Box::new(settings.weight_decay(decay).clip(clip).lr_schedule(schedule).build()?))
+}
+
+fn build<T: Element>(options: &Options, shared: &Shared) -> Result<Box<dyn Optimizer<T>>>
+where
+    Sgd: Algorithm<T>,
+    Adam: Algorithm<T>,
+    Lion: Algorithm<T>,
+{
+    let lr = shared.lr;
+    match *options {
+        Options::Sgd { momentum, dampening } => boxed(Sgd::new(lr).momentum(momentum).dampening(dampening), shared),
+        Options::Nesterov { momentum } => boxed(Sgd::new(lr).momentum(momentum).nesterov(), shared),
+        Options::Adam { betas, eps } => boxed(Adam::new(lr).betas(betas.0, betas.1).eps(eps), shared),
+        Options::AmsGrad { betas, eps } => boxed(Adam::new(lr).betas(betas.0, betas.1).eps(eps).amsgrad(), shared),
+        Options::EpsilonHat { betas, eps } => boxed(Adam::new(lr).betas(betas.0, betas.1).epsilon_hat(eps), shared),
+        Options::Lion { betas } => boxed(Lion::new(lr).betas(betas.0, betas.1), shared),
+        Options::Lamb { betas, eps } => boxed(Lamb::new(lr).betas(betas.0, betas.1).eps(eps), shared),
+    }
+}
+
+/// 20 steps on gradients of a random size; each of the tensors, of random length, counts its own steps.
+fn settings_in_range_stay_finite<T: Element>()
+where
+    Sgd: Algorithm<T>,
+    Adam: Algorithm<T>,
+    Lion: Algorithm<T>,
+{
+    let lengths = proptest::collection::vec(0..40_usize, 1..5);
+    proptest!(config(256), |(options in options(), shared in shared(), lengths in lengths, size in -4.0..4.0_f64, seed in 0..1000_u64)| {
+        let mut opt = build::<T>(&options, &shared).expect("in range");
+        let mut tensors: Vec<_> = (seed..).zip(&lengths).map(|(seed, &len)| Tensor::<T>::new(seed, len)).collect();
+        for (i, tensor) in tensors.iter_mut().enumerate() {
+            tensor.name = format!("tensor {i}");
+        }
+        for k in 0..20 {
+            let size = T::near(10.0_f64.powf(size));
+            let report = step_on(&mut *opt, &mut tensors, 1.0, |tensor| tensor.gradient(k).into_iter().map(|g| g * size).collect());
+            prop_assert_eq!(report.updated(), lengths.len());
+        }
+        for tensor in &tensors {
+            prop_assert_eq!(opt.steps_of(&tensor.name), Some(20));
+            prop_assert!(tensor.value.iter().all(|x| x.is_finite()), "{:?}", tensor.value);
+        }
+    });
+}
+
+/// A number that a user may set, what it is called in an error, and what is allowed.
+struct Knob {
+    name: &'static str,
+    allowed: fn(f64) -> bool,
+    turn: fn(f64) -> Result<()>,
+}
+
+fn is_built<A: Algorithm<f32>>(settings: Settings<A>) -> Result<()> {
+    settings.build().map(drop)
+}
+
+fn decayed(decay: Decay) -> Result<()> {
+    is_built(Sgd::new(0.1).weight_decay(decay))
+}
+
+fn scheduled(schedule: Schedule) -> Result<()> {
+    let by_decay = is_built(Sgd::new(0.1).weight_decay(Decay::decoupled(0.1).schedule(schedule.clone())));
+    let by_rate = is_built(Sgd::new(0.1).lr_schedule(schedule));
+    // As text: the value may be a NaN.
+    assert_eq!(format!("{by_decay:?}"), format!("{by_rate:?}"));
+    by_rate
+}
+
+const AT_LEAST_0: fn(f64) -> bool = |x| x >= 0.0;
+const ABOVE_0: fn(f64) -> bool = |x| x > 0.0;
+const BELOW_1: fn(f64) -> bool = |x| (0.0..1.0).contains(&x);
+
+#[rustfmt::skip]
+const KNOBS: &[Knob] = &[
+    Knob { name: "learning rate", allowed: AT_LEAST_0, turn: |x| is_built(Sgd::new(x)) },
+    Knob { name: "learning rate", allowed: AT_LEAST_0, turn: |x| Sgd::new(0.1).build::<f64>()?.set_learning_rate(x) },
+    Knob { name: "gradient factor", allowed: ABOVE_0, turn: |x| Sgd::new(0.1).build::<f64>()?.step_scaled(&mut [], x).map(drop) },
+    Knob { name: "momentum", allowed: AT_LEAST_0, turn: |x| is_built(Sgd::new(0.1).momentum(x)) },
+    Knob { name: "dampening", allowed: f64::is_finite, turn: |x| is_built(Sgd::new(0.1).momentum(0.9).dampening(x)) },
+    Knob { name: "beta1", allowed: BELOW_1, turn: |x| is_built(Adam::new(0.1).betas(x, 0.9)) },
+    Knob { name: "beta2", allowed: BELOW_1, turn: |x| is_built(Adam::new(0.1).betas(0.9, x)) },
+    Knob { name: "beta1", allowed: BELOW_1, turn: |x| is_built(Lion::new(0.1).betas(x, 0.9)) },
+    Knob { name: "beta2", allowed: BELOW_1, turn: |x| is_built(Lion::new(0.1).betas(0.9, x)) },
+    Knob { name: "eps", allowed: AT_LEAST_0, turn: |x| is_built(Lamb::new(0.1).eps(x)) },
+    Knob { name: "epsilon_hat", allowed: AT_LEAST_0, turn: |x| is_built(Adam::new(0.1).epsilon_hat(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::coupled_l2(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::coupled_l1(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::coupled_elastic_net(x, 0.5)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::decoupled(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::independent(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::fixed(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::l1(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::elastic_net(x, 0.5)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::cautious(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::adaptive(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(x))) },
+    Knob { name: "ratio of the elastic net", allowed: |x| (0.0..=1.0).contains(&x), turn: |x| decayed(Decay::elastic_net(0.1, x)) },
+    Knob { name: "timescale", allowed: |x| x > 1.0, turn: |x| decayed(Decay::timescale(x)) },
+    Knob { name: "half-life", allowed: ABOVE_0, turn: |x| decayed(Decay::half_life(x)) },
+    Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::Value(x))) },
+    Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::GlobalNorm(x))) },
+    Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::OptaxGlobalNorm(x))) },
+    Knob { name: "from", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::linear(x, 1.0, 10)) },
+    Knob { name: "to", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::linear(1.0, x, 10)) },
+    Knob { name: "floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::cosine(10, x)) },
+    Knob { name: "floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::warmup_cosine(5, 10, x)) },
+    Knob { name: "floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::polynomial(10, 1.0, x)) },
+    Knob { name: "power", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::polynomial(10, x, 0.0)) },
+    Knob { name: "factor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::step(10, x)) },
+    Knob { name: "factor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::exponential(x)) },
+    Knob { name: "factor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::constant().then(5, Schedule::exponential(x))) },
+    Knob { name: "floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::warmup_stable_decay(5, 5, 5, x)) },
+];
+
+/// Numbers at which something may go wrong; each is always tried.
+#[rustfmt::skip]
+const EDGES: [f64; 10] = [
+    f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1.0, 1.0 - f64::EPSILON, 1.0 + f64::EPSILON, f64::MAX, -f64::MIN_POSITIVE,
+];
+
+/// Numbers of every kind, good and bad.
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![-2.0..2.0_f64, any::<f64>()]
+}
+
+fn refuses(knob: &Knob, x: f64, outcome: Result<()>) {
+    match outcome {
+        Ok(()) => assert!(x.is_finite() && (knob.allowed)(x), "{} = {x} was taken", knob.name),
+        Err(error) => {
+            assert!(!x.is_finite() || !(knob.allowed)(x), "{} = {x}: {error}", knob.name);
+            let Error::OutOfRange { setting, value, .. } = error else { panic!("{} = {x}: {error:?}", knob.name) };
+            assert_eq!((setting, value.to_bits()), (knob.name, x.to_bits()));
+        }
+    }
+}
+
+#[test]
+fn every_number_is_taken_or_refused_by_name() {
+    let turn_all = |x: f64| KNOBS.iter().for_each(|knob| refuses(knob, x, (knob.turn)(x)));
+    EDGES.into_iter().for_each(turn_all);
+    proptest!(config(64), |(x in number())| turn_all(x));
+}
+
+#[test]
+fn a_group_is_checked_as_the_whole_is() {
+    let group = |x: f64| {
+        let settings = Adam::new(0.1).group("head", move |s| s.lr_factor(x)).assign("head", Policy::rank_below(2));
+        match settings.build::<f64>() {
+            Err(Error::InGroup { group, error: source }) if group == "head" => Err(*source),
+            other => other.map(drop),
+        }
+    };
+    let turn = |x: f64| refuses(&Knob { name: "lr_factor", allowed: AT_LEAST_0, turn: group }, x, group(x));
+    EDGES.into_iter().for_each(turn);
+    proptest!(config(64), |(x in number())| turn(x));
+}
+
+/// A decay that would take a share outside [0, 1) is an error of the step, and no bit has changed.
+fn a_share_outside_its_range_changes_nothing<T: Element>() {
+    proptest!(config(32), |(share in prop_oneof![Just(1.0), 1.0..1e6_f64])| {
+        for row in T::optimizers() {
+            for place in [Place::Decoupled, Place::Cautious] {
+                for strength in [Strength::Fixed(share), Strength::Independent(share), Strength::LrScaled(1.001 * share / row.lr)] {
+                    let mut opt = row.build(&row.setup(Decay::new(Penalty::L2, place, strength)));
+                    let mut weights = [T::one()];
+                    let error = opt.step_slice(&mut weights, &[T::one()]).unwrap_err();
+                    let Error::ShrinkOutOfRange { share: found, .. } = error else { panic!("{error:?}") };
+                    prop_assert!(found >= share);
+                    prop_assert!(weights == [T::one()] && opt.completed_steps() == 0);
+                }
+            }
+        }
+    });
+}

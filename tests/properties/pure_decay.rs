@@ -1,0 +1,223 @@
+//! Without a gradient, and from fresh state, an optimizer moves nothing and the decay stands alone: closed forms, half-lives, timescales,
+//! and the sums of schedules.
+
+use wane::{Decay, Penalty, Place, Schedule, Strength};
+
+use crate::common::cells::{self, Cell};
+use crate::common::data::{patterns, slice_after, step_on, tensors};
+use crate::common::{Element, Reach, Row, Setup, for_f32_and_f64};
+
+for_f32_and_f64!(
+    a_zero_gradient_is_pure_decay,
+    a_zero_gradient_and_coupled_decay_in_plain_sgd,
+    adaptive_decay_follows_the_gradient_to_zero,
+    the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate,
+    a_weight_is_halved_every_half_life,
+    a_timescale_is_the_steps_to_one_eth,
+    schedules_add_up,
+    schedules_of_rate_and_strength_multiply,
+    soft_thresholds_leave_exact_zeros,
+);
+
+/// The share or amount that a step at a constant rate takes off.
+fn amount(cell: &Cell, lr: f64) -> f64 {
+    match cell.strength {
+        Strength::LrScaled(lambda) => lr * lambda,
+        Strength::Independent(lambda) | Strength::Fixed(lambda) => lambda,
+        Strength::Timescale(tau) => 1.0 / tau,
+        Strength::HalfLife(h) if cell.place == Place::Proximal => (2.0_f64).powf(1.0 / h) - 1.0,
+        Strength::HalfLife(h) => 1.0 - (0.5_f64).powf(1.0 / h),
+        _ => 0.0,
+    }
+}
+
+/// The distance d after n steps of pure decay: a geometric sum, which stops at 0.
+fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
+    let [l1, l2] = cell.parts(amount(cell, lr));
+    let proximal = cell.place == Place::Proximal;
+    let keep = if proximal { 1.0 / (1.0 + l2) } else { 1.0 - l2 };
+    let powers = if keep == 1.0 { f64::from(n) } else { (1.0 - keep.powi(n)) / (1.0 - keep) };
+    let taken = l1 * powers * if proximal { keep } else { 1.0 };
+    d.signum() * (d.abs() * keep.powi(n) - taken).max(0.0)
+}
+
+fn a_zero_gradient_is_pure_decay<T: Element>() {
+    const N: i32 = 20;
+    let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
+    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+        for cell in &cells {
+            let start = tensors::<T>(&[6, 5, 4]);
+            let mut tensors = start.clone();
+            let mut opt = row.build(&row.setup(cell.decay()));
+            for _ in 0..N {
+                step_on(&mut *opt, &mut tensors, 1.0, |tensor| vec![T::zero(); tensor.value.len()]);
+            }
+            for (before, tensor) in start.iter().zip(&tensors) {
+                for ((x0, x), lent) in before.value.iter().zip(&tensor.value).zip(&tensor.anchor) {
+                    let a = match cell.anchor {
+                        wane::Anchor::Start => x0.exact(),
+                        wane::Anchor::Lent => lent.exact(),
+                        _ => 0.0,
+                    };
+                    let expected = a + after(cell, row.lr, x0.exact() - a, N);
+                    let tolerance = 3.0 * f64::from(N) * T::EPS * (x0.exact().abs() + a.abs());
+                    let found = x.exact();
+                    assert!((found - expected).abs() <= tolerance, "{} with {}: {found} for {expected}", row.name, cell.decay());
+                }
+            }
+        }
+    }
+}
+
+fn sgd<T: Element>() -> Row<T> {
+    T::optimizers().into_iter().find(|row| row.name == "sgd").unwrap()
+}
+
+fn a_zero_gradient_and_coupled_decay_in_plain_sgd<T: Element>() {
+    const N: u64 = 20;
+    let row = sgd::<T>();
+    let after = |decay: Decay, w: f64| slice_after(&mut *row.build(&row.setup(decay)), &[T::near(w)], &[T::zero()], N)[0].exact();
+    let (lr, lambda, n) = (row.lr, 0.3, N as f64);
+    for w in [2.0, -1.0] {
+        let shrunk = w * (1.0 - lr * lambda).powf(n);
+        let moved = w - w.signum() * n * lr * lambda;
+        let tolerance = 3.0 * n * T::EPS * w.abs();
+        assert!((after(Decay::coupled_l2(lambda), w) - shrunk).abs() < tolerance);
+        assert!((after(Decay::coupled_l1(lambda), w) - moved).abs() < tolerance);
+        let (keep, l1) = (1.0 - lr * lambda * 0.7, lr * lambda * 0.3);
+        let both = w * keep.powf(n) - w.signum() * l1 * (1.0 - keep.powf(n)) / (1.0 - keep);
+        assert!((after(Decay::coupled_elastic_net(lambda, 0.3), w) - both).abs() < tolerance);
+    }
+}
+
+fn adaptive_decay_follows_the_gradient_to_zero<T: Element>() {
+    for row in T::optimizers() {
+        let start = [T::near(0.3), T::near(-2.0)];
+        let found = slice_after(&mut *row.build(&row.setup(Decay::adaptive(0.5))), &start, &[T::zero(); 2], 5);
+        assert_eq!(patterns(&found), patterns(&start), "{}", row.name);
+    }
+}
+
+/// LAMB steps η·‖x‖ far whatever the displacement; where that is all shrinking, the share is η whatever λ.
+fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>() {
+    const N: u64 = 10;
+    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Parameter) {
+        for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::L2 && amount(cell, row.lr) > 0.0) {
+            let keep = match cell.place {
+                Place::Decoupled | Place::Cautious => 1.0 - row.lr,
+                _ => continue,
+            };
+            let start = [0.3, -2.0, 1.0].map(T::near);
+            let found = slice_after(&mut *row.build(&row.setup(cell.decay())), &start, &[T::zero(); 3], N);
+            for (found, start) in found.iter().zip(start) {
+                let expected = start.exact() * f64::powf(keep, N as f64);
+                let tolerance = 40.0 * T::EPS * expected.abs();
+                assert!((found.exact() - expected).abs() < tolerance, "{} with {}: {found}", row.name, cell.decay());
+            }
+        }
+    }
+}
+
+fn a_weight_is_halved_every_half_life<T: Element>() {
+    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+        for place in [Place::Decoupled, Place::Proximal, Place::Cautious] {
+            for half_life in [1_u32, 3, 50] {
+                let decay = Decay::new(Penalty::L2, place, Strength::HalfLife(f64::from(half_life)));
+                // Whatever the learning rate does.
+                let setup = Setup { schedule: Schedule::exponential(0.5), ..row.setup(decay) };
+                let found = slice_after(&mut *row.build(&setup), &[T::one()], &[T::zero()], u64::from(2 * half_life));
+                let tolerance = 2.0 * f64::from(half_life) * T::EPS;
+                assert!((found[0].exact() - 0.25).abs() < tolerance, "{} {place:?} {half_life}: {}", row.name, found[0]);
+            }
+        }
+    }
+}
+
+/// (1 − 1/τ)^τ is e⁻¹·(1 − 1/(2τ) + O(τ⁻²)).
+fn a_timescale_is_the_steps_to_one_eth<T: Element>() {
+    let tau = 200.0;
+    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+        let found = slice_after(&mut *row.build(&row.setup(Decay::timescale(tau))), &[T::one()], &[T::zero()], 200)[0].exact();
+        assert!((found * std::f64::consts::E - (1.0 - 0.5 / tau)).abs() < 3e-5, "{}: {found}", row.name);
+    }
+}
+
+/// Schedules with the closed form of their sum over k = 0 .. T.
+fn sums() -> Vec<(Schedule, f64)> {
+    let n = T as f64;
+    let powers = |base: f64, n: i32| (1.0 - base.powi(n)) / (1.0 - base);
+    vec![
+        (Schedule::constant(), n),
+        (Schedule::linear(1.0, 0.0, T), (n + 1.0) / 2.0),
+        (Schedule::linear(0.2, 0.6, T), 0.4 * n - 0.2),
+        (Schedule::cosine(T, 0.0), (n + 1.0) / 2.0),
+        (Schedule::cosine(T, 0.2), 0.2 * n + 0.8 * (n + 1.0) / 2.0),
+        (Schedule::cosine(T / 2, 0.2), 0.2 * n + 0.8 * (n / 2.0 + 1.0) / 2.0),
+        (Schedule::polynomial(T, 2.0, 0.0), (n + 1.0) * (2.0 * n + 1.0) / (6.0 * n)),
+        (Schedule::exponential(0.9), powers(0.9, 40)),
+        (Schedule::step(10, 0.5), 10.0 * powers(0.5, 4)),
+        (Schedule::warmup_cosine(10, T, 0.0), 4.5 + 31.0 / 2.0),
+        (Schedule::warmup_stable_decay(10, 10, 20, 0.0), 4.5 + 10.0 + 21.0 / 2.0),
+        (Schedule::constant().then(10, Schedule::linear(1.0, 0.0, 30)), 10.0 + 31.0 / 2.0),
+    ]
+}
+
+const T: u64 = 40;
+
+/// The soft threshold takes off η·λ·m(k) at each step, so the loss of a weight is the sum of the schedule; a logarithm of what shrinking
+/// leaves is that sum up to its squares (formula: ln(1 − s) = −s − s²/2).
+fn schedules_add_up<E: Element>() {
+    let row = sgd::<E>();
+    let start = 4.0;
+    for (schedule, sum) in sums() {
+        for by_rate in [true, false] {
+            let left = |decay: Decay| {
+                let (rate, strength) =
+                    if by_rate { (schedule.clone(), Schedule::constant()) } else { (Schedule::constant(), schedule.clone()) };
+                let setup = Setup { schedule: rate, ..row.setup(decay.schedule(strength)) };
+                slice_after(&mut *row.build(&setup), &[E::near(start)], &[E::zero()], T)[0].exact()
+            };
+            let lost = row.lr * 0.1 * sum;
+            let tolerance = 2.0 * T as f64 * E::EPS * start;
+            assert!((start - left(Decay::l1(0.1)) - lost).abs() < tolerance, "{schedule}: lost {}", start - left(Decay::l1(0.1)));
+            let shares = -(left(Decay::decoupled(0.1)) / start).ln();
+            assert!(shares - lost > -tolerance && shares - lost < lost * 0.003 + tolerance, "{schedule}: {shares} for {lost}");
+            if by_rate {
+                let shares = -(left(Decay::independent(0.005)) / start).ln();
+                assert!(
+                    shares - lost > -tolerance && shares - lost < lost * 0.003 + tolerance,
+                    "{schedule}: {shares} for {lost}"
+                );
+            }
+        }
+    }
+}
+
+/// In lr-scaled units both act; Σ (1 − k/T)² is the polynomial's sum.
+fn schedules_of_rate_and_strength_multiply<E: Element>() {
+    let row = sgd::<E>();
+    let line = || Schedule::linear(1.0, 0.0, T);
+    let setup = Setup { schedule: line(), ..row.setup(Decay::l1(0.1).schedule(line())) };
+    let found = slice_after(&mut *row.build(&setup), &[E::one()], &[E::zero()], T)[0].exact();
+    let n = T as f64;
+    let expected = 1.0 - row.lr * 0.1 * (n + 1.0) * (2.0 * n + 1.0) / (6.0 * n);
+    assert!((found - expected).abs() < 2.0 * n * E::EPS, "{found} for {expected}");
+}
+
+/// What is within the threshold becomes 0 and stays there; nothing ever changes its sign or grows.
+fn soft_thresholds_leave_exact_zeros<E: Element>() {
+    for row in E::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+        for cell in cells::plain().into_iter().filter(|cell| cell.penalty != Penalty::L2 && cell.place != Place::Coupled) {
+            let theta = cell.parts(amount(&cell, row.lr))[0];
+            let start = [0.9 * theta, -0.9 * theta, 1.5 * theta, -1.5 * theta, 1.0].map(E::near);
+            let mut opt = row.build(&row.setup(cell.decay()));
+            let once = slice_after(&mut *opt, &start, &[E::zero(); 5], 1);
+            let name = || format!("{} with {}: {once:?}", row.name, cell.decay());
+            assert!(once[0] == E::zero() && once[1] == E::zero(), "{}", name());
+            assert!(once[2] > E::zero() && once[3] < E::zero(), "{}", name());
+            assert!(once.iter().zip(start).all(|(now, before)| now.abs() <= before.abs()), "{}", name());
+            let twice = slice_after(&mut *opt, &once, &[E::zero(); 5], 1);
+            assert!(twice[..4].iter().all(|x| *x == E::zero()), "{}", name());
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Text forms: what is printed parses back to an equal value, and what is no text form is refused.
+
+mod common;
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use common::cells::{self, Cell};
+use proptest::prelude::*;
+use wane::{Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio};
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Finite numbers of all sizes, at least 0.
+fn number() -> impl Strategy<Value = f64> {
+    let any_size = any::<f64>().prop_map(f64::abs).prop_filter("finite", |x| x.is_finite());
+    prop_oneof![Just(0.0), Just(1.0), Just(f64::MAX), Just(f64::MIN_POSITIVE), 0.0..10.0_f64, any_size]
+}
+
+fn steps() -> impl Strategy<Value = u64> {
+    prop_oneof![1..10_000_u64, 1..=u64::MAX]
+}
+
+fn one_schedule() -> impl Strategy<Value = Schedule> {
+    let warmup = steps().prop_flat_map(|steps| (0..steps, Just(steps)));
+    prop_oneof![
+        Just(Schedule::constant()),
+        (number(), number(), steps()).prop_map(|(from, to, steps)| Schedule::linear(from, to, steps)),
+        (steps(), number()).prop_map(|(steps, floor)| Schedule::cosine(steps, floor)),
+        (warmup, number()).prop_map(|((warmup, steps), floor)| Schedule::warmup_cosine(warmup, steps, floor)),
+        (steps(), number()).prop_map(|(every, factor)| Schedule::step(every, factor)),
+        (steps(), number(), number()).prop_map(|(steps, power, floor)| Schedule::polynomial(steps, power, floor)),
+        number().prop_map(Schedule::exponential),
+        (0..=u64::MAX, 0..=u64::MAX, steps(), number())
+            .prop_map(|(warmup, stable, decay, floor)| Schedule::warmup_stable_decay(warmup, stable, decay, floor)),
+    ]
+}
+
+/// Up to four schedules, one after another.
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let later = proptest::collection::vec((1..1000_u64, one_schedule()), 0..4);
+    (one_schedule(), later).prop_map(|(first, later)| {
+        let mut at = 0;
+        later.into_iter().fold(first, |schedule, (length, next)| {
+            at += length;
+            schedule.then(at, next)
+        })
+    })
+}
+
+/// Every cell of the table, with any number.
+fn decay() -> impl Strategy<Value = Decay> {
+    let cell = proptest::sample::select(cells::plain());
+    let anchor = proptest::sample::select(&cells::ANCHORS[..]);
+    let ratio = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64];
+    (cell, anchor, number(), ratio, schedule()).prop_map(|(cell, anchor, number, ratio, schedule)| {
+        let strength = match cell.strength {
+            Strength::LrScaled(_) => Strength::LrScaled(number),
+            Strength::Independent(_) => Strength::Independent(number),
+            Strength::Fixed(_) => Strength::Fixed(number),
+            Strength::Timescale(_) => Strength::Timescale(number.max(1.001)),
+            Strength::HalfLife(_) => Strength::HalfLife(number.max(f64::MIN_POSITIVE)),
+            Strength::Adaptive(_) => Strength::Adaptive(number),
+            other => other,
+        };
+        let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
+        Cell { penalty, strength, ..cell }.decay().towards(anchor).schedule(schedule)
+    })
+}
+
+fn clip() -> impl Strategy<Value = Clip> {
+    let bound = || number().prop_filter("above 0", |x| *x > 0.0);
+    prop_oneof![
+        Just(Clip::Off),
+        bound().prop_map(Clip::Value),
+        bound().prop_map(Clip::GlobalNorm),
+        bound().prop_map(Clip::OptaxGlobalNorm)
+    ]
+}
+
+fn returns<V: Display + FromStr<Err = Error> + PartialEq + Debug>(value: V) {
+    let text = value.to_string();
+    assert_eq!(text.parse().as_ref(), Ok(&value), "`{text}`");
+}
+
+#[test]
+fn a_schedule_returns() {
+    proptest!(config(), |(schedule in schedule())| returns(schedule));
+}
+
+#[test]
+fn a_decay_with_a_strength_returns() {
+    let strong = decay().prop_filter("with a strength", |decay| decay.to_string() != "none");
+    proptest!(config(), |(decay in strong)| returns(decay));
+}
+
+/// Whatever else was said about it.
+#[test]
+fn no_decay_returns() {
+    for anchor in cells::ANCHORS {
+        returns(Decay::none().towards(anchor));
+    }
+    returns(Decay::none().schedule(Schedule::cosine(10, 0.0)));
+    returns(Decay::new(Penalty::L1, Place::Proximal, Strength::None));
+}
+
+#[test]
+fn clipping_returns() {
+    proptest!(config(), |(clip in clip())| returns(clip));
+}
+
+#[test]
+fn choices_return() {
+    [NonFinite::Error, NonFinite::Skip, NonFinite::LetThrough].into_iter().for_each(returns);
+    [TrustRatio::Off, TrustRatio::Lamb].into_iter().for_each(returns);
+    Level::all().for_each(returns);
+}
+
+/// Spaces around numbers do not matter, and one value may have several texts.
+#[test]
+fn other_texts_of_the_same_value() {
+    for (text, decay) in [
+        (" decoupled: 0.1 ", Decay::decoupled(0.1)),
+        ("decoupled-l2:0.1", Decay::decoupled(0.1)),
+        ("l2:0.1", Decay::decoupled(0.1)),
+        ("independent-decoupled-l2:0.1", Decay::independent(0.1)),
+        ("decoupled-l1:0.1", Decay::l1(0.1)),
+        ("adaptive-coupled-l2:0.1", Decay::adaptive(0.1)),
+        ("decoupled:1e-1@start", Decay::decoupled(0.1).towards(Anchor::Start)),
+        ("decoupled:0.1*constant", Decay::decoupled(0.1)),
+    ] {
+        assert_eq!(text.parse(), Ok(decay), "`{text}`");
+    }
+}
+
+#[track_caller]
+fn refused<V: FromStr<Err = Error> + Debug>(texts: &[&str]) {
+    for text in texts {
+        let error = text.parse::<V>().expect_err(text);
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+#[test]
+fn what_is_no_decay_is_refused() {
+    refused::<Decay>(&[
+        "",
+        ":",
+        ":0.1",
+        "0.1",
+        "decoupled",
+        "decoupled:",
+        "decoupled:x",
+        "decoupled:0.1,0.2",
+        "decoupled 0.1",
+        "Decoupled:0.1",
+        "decoupledx:0.1",
+        "weight-decay:0.1",
+        "l1-decoupled:0.1",
+        "decoupled-decoupled:0.1",
+        "decoupled-coupled:0.1",
+        "l2-l1:0.1",
+        "-decoupled:0.1",
+        "decoupled--l2:0.1",
+        "none:1",
+        "none-l1",
+        "decoupled:0.1:0.2",
+        "decoupled:0.1;",
+        "decoupled:0,1",
+    ]);
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    refused::<Decay>(&[
+        "decoupled:-0.1",
+        "decoupled:nan",
+        "decoupled:inf",
+        "decoupled:1e400",
+        "coupled-l2:-1",
+        "timescale:1",
+        "timescale:-5",
+        "half-life:0",
+        "half-life:inf",
+        "elastic-net:0.1",
+        "elastic-net:0.1,1.5",
+        "elastic-net:0.1,-0.5",
+        "elastic-net:0.1,nan",
+        "elastic-net:0.1,0.5,0.5",
+        "adaptive:-1",
+    ]);
+    for (text, setting) in
+        [("decoupled:-0.1", "weight decay"), ("timescale:1", "timescale"), ("elastic-net:0.1,2", "ratio of the elastic net")]
+    {
+        assert!(matches!(text.parse::<Decay>(), Err(Error::OutOfRange { setting: found, .. }) if found == setting), "{text}");
+    }
+}
+
+#[test]
+fn anchors_and_schedules_that_do_not_exist_are_refused() {
+    refused::<Decay>(&[
+        "decoupled:0.1@",
+        "decoupled:0.1@end",
+        "decoupled:0.1@start@lent",
+        "@start",
+        "decoupled:0.1*",
+        "decoupled:0.1*cosine",
+        "decoupled:0.1*cosine:0,0",
+        "decoupled:0.1**constant",
+        "decoupled:0.1*constant@start",
+        "*constant",
+    ]);
+}
+
+/// A dash joins two words.
+#[test]
+fn a_dash_that_joins_nothing_is_refused() {
+    refused::<Decay>(&["decoupled-:0.1", "fixed-:0.1", "fixed-decoupled-:0.1", "l1-:0.1", "coupled-l2-:0.1"]);
+}
+
+#[test]
+fn what_is_no_schedule_is_refused() {
+    refused::<Schedule>(&[
+        "",
+        "const",
+        "constant:1",
+        "Constant",
+        "linear",
+        "linear:1,2",
+        "linear:1,2,3,4",
+        "linear:1,2,0",
+        "linear:-1,2,3",
+        "linear:1,inf,3",
+        "linear:1,2,3.5",
+        "cosine:10",
+        "cosine:-1,0",
+        "cosine:1e3,0",
+        "cosine:10,-0.1",
+        "cosine:10,nan",
+        "warmup-cosine:10,10,0",
+        "warmup-cosine:10,5,0",
+        "step:0,0.5",
+        "step:5,-1",
+        "polynomial:10,-1,0",
+        "polynomial:0,1,0",
+        "exponential:",
+        "exponential:-0.5",
+        "exponential:inf",
+        "warmup-stable-decay:1,1,0,0",
+        "warmup-stable-decay:1,1,1",
+        "constant then",
+        "constant then@",
+        "constant then@5",
+        "constant then@0 constant",
+        "constant then@x constant",
+        "constant then@5 then@6 constant",
+        "constant then@6 constant then@5 constant",
+        "constant then@5 exponential:-1",
+        "then@5 constant",
+        " then@5 constant",
+        "constant,constant",
+        "constant 5",
+    ]);
+}
+
+#[test]
+fn what_is_no_clipping_is_refused() {
+    refused::<Clip>(&[
+        "",
+        "on",
+        "Off",
+        "off:1",
+        "value",
+        "value:",
+        "value:x",
+        "value:0",
+        "value:-1",
+        "value:inf",
+        "value:nan",
+        "value:1,2",
+        "global-norm:0",
+        "global-norm",
+        "norm:1",
+        "optax-global-norm:-1",
+        "global_norm:1",
+    ]);
+}
+
+#[test]
+fn what_is_no_choice_is_refused() {
+    refused::<NonFinite>(&["", "Error", "ignore", "let through", "skip:1"]);
+    refused::<TrustRatio>(&["", "Lamb", "on", "lars"]);
+    refused::<Level>(&["", "best", "AVX2", "sse2", "avx-512"]);
+}
