@@ -33,7 +33,8 @@ impl Report {
     }
 
     /// The Euclidean norm of all gradients that are not frozen, after the gradient factor and before clipping; `None` where the
-    /// step had no reason to look ([`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm).
+    /// step had no reason to look ([`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm). Squares are summed in
+    /// f64, so f64 gradients above 1e154 have the norm infinity, and those below 1e-162 the norm 0.
     #[must_use]
     pub fn grad_norm(&self) -> Option<f64> {
         self.grad_norm

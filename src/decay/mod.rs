@@ -138,7 +138,7 @@ pub enum Strength {
     Fixed(f64),
     /// s = (η_t/η_peak)/τ: the weights are an average over the last τ steps.
     Timescale(f64),
-    /// s = 1 − 2^(−1/h): without gradient a weight halves every h steps.
+    /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1: without gradient a weight halves every h steps.
     HalfLife(f64),
     /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
     Adaptive(f64),

@@ -15,8 +15,8 @@ use crate::settings::Settings;
 /// ```
 ///
 /// LAMB is a constructor for [`Adam`]'s settings with ε = 1e-6 and [`TrustRatio::Lamb`]; every setting of Adam is there. The
-/// norms are those of the whole parameter, before the step. Any decay works inside the ratio: the paper's `λx` is
-/// [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
+/// norms are those of the whole parameter, before the step. Any decay works inside the ratio, which then multiplies its share s and its
+/// threshold too: the paper's `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
 ///
 /// | setting | symbol | default | allowed |
 /// |---|---|---|---|
