@@ -1,0 +1,70 @@
+//! Every optimizer at every size against its limit.
+
+use wane::{Decay, NonFinite};
+
+use crate::duel::{Effort, duel};
+use crate::report::{Spread, print};
+use crate::support::{Contender, Limit, Pass, Rule, Step, mixed_200};
+
+/// What is timed by default: no decay where it is unusual, the usual one elsewhere.
+fn usual() -> [(&'static str, Rule, Decay); 6] {
+    [
+        ("SGD", Rule::Sgd, Decay::none()),
+        ("SGD with momentum", Rule::Momentum, Decay::none()),
+        ("Adam, coupled L2", Rule::Adam, Decay::coupled_l2(0.01)),
+        ("AdamW", Rule::Adam, Decay::decoupled(0.01)),
+        ("Lion, decoupled", Rule::Lion, Decay::decoupled(0.01)),
+        ("LAMB, decoupled", Rule::Lamb, Decay::decoupled(0.01)),
+    ]
+}
+
+fn workloads(effort: Effort) -> Vec<(String, Vec<usize>)> {
+    let single = [1_000, 10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|&len| len <= effort.largest);
+    single.map(|len: usize| (len.to_string(), vec![len])).chain([("200 tensors".into(), mixed_200())]).collect()
+}
+
+const HEADER: [&str; 7] =
+    ["optimizer", "weights", "B", "ns per weight", "share of the limit", "ns, checked", "share of the limit with one more read"];
+
+pub(crate) fn optimizers(effort: Effort) {
+    let mut rows = Vec::new();
+    for (name, rule, decay) in usual() {
+        for (size, lengths) in workloads(effort) {
+            let step = |policy| Step { rule, decay: decay.clone(), policy };
+            let (free, checked) = (step(NonFinite::LetThrough), step(NonFinite::Error));
+            let bytes = free.limit().bytes::<f32>().to_string();
+            let [free, checked] = [free, checked].map(|step| {
+                let limit = step.limit();
+                share(effort, step, limit, &lengths)
+            });
+            rows.push([name.into(), size, bytes, free[0].clone(), free[1].clone(), checked[0].clone(), checked[1].clone()]);
+        }
+    }
+    print("Steps and their limits: `LetThrough`, and `Error` (the default), which reads the gradient once more", HEADER, rows);
+}
+
+/// AdamW in cache, where the divider is the wall and not the memory.
+pub(crate) fn divider(effort: Effort) {
+    let rows = [NonFinite::LetThrough, NonFinite::Error].map(|policy| {
+        let step = Step { rule: Rule::Adam, decay: Decay::decoupled(0.01), policy };
+        let mut limit = step.limit();
+        limit.passes.pop();
+        limit.passes.push(Pass::Divide);
+        let [ns, share] = share(effort, step, limit, &[10_000]);
+        [policy.to_string(), ns, share]
+    });
+    print(
+        "AdamW at 10000 weights and a loop with one square root and two divisions per weight",
+        ["policy", "ns per weight", "share of the loop's speed"],
+        rows,
+    );
+}
+
+/// Time per weight of a step, and how much of its limit's speed it has.
+fn share(effort: Effort, step: Step, limit: Limit, lengths: &[usize]) -> [String; 2] {
+    let rounds = duel::<f32>(effort, (&Contender::Step(step), lengths), (&Contender::Limit(limit), lengths));
+    let weights = lengths.iter().sum::<usize>() as f64;
+    let time = Spread::of(rounds.iter().map(|[step, _]| step / weights));
+    let share = Spread::of(rounds.iter().map(|[step, limit]| limit / step));
+    [time.nanoseconds(), share.percent()]
+}

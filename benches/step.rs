@@ -1,0 +1,63 @@
+//! Throughput of a step, optimizer by optimizer, beside the limit: the same memory traffic with next to no arithmetic.
+//!
+//! `cargo bench --bench step`; for ratios to the limit that can be trusted to a few percent use `--bench ratios`, which interleaves.
+
+#[expect(dead_code, unused_imports, reason = "shared with the bench `ratios`, which uses more of it")]
+mod support;
+
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use support::{Contender, Limit, Rule, Step, mixed_200};
+use wane::{Decay, NonFinite};
+
+fn steps(c: &mut Criterion) {
+    for len in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
+        workload(c, &format!("1 tensor of {len}"), &[len]);
+    }
+    workload(c, "200 tensors of mixed size", &mixed_200());
+}
+
+/// All optimizers and all of their limits over parameters of these lengths.
+fn workload(c: &mut Criterion, name: &str, lengths: &[usize]) {
+    let mut group = c.benchmark_group(name);
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(500));
+    let mut limits: Vec<Limit> = Vec::new();
+    for (name, step) in optimizers() {
+        let limit = step.limit();
+        bench(&mut group, name, &limit, &Contender::Step(step), lengths);
+        if !limits.contains(&limit) {
+            limits.push(limit);
+        }
+    }
+    for limit in limits {
+        let name = format!("limit of {} bytes per weight", limit.bytes::<f32>());
+        bench(&mut group, &name, &limit, &Contender::Limit(limit.clone()), lengths);
+    }
+    group.finish();
+}
+
+fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, limit: &Limit, contender: &Contender, lengths: &[usize]) {
+    let elements = lengths.iter().sum::<usize>() as u64;
+    group.throughput(Throughput::ElementsAndBytes { elements, bytes: elements * limit.bytes::<f32>() as u64 });
+    group.bench_function(name, |bencher| contender.enter::<f32>(lengths, &mut |run| bencher.iter(&mut *run)));
+}
+
+/// Without the check of the gradient, so that the traffic is that of the update alone; and AdamW once as it is by default.
+fn optimizers() -> [(&'static str, Step); 7] {
+    let step = |rule, decay, policy| Step { rule, decay, policy };
+    [
+        ("SGD", step(Rule::Sgd, Decay::none(), NonFinite::LetThrough)),
+        ("SGD with momentum", step(Rule::Momentum, Decay::none(), NonFinite::LetThrough)),
+        ("Adam with coupled L2", step(Rule::Adam, Decay::coupled_l2(0.01), NonFinite::LetThrough)),
+        ("AdamW", step(Rule::Adam, Decay::decoupled(0.01), NonFinite::LetThrough)),
+        ("AdamW with its gradient checked", step(Rule::Adam, Decay::decoupled(0.01), NonFinite::Error)),
+        ("Lion", step(Rule::Lion, Decay::decoupled(0.01), NonFinite::LetThrough)),
+        ("LAMB", step(Rule::Lamb, Decay::decoupled(0.01), NonFinite::LetThrough)),
+    ]
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);

@@ -1,0 +1,66 @@
+//! The optimizers that are timed.
+
+use wane::{Adam, Algorithm, Decay, Lamb, Lion, NonFinite, Optimizer, Settings, Sgd};
+
+/// Small, so that weights stay what they are however often a step is repeated.
+const RATE: f64 = 1e-6;
+
+/// An update rule, or a variant of one that has a loop of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Sgd,
+    Momentum,
+    Nesterov,
+    Adam,
+    AmsGrad,
+    Lion,
+    Lamb,
+}
+
+impl Rule {
+    /// Columns of state.
+    pub(crate) fn columns(self) -> usize {
+        match self {
+            Self::Sgd => 0,
+            Self::Momentum | Self::Nesterov | Self::Lion => 1,
+            Self::Adam | Self::Lamb => 2,
+            Self::AmsGrad => 3,
+        }
+    }
+
+    pub(crate) fn optimizer<T: Element>(self, decay: &Decay, policy: NonFinite) -> Box<dyn Optimizer<T>> {
+        match self {
+            Self::Sgd => boxed(Sgd::new(RATE), decay, policy),
+            Self::Momentum => boxed(Sgd::new(RATE).momentum(0.9), decay, policy),
+            Self::Nesterov => boxed(Sgd::new(RATE).momentum(0.9).nesterov(), decay, policy),
+            Self::Adam => boxed(Adam::new(RATE), decay, policy),
+            Self::AmsGrad => boxed(Adam::new(RATE).amsgrad(), decay, policy),
+            Self::Lion => boxed(Lion::new(RATE), decay, policy),
+            Self::Lamb => boxed(Lamb::new(RATE), decay, policy),
+        }
+    }
+}
+
+fn boxed<A, T: Element>(settings: Settings<A>, decay: &Decay, policy: NonFinite) -> Box<dyn Optimizer<T>>
+where
+    A: Algorithm<f32> + Algorithm<f64>,
+{
+    T::build(settings.weight_decay(decay.clone()).non_finite(policy)).expect("the settings of the benches are valid")
+}
+
+/// `f32` and `f64`, so that code can be generic over optimizer and type at once.
+pub(crate) trait Element: wane::Float + num_traits::Float {
+    fn build<A: Algorithm<f32> + Algorithm<f64>>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>>;
+}
+
+impl Element for f32 {
+    fn build<A: Algorithm<Self> + Algorithm<f64>>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
+        Ok(Box::new(settings.build()?))
+    }
+}
+
+impl Element for f64 {
+    fn build<A: Algorithm<f32> + Algorithm<Self>>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
+        Ok(Box::new(settings.build()?))
+    }
+}
