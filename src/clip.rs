@@ -89,7 +89,7 @@ impl FromStr for Clip {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (word, mut next) = Arguments::of("clipping", text);
+        let (word, mut next) = Arguments::of("clipping setting", text);
         let clip = match word {
             "off" => Self::Off,
             "value" => Self::Value(next.take("the bound")?),
@@ -108,7 +108,9 @@ impl FromStr for Clip {
 /// |---|---|---|---|
 /// | `Error` | `error` | is an [`Error::NonFiniteGradient`], and nothing has changed | one more read of the gradient |
 /// | `Skip` | `skip` | skips the step: nothing changes, no count advances, the report says so | the same |
-/// | `LetThrough` | `let-through` | makes its weight NaN | none |
+/// | `LetThrough` | `let-through` | makes its weight NaN, and all weights that share a norm with it (clipping by norm, adaptive decay, trust ratio) | none |
+///
+/// A skipped step makes new names known and captures their anchors; no weight, no state and no count changes.
 ///
 /// The extra read gives the gradient norm of the report as well, so clipping by norm costs nothing more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::float::Float;
-use crate::group::Group;
+use crate::group::{Group, UNDECAYED};
 use crate::report::Status;
 use crate::rule::Formula;
 use crate::slots::Slot;
@@ -82,12 +82,14 @@ impl Description {
         let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], rate, status(slot))).collect();
         let groups = groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rate)).collect();
         let head = format!(
-            "learning rate {}, peak {}, schedule {}, clip {}, non-finite gradients {}, {} completed steps",
+            "learning rate {}{}, peak {}, schedule {}, clip {}, non-finite gradients {}, {}{} completed steps",
             Number(run.rate()),
+            if run.manual.is_some() { " (set by hand)" } else { "" },
             Number(run.peak),
             run.schedule,
             run.clip,
             run.non_finite,
+            if run.maximize { "maximize, " } else { "" },
             run.completed
         );
         Self { head, groups, params }
@@ -118,7 +120,7 @@ impl GroupRow {
             optimizer: group.algorithm.to_string(),
             frozen: group.frozen,
         };
-        (index != 1 || row.params > 0).then_some(row)
+        (index != UNDECAYED || row.params > 0).then_some(row)
     }
 
     /// The group's name.

@@ -97,7 +97,7 @@ pub enum Error {
     },
     /// `step_slice` and named parameters were mixed in one optimizer.
     #[error(
-        "`{name}` cannot join: `step_slice` owns all state of its optimizer; use named parameters only, or an optimizer for each slice"
+        "`{name}` cannot join: a slice and named parameters never share an optimizer; use named parameters only, or an optimizer for each slice"
     )]
     SliceAmongNames {
         /// The name that came second.

@@ -6,6 +6,26 @@ use std::fmt::{Debug, Display};
 ///
 /// Sealed, so that operations can be added without breaking anybody: every kernel of this crate is compiled for these two types inside the
 /// crate itself. It has no methods, so that it hides none of another trait's in generic code.
+///
+/// Code that is generic over the type of the weights takes a `dyn Optimizer<T>`, or names the optimizers that it builds:
+///
+/// ```
+/// use wane::{Adam, AdamW, Algorithm, Error, Float, Optimizer};
+///
+/// fn train<T: Float>(optimizer: &mut dyn Optimizer<T>, weights: &mut [T], grads: &[T]) -> Result<(), Error> {
+///     optimizer.step_slice(weights, grads).map(|_| ())
+/// }
+///
+/// fn adamw<T: Float>(lr: f64) -> Result<Box<dyn Optimizer<T>>, Error>
+/// where
+///     Adam: Algorithm<T>,
+/// {
+///     Ok(Box::new(AdamW::new(lr).build()?))
+/// }
+///
+/// train(&mut *adamw(0.1)?, &mut [1.0_f64, 2.0], &[0.5, 0.5])?;
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Float: sealed::Sealed + Copy + Debug + Display + Default + PartialOrd + Send + Sync + 'static {}
 
 impl Float for f32 {}
@@ -62,11 +82,5 @@ pub(crate) fn clamp<T: Real>(x: T, bound: T) -> T {
 /// −1, 0 or 1 as `x` is negative, zero or positive; a NaN stays a NaN, and a zero keeps its sign.
 #[inline(always)]
 pub(crate) fn sign<T: Real>(x: T) -> T {
-    if x > T::zero() {
-        T::one()
-    } else if x < T::zero() {
-        -T::one()
-    } else {
-        x
-    }
+    if x > T::zero() || x < T::zero() { T::one().copysign(x) } else { x }
 }

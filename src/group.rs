@@ -12,6 +12,10 @@ use crate::rule::Formula;
 /// The groups that every optimizer has: its own settings, and these without decay.
 pub(crate) const RESERVED: [&str; 2] = ["default", "undecayed"];
 
+/// Their places among the groups.
+pub(crate) const DEFAULT: usize = 0;
+pub(crate) const UNDECAYED: usize = 1;
+
 /// Which parameters belong to a group.
 ///
 /// | policy | matches |
@@ -161,11 +165,9 @@ impl<A: Formula> Group<A> {
         if !(0.0..1.0).contains(&share) {
             return Err(Error::ShrinkOutOfRange { group: self.name.to_string(), decay: self.decay.to_string(), share });
         }
-        let (option, value) = self.algorithm.largest();
-        fits(option, value, largest)?;
         fits("learning rate", rates.now, largest)?;
         if norms.is_none() {
-            fits("weight decay", effect.largest(), largest)?;
+            effect.amounts().into_iter().try_for_each(|amount| fits("weight decay", amount, largest))?;
         }
         self.plan.lr = rates.now;
         self.plan.average = average;
@@ -175,12 +177,15 @@ impl<A: Formula> Group<A> {
     }
 
     /// The place in the plan of the scalars for update number `t`, worked out if they are not there.
-    pub(crate) fn scalars_at(&mut self, t: u64) -> usize {
+    pub(crate) fn scalars_at(&mut self, t: u64, largest: f64) -> Result<usize> {
         let plan = &mut self.plan;
-        plan.scalars.iter().position(|(at, _)| *at == t).unwrap_or_else(|| {
-            plan.scalars.push((t, self.algorithm.scalars(plan.lr, t)));
-            plan.scalars.len() - 1
-        })
+        if let Some(known) = plan.scalars.iter().rposition(|(at, _)| *at == t) {
+            return Ok(known);
+        }
+        let scalars = self.algorithm.scalars(plan.lr, t);
+        self.algorithm.unbounded(&scalars).into_iter().try_for_each(|(name, value)| fits(name, value, largest))?;
+        plan.scalars.push((t, scalars));
+        Ok(plan.scalars.len() - 1)
     }
 
     pub(crate) fn scalars(&self, index: usize) -> &A::Scalars {
@@ -192,9 +197,9 @@ impl<A: Formula> Group<A> {
         self.plan.scalars.reserve(params);
     }
 
-    /// The step has been taken.
+    /// The step has been taken. A strength that is not finite, which only `LetThrough` lets pass, is forgotten.
     pub(crate) fn commit(&mut self) {
-        if self.plan.active > 0 {
+        if self.plan.active > 0 && self.plan.average.strength().is_finite() {
             self.average = self.plan.average;
         }
     }
@@ -212,7 +217,7 @@ pub(crate) fn choose<A: Formula>(
     param: &ParamInfo<'_>,
 ) -> Result<usize> {
     match choice {
-        GroupChoice::Undecayed => Ok(1),
+        GroupChoice::Undecayed => Ok(UNDECAYED),
         GroupChoice::Named(name) => find(groups, name, param),
         GroupChoice::Policy => {
             for (group, policy) in policies {
@@ -220,7 +225,7 @@ pub(crate) fn choose<A: Formula>(
                     return Ok(*group);
                 }
             }
-            Ok(0)
+            Ok(DEFAULT)
         }
     }
 }
@@ -236,10 +241,10 @@ fn find<A: Formula>(groups: &[Group<A>], name: &str, param: &ParamInfo<'_>) -> R
 
 /// A parameter that names a group must be in it already.
 pub(crate) fn check<A: Formula, T: Float>(groups: &[Group<A>], known: usize, param: &Param<'_, T>) -> Result<()> {
-    let found = match param.place {
+    let found = match param.group {
         GroupChoice::Policy => return Ok(()),
         GroupChoice::Named(name) => name,
-        GroupChoice::Undecayed => RESERVED[1],
+        GroupChoice::Undecayed => RESERVED[UNDECAYED],
     };
     let known = &*groups[known].name;
     if known == found {

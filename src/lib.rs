@@ -74,6 +74,7 @@ mod error;
 mod float;
 mod group;
 pub mod guide;
+mod halt;
 mod kernel;
 #[cfg(feature = "ndarray")]
 pub mod ndarray;

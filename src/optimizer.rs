@@ -45,8 +45,10 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
         self.step_scaled(params, 1.0)
     }
 
-    /// One step on one flat slice, whose state this optimizer then owns: it refuses named parameters before or after, so that two
-    /// slices never share moments by accident.
+    /// One step on one flat slice, under the reserved name `(slice)`. The optimizer then has no other parameter: named ones are refused before
+    /// and after. Use one optimizer for each slice; another slice of the same length cannot be told from the first.
+    ///
+    /// The same with a shape, a group or a gradient factor: [`Param::slice`] in [`step_scaled`](Self::step_scaled).
     ///
     /// # Errors
     ///
@@ -115,6 +117,12 @@ where
 {
     fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report> {
         (**self).step_scaled(params, gradient_factor)
+    }
+    fn step(&mut self, params: &mut [Param<'_, T>]) -> Result<Report> {
+        (**self).step(params)
+    }
+    fn step_slice(&mut self, weights: &mut [T], grads: &[T]) -> Result<Report> {
+        (**self).step_slice(weights, grads)
     }
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         (**self).register(params)

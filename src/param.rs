@@ -1,5 +1,7 @@
 //! A parameter as it is handed to a step: a name, its weights, its gradients, and what else is known of it.
 
+use std::fmt;
+
 use crate::float::Float;
 
 /// The most axes of a shape that are kept.
@@ -37,15 +39,23 @@ pub(crate) const SLICE: &str = "(slice)";
 /// assert_eq!(report.updated(), 2);
 /// # Ok::<(), wane::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Param<'a, T: Float> {
     pub(crate) name: &'a str,
     pub(crate) value: &'a mut [T],
     pub(crate) grad: Option<&'a [T]>,
     pub(crate) shape: Option<Shape>,
-    pub(crate) place: GroupChoice<'a>,
+    pub(crate) group: GroupChoice<'a>,
     pub(crate) anchor: Option<&'a [T]>,
     pub(crate) frozen: bool,
+}
+
+/// Without the numbers themselves.
+impl<T: Float> fmt::Debug for Param<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grad = if self.grad.is_some() { "" } else { ", no gradient" };
+        let frozen = if self.frozen { ", frozen" } else { "" };
+        write!(f, "Param({}, {} weights, {:?}{grad}{frozen}, {:?})", self.name, self.value.len(), self.shape, self.group)
+    }
 }
 
 /// How a parameter came to its group.
@@ -66,7 +76,7 @@ impl<'a, T: Float> Param<'a, T> {
     /// Weights that have no gradient in this step: left alone with their state, as in PyTorch.
     #[must_use]
     pub fn without_grad(name: &'a str, value: &'a mut [T]) -> Self {
-        Self { name, value, grad: None, shape: None, place: GroupChoice::Policy, anchor: None, frozen: false }
+        Self { name, value, grad: None, shape: None, group: GroupChoice::Policy, anchor: None, frozen: false }
     }
 
     /// One flat slice under the name that [`step_slice`](crate::Optimizer::step_slice) uses.
@@ -85,20 +95,22 @@ impl<'a, T: Float> Param<'a, T> {
     /// Not decayed: in the group `undecayed`.
     #[must_use]
     pub fn no_decay(mut self) -> Self {
-        self.place = GroupChoice::Undecayed;
+        self.group = GroupChoice::Undecayed;
         self
     }
 
     /// In this group, whatever the policies say; `no_decay` goes before it.
     #[must_use]
     pub fn in_group(mut self, group: &'a str) -> Self {
-        if self.place != GroupChoice::Undecayed {
-            self.place = GroupChoice::Named(group);
+        if self.group != GroupChoice::Undecayed {
+            self.group = GroupChoice::Named(group);
         }
         self
     }
 
-    /// Not updated in this step, and its gradient not looked at.
+    /// Not updated in this step, and its gradient not looked at. The way to freeze and unfreeze during a run; [`Settings::frozen`] is for good.
+    ///
+    /// [`Settings::frozen`]: crate::Settings::frozen
     #[must_use]
     pub fn frozen(mut self) -> Self {
         self.frozen = true;
@@ -181,8 +193,8 @@ impl Shape {
     }
 }
 
-impl std::fmt::Debug for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.axes())
     }
 }

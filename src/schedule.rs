@@ -1,11 +1,10 @@
 //! Schedules: dimensionless multipliers of a learning rate or a decay strength, as functions of the step.
 
+mod text;
+
 use std::f64::consts::PI;
-use std::fmt;
-use std::str::FromStr;
 
 use crate::error::{Error, Result, in_range};
-use crate::text::{Arguments, Number};
 
 /// A multiplier m(k) of the peak learning rate, or of a decay's strength; k counts the optimizer's completed steps from 0.
 ///
@@ -159,10 +158,10 @@ impl From<Form> for Schedule {
     }
 }
 
-/// k/T, held at 1 past the end. Step counts stay far below 2⁵³, so the conversions are exact.
+/// k/T, held at 1 past the end (so 1 where T is 0). Step counts stay far below 2⁵³, so the conversions are exact.
 #[expect(clippy::cast_precision_loss, reason = "step counts")]
 fn share(k: u64, steps: u64) -> f64 {
-    k.min(steps) as f64 / steps as f64
+    if k < steps { k as f64 / steps as f64 } else { 1.0 }
 }
 
 fn between(from: f64, to: f64, share: f64) -> f64 {
@@ -176,9 +175,11 @@ impl Form {
             Self::Linear { from, to, steps } => between(from, to, share(k, steps)),
             Self::Cosine { steps, floor } => floor + (1.0 - floor) * (1.0 + (PI * share(k, steps)).cos()) / 2.0,
             Self::WarmupCosine { warmup, .. } if k < warmup => share(k, warmup),
-            Self::WarmupCosine { warmup, steps, floor } => Self::Cosine { steps: steps - warmup, floor }.at(k - warmup),
+            Self::WarmupCosine { warmup, steps, floor } => {
+                Self::Cosine { steps: steps.saturating_sub(warmup), floor }.at(k - warmup)
+            }
             #[expect(clippy::cast_precision_loss, reason = "step counts")]
-            Self::Step { every, factor } => factor.powf((k / every) as f64),
+            Self::Step { every, factor } => factor.powf(k.checked_div(every).unwrap_or(0) as f64),
             Self::Polynomial { steps, power, floor } => floor + (1.0 - floor) * (1.0 - share(k, steps)).powf(power),
             #[expect(clippy::cast_precision_loss, reason = "step counts")]
             Self::Exponential { factor } => factor.powf(k as f64),
@@ -235,84 +236,5 @@ fn multiplier(name: &'static str, value: f64) -> Result<()> {
 }
 
 fn count(name: &'static str, steps: u64) -> Result<()> {
-    in_range(name, share(steps, 1), steps > 0, "at least 1")
-}
-
-impl fmt::Display for Schedule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.first)?;
-        self.later.iter().try_for_each(|(start, form)| write!(f, " then@{start} {form}"))
-    }
-}
-
-impl fmt::Display for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Constant => write!(f, "constant"),
-            Self::Linear { from, to, steps } => write!(f, "linear:{},{},{steps}", Number(from), Number(to)),
-            Self::Cosine { steps, floor } => write!(f, "cosine:{steps},{}", Number(floor)),
-            Self::WarmupCosine { warmup, steps, floor } => {
-                write!(f, "warmup-cosine:{warmup},{steps},{}", Number(floor))
-            }
-            Self::Step { every, factor } => write!(f, "step:{every},{}", Number(factor)),
-            Self::Polynomial { steps, power, floor } => {
-                write!(f, "polynomial:{steps},{},{}", Number(power), Number(floor))
-            }
-            Self::Exponential { factor } => write!(f, "exponential:{}", Number(factor)),
-            Self::WarmupStableDecay { warmup, stable, decay, floor } => {
-                write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}", Number(floor))
-            }
-        }
-    }
-}
-
-impl FromStr for Schedule {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let mut parts = text.split(" then@");
-        let mut schedule = Self::from(parts.next().unwrap_or_default().parse::<Form>()?);
-        for part in parts {
-            let (start, form) = part
-                .split_once(' ')
-                .and_then(|(start, form)| Some((start.parse().ok()?, form)))
-                .ok_or_else(|| Error::parse("schedule", text, "a step and a schedule after `then@`"))?;
-            schedule.later.push((start, form.parse()?));
-        }
-        schedule.check()?;
-        Ok(schedule)
-    }
-}
-
-impl FromStr for Form {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (word, mut next) = Arguments::of("schedule", text);
-        let form = match word {
-            "constant" => Self::Constant,
-            "linear" => Self::Linear { from: next.take("from")?, to: next.take("to")?, steps: next.count("steps")? },
-            "cosine" => Self::Cosine { steps: next.count("steps")?, floor: next.take("floor")? },
-            "warmup-cosine" => {
-                Self::WarmupCosine { warmup: next.count("warmup")?, steps: next.count("steps")?, floor: next.take("floor")? }
-            }
-            "step" => Self::Step { every: next.count("every")?, factor: next.take("factor")? },
-            "polynomial" => {
-                Self::Polynomial { steps: next.count("steps")?, power: next.take("power")?, floor: next.take("floor")? }
-            }
-            "exponential" => Self::Exponential { factor: next.take("factor")? },
-            "warmup-stable-decay" => Self::WarmupStableDecay {
-                warmup: next.count("warmup")?,
-                stable: next.count("stable")?,
-                decay: next.count("decay")?,
-                floor: next.take("floor")?,
-            },
-            _ => {
-                return Err(
-                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay")
-                );
-            }
-        };
-        next.end(form)
-    }
+    in_range(name, 0.0, steps > 0, "at least 1")
 }

@@ -7,7 +7,7 @@ use crate::clip::{Clip, NonFinite};
 use crate::decay::Decay;
 use crate::error::{Error, Result, in_range};
 use crate::float::Float;
-use crate::group::{Group, Policy, RESERVED};
+use crate::group::{DEFAULT, Group, Policy, RESERVED, UNDECAYED};
 use crate::kernel::Level;
 use crate::rule::{Algorithm, Formula};
 use crate::schedule::Schedule;
@@ -212,8 +212,10 @@ impl<A> Settings<A> {
         A: Formula,
     {
         let undecayed = self.as_group().weight_decay(Decay::none());
-        let mut groups =
-            vec![self.as_group().into_group(RESERVED[0], self.scope.peak)?, undecayed.into_group(RESERVED[1], self.scope.peak)?];
+        let mut groups = vec![
+            self.as_group().into_group(RESERVED[DEFAULT], self.scope.peak)?,
+            undecayed.into_group(RESERVED[UNDECAYED], self.scope.peak)?,
+        ];
         for (name, edit) in &self.scope.groups {
             if groups.iter().any(|group| *group.name == **name) {
                 return Err(Error::GroupExists { group: name.clone() });

@@ -4,6 +4,7 @@
 //! hashes nothing, duplicates are found for free, and parameters and slots can be walked (and later split) side by side.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::decay::Anchor;
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::param::{MAX_RANK, Param, SLICE, Shape};
 use crate::report::Status;
 
 /// What is kept for one parameter.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Slot<T> {
     pub(crate) name: Box<str>,
     pub(crate) len: usize,
@@ -35,6 +36,14 @@ pub(crate) struct Slot<T> {
     fresh: bool,
     /// Of this step.
     pub(crate) step: OfStep,
+}
+
+/// Without the memory itself, which may be gigabytes.
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, len, shape, group, t, status, .. } = self;
+        write!(f, "Slot({name}, {len} weights, {shape:?}, group {group}, {t} updates, {status:?})")
+    }
 }
 
 /// What a step works out for one parameter before it writes anything.
@@ -247,9 +256,11 @@ impl<T: Float> Slots<T> {
     }
 
     pub(crate) fn forget(&mut self, name: &str) -> bool {
-        let Some(i) = self.index.get(name).copied() else { return false };
-        self.slots.remove(i);
-        self.reindex();
+        let Some(i) = self.index.remove(name) else { return false };
+        self.slots.swap_remove(i);
+        if let Some(moved) = self.slots.get(i) {
+            self.index.insert(moved.name.clone(), i);
+        }
         true
     }
 

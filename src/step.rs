@@ -16,24 +16,13 @@ use crate::decay::{Anchor, Rates};
 use crate::error::{Error, Result, fits, in_range};
 use crate::float::Real;
 use crate::group::{self, Group};
+use crate::halt::Halt;
 use crate::kernel::{Gain, Job, Level, reduce};
 use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::rule::Formula;
 use crate::slots::Slot;
-use crate::stepper::{Run, Stepper};
-
-/// Why a step ends before it writes.
-enum Halt {
-    Error(Error),
-    Skip,
-}
-
-impl From<Error> for Halt {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
+use crate::stepper::Stepper;
 
 /// What the survey found.
 #[derive(Clone, Copy)]
@@ -49,6 +38,7 @@ impl<A: Formula, T: Real> Stepper<A, T> {
     pub(crate) fn advance(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
         in_range("gradient factor", factor, factor > 0.0, "a finite number above 0")?;
         fits("gradient factor", factor, T::LARGEST)?;
+        in_range("gradient factor", factor, T::of(factor).widen() > 0.0, "above 0 in the weights' type")?;
         match self.attempt(params, factor) {
             Ok(report) => Ok(report),
             Err(Halt::Skip) => Ok(self.skip(params)),
@@ -82,7 +72,7 @@ impl<A: Formula, T: Real> Stepper<A, T> {
 
     fn arrange(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         let (groups, policies) = (&self.groups, &self.policies);
-        let grown = self.slots.arrange(params, |param| group::choose(groups, policies, param.place, &param.info()))?;
+        let grown = self.slots.arrange(params, |param| group::choose(groups, policies, param.group, &param.info()))?;
         if grown {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
@@ -154,7 +144,7 @@ impl<A: Formula, T: Real> Stepper<A, T> {
         }
         for slot in self.slots.first(params.len()) {
             if slot.is_active() {
-                slot.step.scalars = self.groups[slot.group].scalars_at(slot.t + 1);
+                slot.step.scalars = self.groups[slot.group].scalars_at(slot.t.saturating_add(1), T::LARGEST)?;
             }
         }
         Ok(())
@@ -252,21 +242,6 @@ impl<A: Formula, T: Real> Stepper<A, T> {
         self.prepare_slots(params);
         self.slots.accept(params.len());
         Report { updated: 0, left_alone: params.len(), grad_norm: None, clip_factor: 1.0, skipped: true }
-    }
-}
-
-impl Run {
-    /// What becomes of a step over something that is not finite.
-    fn halt(&self, error: impl FnOnce() -> Error) -> Halt {
-        if self.non_finite == NonFinite::Skip { Halt::Skip } else { Halt::Error(error()) }
-    }
-
-    /// A norm, or what is made of norms, must be a number no larger than `largest`.
-    fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Halt> {
-        if value <= largest || self.non_finite == NonFinite::LetThrough {
-            return Ok(());
-        }
-        Err(self.halt(|| Error::NonFiniteNorm { norm: norm(), value }))
     }
 }
 

@@ -43,7 +43,7 @@ impl<'a> Arguments<'a> {
     }
 
     fn parse<N: FromStr>(&mut self, name: &str, expected: &str) -> Result<N> {
-        let rest = self.rest.ok_or_else(|| self.error(format!("a value for {name}")))?;
+        let rest = self.rest.ok_or_else(|| self.error(format!("a value for {name}, after a colon or comma")))?;
         let (word, rest) = match rest.split_once(',') {
             Some((word, rest)) => (word, Some(rest)),
             None => (rest, None),

@@ -17,23 +17,23 @@ impl<T: Real> Cautious<T> {
     }
 }
 
-/// u·d ≥ 0, by signs: the product of two small numbers may underflow to 0.
+/// u·d < 0, by the sign of d: the product of two small numbers may underflow to 0. (At d = −0 it may say yes, and there is nothing to decay.) One
+/// comparison, where asking u and d one by one takes four and twice the time. A NaN does not oppose: it reaches the weight through u.
 #[inline(always)]
-fn agree<T: Real>(u: T, d: T) -> bool {
-    let zero = T::zero();
-    !((u > zero && d < zero) || (u < zero && d > zero))
+fn opposes<T: Real>(u: T, d: T) -> bool {
+    u * T::one().copysign(d) < T::zero()
 }
 
 impl<T: Real> Law<T, 0> for Cautious<T> {
     #[inline(always)]
     fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
-        let keep = if agree(u, d) { self.keep } else { T::one() };
+        let keep = if opposes(u, d) { T::one() } else { self.keep };
         descend(d * keep, u, rate)
     }
 
     #[inline(always)]
     fn drift(&self, d: T, u: T, _rate: T, []: [T; 0]) -> T {
-        let s = if agree(u, d) { self.s } else { T::zero() };
+        let s = if opposes(u, d) { T::zero() } else { self.s };
         s * d
     }
 }

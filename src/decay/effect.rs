@@ -161,12 +161,12 @@ impl Decay {
 }
 
 impl Effect {
-    /// The largest number that a kernel multiplies or compares with.
-    pub(crate) fn largest(self) -> f64 {
+    /// The numbers, without an upper bound of their own, that a kernel multiplies or compares with.
+    pub(crate) fn amounts(self) -> [f64; 2] {
         match self {
-            Self::Coupled { l1, l2 } => l1.max(l2),
-            Self::Proximal { threshold, after, .. } => threshold.max(after),
-            Self::Free | Self::Shrink(_) | Self::Cautious(_) => 0.0,
+            Self::Coupled { l1, l2 } => [l1, l2],
+            Self::Proximal { threshold, after, .. } => [threshold, after],
+            Self::Free | Self::Shrink(_) | Self::Cautious(_) => [0.0; 2],
         }
     }
 

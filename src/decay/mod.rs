@@ -52,7 +52,7 @@ use crate::schedule::Schedule;
 /// which the learning rate scales, so it takes [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive);
 /// the other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight, so only L2 takes them.
 ///
-/// A share s outside [0, 1) is an error of the step, before anything is written; where λ is 0 in a step, no bit differs from a run
+/// A share s outside [0, 1) is an error of the step, before anything is written (the proximal place, which cannot pass 0, takes any s); where λ is 0 in a step, no bit differs from a run
 /// without decay.
 ///
 /// | number | default | allowed |
@@ -125,6 +125,8 @@ pub enum Place {
 }
 
 /// How strong, and in which units: the same number means different things in different libraries.
+///
+/// Under a trust ratio φ ([`Lamb`](crate::Lamb)) the decay is part of the displacement that φ scales, so s becomes φ·s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Strength {
@@ -243,7 +245,8 @@ impl Decay {
     /// λ̄ ← 0.1·λ̄ + 0.9·λ·‖g‖/‖d‖          from λ̄ = 0;   g ← g + λ̄·d
     /// ```
     ///
-    /// The norms go over the group's parameters that have a gradient and are not frozen, after unscaling and clipping by norm.
+    /// The norms go over the group's parameters that have a gradient and are not frozen, after unscaling and clipping by norm. The paper has
+    /// one ratio over all decayed parameters: the same, as long as they are one group.
     #[must_use]
     pub fn adaptive(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Coupled, Strength::Adaptive(lambda))

@@ -31,7 +31,7 @@ use crate::settings::Settings;
 /// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] |
 ///
 /// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t counts a parameter's own
-/// updates from 1.
+/// updates from 1. With ε = 0 a weight whose gradients have all been 0 becomes NaN (0/0), as in PyTorch.
 ///
 /// # Differences
 ///
@@ -201,6 +201,11 @@ impl Formula for Adam {
             Epsilon::Corrected(_) => Scalars { step, root, lr },
             Epsilon::Hat(_) => Scalars { step: step * root, root: 1.0, lr },
         }
+    }
+
+    fn unbounded(&self, scalars: &Scalars) -> [(&'static str, f64); 2] {
+        let (Epsilon::Corrected(eps) | Epsilon::Hat(eps)) = self.epsilon;
+        [("learning rate, corrected for bias,", scalars.step), ("eps", eps)]
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.

@@ -74,7 +74,7 @@ impl Lamb {
 /// | `Lamb` | `lamb` | ‖x‖ / ‖r‖, 1 where a norm is 0 |
 ///
 /// A norm that is not finite is an error before anything is written (under [`NonFinite::LetThrough`](crate::NonFinite) it
-/// makes the parameter NaN).
+/// makes the parameter NaN). Squares are summed in f64: weights of f64 below 1e-162 count as 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TrustRatio {

@@ -91,6 +91,10 @@ impl Formula for Lion {
         lr
     }
 
+    fn unbounded(&self, &lr: &f64) -> [(&'static str, f64); 2] {
+        [("learning rate", lr); 2]
+    }
+
     fn sweep<T: Real>(&self, &lr: &f64, job: Job<'_, T>) {
         let rule = SignMomentum {
             beta1: T::of(self.beta1),

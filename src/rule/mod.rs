@@ -35,16 +35,14 @@ pub trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     /// Is every option in its range?
     fn check(&self) -> Result<()>;
 
-    /// The largest option without an upper bound, by name: it must fit into the weights' type.
-    fn largest(&self) -> (&'static str, f64) {
-        ("", 0.0)
-    }
-
     /// The names of the state columns, PyTorch's where it has them.
     fn columns(&self) -> &'static [&'static str];
 
     /// The scalars at learning rate `lr` for a parameter's update number `t`, which counts from 1.
     fn scalars(&self, lr: f64, t: u64) -> Self::Scalars;
+
+    /// Those numbers, by name, that have no upper bound of their own and must fit into the weights' type.
+    fn unbounded(&self, scalars: &Self::Scalars) -> [(&'static str, f64); 2];
 
     /// Picks the rule and runs it.
     fn sweep<T: Real>(&self, scalars: &Self::Scalars, job: Job<'_, T>);

@@ -121,16 +121,16 @@ impl Formula for Sgd {
         Ok(())
     }
 
-    fn largest(&self) -> (&'static str, f64) {
-        if self.momentum < self.dampening.abs() { ("dampening", self.dampening) } else { ("momentum", self.momentum) }
-    }
-
     fn columns(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
     }
 
     fn scalars(&self, lr: f64, t: u64) -> Scalars {
         Scalars { lr, first: t == 1 }
+    }
+
+    fn unbounded(&self, _scalars: &Scalars) -> [(&'static str, f64); 2] {
+        [("momentum", self.momentum), ("dampening", self.dampening)]
     }
 
     fn sweep<T: Real>(&self, &Scalars { lr, first }: &Scalars, job: Job<'_, T>) {

@@ -124,3 +124,16 @@ fn the_average_moves_with_the_group() {
         assert_close(&w, &v);
     }
 }
+
+/// A NaN that was let through does not stay in the average.
+#[test]
+fn the_average_forgets_what_is_not_finite() {
+    let settings = || Sgd::new(LR).weight_decay(Decay::adaptive(LAMBDA)).non_finite(NonFinite::LetThrough);
+    let (mut hurt, mut well) = (settings().build::<f64>().unwrap(), settings().build::<f64>().unwrap());
+    hurt.step(&mut [Param::new("w", &mut [1.0], &[f64::NAN])]).unwrap();
+    hurt.forget("w");
+    let (mut v, mut w) = ([1.0, -2.0], [1.0, -2.0]);
+    hurt.step(&mut [Param::new("w", &mut v, &[3.0, 4.0])]).unwrap();
+    well.step(&mut [Param::new("w", &mut w, &[3.0, 4.0])]).unwrap();
+    assert_eq!(v, w);
+}

@@ -68,7 +68,7 @@ fn the_table_shows_the_rate_by_hand() {
     opt.set_learning_rate(2.0).unwrap();
     let table = opt.describe();
     assert_eq!(table.groups().iter().map(wane::GroupRow::learning_rate).collect::<Vec<_>>(), [2.0, 1.0]);
-    assert!(table.to_string().starts_with("learning rate 2, peak 0.5,"));
+    assert!(table.to_string().starts_with("learning rate 2 (set by hand), peak 0.5,"));
 }
 
 /// In the order in which names were first seen, whatever the order of the last step.

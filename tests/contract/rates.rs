@@ -121,3 +121,19 @@ fn a_rate_by_hand_is_measured_against_the_peak() {
         assert_eq!(w, [1.0 - share], "{decay}");
     }
 }
+
+/// A multiplier is a number for every schedule that can be written down, checked or not.
+#[test]
+fn schedules_that_no_optimizer_takes_have_multipliers() {
+    for (schedule, at, multiplier) in [
+        (Schedule::step(0, 0.5), 3, 1.0),
+        (Schedule::cosine(0, 0.5), 0, 0.5),
+        (Schedule::warmup_cosine(100, 50, 0.25), 120, 0.25),
+        (Schedule::linear(0.0, 1.0, 0), 0, 1.0),
+        (Schedule::constant().then(0, Schedule::polynomial(0, 1.0, 0.5)), 7, 0.5),
+        (Schedule::warmup_stable_decay(0, 0, 0, 0.5), 1, 0.5),
+        (Schedule::warmup_stable_decay(u64::MAX, u64::MAX, 1, 0.5), u64::MAX, 1.0),
+    ] {
+        assert_eq!(schedule.multiplier(at), multiplier, "{schedule} at {at}");
+    }
+}

@@ -145,3 +145,15 @@ fn a_clone_has_all_the_state_and_shares_none() {
         assert_eq!(super::every::state_of(&*clone, "w"), super::every::state_of(&*opt, "w"));
     }
 }
+
+/// Debug text tells what is there, not every number of it.
+#[test]
+fn debug_is_short() {
+    let (mut w, g) = (vec![0.5_f32; 10_000], vec![0.25_f32; 10_000]);
+    let mut opt = Adam::new(0.1).build().unwrap();
+    let param = Param::new("w", &mut w, &g);
+    assert!(format!("{param:?}").len() < 200);
+    opt.step(&mut [param]).unwrap();
+    let text = format!("{opt:?}");
+    assert!(text.len() < 3000 && text.contains("10000 weights"), "{text}");
+}

@@ -68,6 +68,42 @@ fn settings_beyond_the_range_of_f32() {
     }
 }
 
+/// A rate that fits into f32 and does not any more once it is divided by 1 − β₁.
+#[test]
+fn a_rate_that_overflows_by_its_bias_correction() {
+    let mut scene = Scene::<f32>::new(Adam::new(0.1).build().unwrap());
+    scene.opt.set_learning_rate(3e38).unwrap();
+    let error = scene.refuses(|w, g| Param::new("odd", w, g));
+    assert!(matches!(error, Error::OutOfRange { value, .. } if value > 1e39), "{error}");
+    assert!(error.to_string().ends_with("it must be within the range of the weights' type"), "{error}");
+}
+
+/// 0·∞ is NaN: a strength of 0 under a schedule that overflows is refused, not let through.
+#[test]
+fn a_schedule_that_overflows_beside_no_strength() {
+    let overflow = || Schedule::exponential(1e200);
+    for decay in [Decay::coupled_l2(0.0), Decay::new(Penalty::L2, Place::Proximal, Strength::Fixed(0.0)), Decay::decoupled(0.0)] {
+        let mut opt = Sgd::new(1.0).weight_decay(decay.schedule(overflow())).build::<f64>().unwrap();
+        let mut w = [1.0];
+        for _ in 0..2 {
+            opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap();
+        }
+        opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap_err();
+        assert_eq!(w, [1.0]);
+    }
+}
+
+#[test]
+fn a_gradient_factor_that_is_0_in_f32() {
+    let mut scene = Scene::<f32>::new(Adam::new(0.1).build().unwrap());
+    scene.factor = 1e-60;
+    assert_error!(
+        scene.refuses_numbers(),
+        Error::OutOfRange { setting: "gradient factor", .. },
+        "gradient factor = 1e-60 is out of range: it must be above 0 in the weights' type"
+    );
+}
+
 /// SGD whose rate is 0.5 in steps 0 and 2, and lower in between.
 fn ramped(decay: Decay) -> Scene<f64> {
     let ramp = Schedule::constant().then(1, Schedule::linear(0.25, 1.0, 1));

@@ -126,14 +126,14 @@ fn a_slice_among_names() {
     assert_refused!(
         |w, g| Param::slice(w, g),
         Error::SliceAmongNames { .. },
-        "`(slice)` cannot join: `step_slice` owns all state of its optimizer; use named parameters only, or an optimizer for each slice"
+        "`(slice)` cannot join: a slice and named parameters never share an optimizer; use named parameters only, or an optimizer for each slice"
     );
     let mut scene = scene();
     let error = scene.unchanged_by(|scene| scene.opt.step_slice(&mut scene.last.value, &scene.last.grad).map(|_| ()));
     assert_error!(
         error,
         Error::SliceAmongNames { .. },
-        "`(slice)` cannot join: `step_slice` owns all state of its optimizer; use named parameters only, or an optimizer for each slice"
+        "`(slice)` cannot join: a slice and named parameters never share an optimizer; use named parameters only, or an optimizer for each slice"
     );
 }
 
@@ -144,7 +144,7 @@ fn names_beside_a_slice() {
     for _ in 0..2 {
         scene.opt.step_slice(&mut scene.last.value, &scene.last.grad).unwrap();
     }
-    let text = "`odd` cannot join: `step_slice` owns all state of its optimizer; use named parameters only, or an optimizer for each slice";
+    let text = "`odd` cannot join: a slice and named parameters never share an optimizer; use named parameters only, or an optimizer for each slice";
     let error = scene.unchanged_by(|scene| {
         let last = &mut scene.last;
         scene.opt.step(&mut [Param::new("odd", &mut last.value, &last.grad)]).map(|_| ())

@@ -39,13 +39,13 @@ fn words() {
 fn clipping() {
     let forms = "off, value:v, global-norm:c or optax-global-norm:c";
     for text in ["", "norm:1", "1", ":1", "global norm:1"] {
-        refused::<Clip>("clipping", text, forms);
+        refused::<Clip>("clipping setting", text, forms);
     }
-    refused::<Clip>("clipping", "value", "a value for the bound");
-    refused::<Clip>("clipping", "value:", "a number for the bound, not ``");
-    refused::<Clip>("clipping", "global-norm:one", "a number for the bound, not `one`");
-    refused::<Clip>("clipping", "optax-global-norm:1,2", "an end before `2`");
-    refused::<Clip>("clipping", "off:1", "an end before `1`");
+    refused::<Clip>("clipping setting", "value", "a value for the bound, after a colon or comma");
+    refused::<Clip>("clipping setting", "value:", "a number for the bound, not ``");
+    refused::<Clip>("clipping setting", "global-norm:one", "a number for the bound, not `one`");
+    refused::<Clip>("clipping setting", "optax-global-norm:1,2", "an end before `2`");
+    refused::<Clip>("clipping setting", "off:1", "an end before `1`");
     for (text, value) in [("value:0", "0"), ("global-norm:-1", "-1"), ("optax-global-norm:nan", "NaN"), ("value:inf", "inf")] {
         out_of_range::<Clip>(text, &format!("clipping bound = {value} is out of range: it must be a finite number above 0"));
     }
@@ -57,15 +57,15 @@ fn schedules() {
     for text in ["", "sine:5", "5", "Linear:0,1,5"] {
         refused::<Schedule>("schedule", text, forms);
     }
-    refused::<Schedule>("schedule", "linear", "a value for from");
-    refused::<Schedule>("schedule", "linear:0", "a value for to");
-    refused::<Schedule>("schedule", "linear:0,1", "a value for steps");
-    refused::<Schedule>("schedule", "cosine:5", "a value for floor");
-    refused::<Schedule>("schedule", "warmup-cosine:1,5", "a value for floor");
+    refused::<Schedule>("schedule", "linear", "a value for from, after a colon or comma");
+    refused::<Schedule>("schedule", "linear:0", "a value for to, after a colon or comma");
+    refused::<Schedule>("schedule", "linear:0,1", "a value for steps, after a colon or comma");
+    refused::<Schedule>("schedule", "cosine:5", "a value for floor, after a colon or comma");
+    refused::<Schedule>("schedule", "warmup-cosine:1,5", "a value for floor, after a colon or comma");
     refused::<Schedule>("schedule", "step:x,0.5", "a whole number for every, not `x`");
-    refused::<Schedule>("schedule", "polynomial:5,1", "a value for floor");
+    refused::<Schedule>("schedule", "polynomial:5,1", "a value for floor, after a colon or comma");
     refused::<Schedule>("schedule", "exponential:half", "a number for factor, not `half`");
-    refused::<Schedule>("schedule", "warmup-stable-decay:1,2,3", "a value for floor");
+    refused::<Schedule>("schedule", "warmup-stable-decay:1,2,3", "a value for floor, after a colon or comma");
     refused::<Schedule>("schedule", "constant:1", "an end before `1`");
     refused::<Schedule>("schedule", "cosine:5,0,1", "an end before `1`");
     refused::<Schedule>("schedule", "constant then@5", "a step and a schedule after `then@`");
@@ -98,9 +98,9 @@ fn decays() {
     for text in ["", "l3:0.1", ":0.1", "0.1", "l2-coupled:0.1", "weight decay:0.1"] {
         refused::<Decay>("decay", text, DECAYS);
     }
-    refused::<Decay>("decay", "decoupled", "a value for the strength");
+    refused::<Decay>("decay", "decoupled", "a value for the strength, after a colon or comma");
     refused::<Decay>("decay", "decoupled:much", "a number for the strength, not `much`");
-    refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1");
+    refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start` or `@lent`");

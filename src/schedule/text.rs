@@ -1,0 +1,87 @@
+//! The text form of a schedule: `form:number,...`, and ` then@step form:number,...` for each later part.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Form, Schedule};
+use crate::error::{Error, Result};
+use crate::text::{Arguments, Number};
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        self.later.iter().try_for_each(|(start, form)| write!(f, " then@{start} {form}"))
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Constant => write!(f, "constant"),
+            Self::Linear { from, to, steps } => write!(f, "linear:{},{},{steps}", Number(from), Number(to)),
+            Self::Cosine { steps, floor } => write!(f, "cosine:{steps},{}", Number(floor)),
+            Self::WarmupCosine { warmup, steps, floor } => {
+                write!(f, "warmup-cosine:{warmup},{steps},{}", Number(floor))
+            }
+            Self::Step { every, factor } => write!(f, "step:{every},{}", Number(factor)),
+            Self::Polynomial { steps, power, floor } => {
+                write!(f, "polynomial:{steps},{},{}", Number(power), Number(floor))
+            }
+            Self::Exponential { factor } => write!(f, "exponential:{}", Number(factor)),
+            Self::WarmupStableDecay { warmup, stable, decay, floor } => {
+                write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}", Number(floor))
+            }
+        }
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut parts = text.split(" then@");
+        let mut schedule = Self::from(parts.next().unwrap_or_default().parse::<Form>()?);
+        for part in parts {
+            let (start, form) = part
+                .split_once(' ')
+                .and_then(|(start, form)| Some((start.parse().ok()?, form)))
+                .ok_or_else(|| Error::parse("schedule", text, "a step and a schedule after `then@`"))?;
+            schedule.later.push((start, form.parse()?));
+        }
+        schedule.check()?;
+        Ok(schedule)
+    }
+}
+
+impl FromStr for Form {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (word, mut next) = Arguments::of("schedule", text);
+        let form = match word {
+            "constant" => Self::Constant,
+            "linear" => Self::Linear { from: next.take("from")?, to: next.take("to")?, steps: next.count("steps")? },
+            "cosine" => Self::Cosine { steps: next.count("steps")?, floor: next.take("floor")? },
+            "warmup-cosine" => {
+                Self::WarmupCosine { warmup: next.count("warmup")?, steps: next.count("steps")?, floor: next.take("floor")? }
+            }
+            "step" => Self::Step { every: next.count("every")?, factor: next.take("factor")? },
+            "polynomial" => {
+                Self::Polynomial { steps: next.count("steps")?, power: next.take("power")?, floor: next.take("floor")? }
+            }
+            "exponential" => Self::Exponential { factor: next.take("factor")? },
+            "warmup-stable-decay" => Self::WarmupStableDecay {
+                warmup: next.count("warmup")?,
+                stable: next.count("stable")?,
+                decay: next.count("decay")?,
+                floor: next.take("floor")?,
+            },
+            _ => {
+                return Err(
+                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay")
+                );
+            }
+        };
+        next.end(form)
+    }
+}
