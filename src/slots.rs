@@ -274,6 +274,15 @@ impl<T: Float> Slots<T> {
     }
 }
 
+impl<T> Slot<T> {
+    /// The step has ended: what was decided is what became of the parameter, and its name stays.
+    pub(crate) fn end(&mut self, ended: u64) {
+        self.status = self.step.status;
+        self.seen = ended;
+        self.fresh = false;
+    }
+}
+
 /// Memory for the first step of a parameter: its columns, zero, and its anchor, captured.
 impl<T: Real> Slot<T> {
     pub(crate) fn prepare(&mut self, columns: usize, captures: bool, value: &[T]) {

@@ -50,7 +50,7 @@ impl<A: Formula, T: Real> Stepper<A, T> {
     }
 
     pub(crate) fn enrol(&mut self, params: &[Param<'_, T>]) -> Result<()> {
-        if let Err(error) = self.arrange(params) {
+        if let Err(error) = self.arrange(params).and_then(|()| self.decide(params)) {
             self.slots.rollback();
             return Err(error);
         }
@@ -77,9 +77,6 @@ impl<A: Formula, T: Real> Stepper<A, T> {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
         }
-        for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            group::check(&self.groups, slot.group, param)?;
-        }
         Ok(())
     }
 
@@ -87,6 +84,7 @@ impl<A: Formula, T: Real> Stepper<A, T> {
     fn decide(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.groups.iter_mut().for_each(|group| group.plan.active = 0);
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
+            group::check(&self.groups, slot.group, param)?;
             let group = &mut self.groups[slot.group];
             slot.step.trust = 1.0;
             slot.step.status = match param.grad {
@@ -219,14 +217,12 @@ impl<A: Formula, T: Real> Stepper<A, T> {
         self.groups.iter_mut().for_each(Group::commit);
         let mut updated = 0;
         for slot in self.slots.first(n) {
-            slot.status = slot.step.status;
-            slot.seen = self.run.ended;
+            slot.end(self.run.ended);
             if slot.is_active() {
                 slot.t = slot.t.saturating_add(1);
                 updated += 1;
             }
         }
-        self.slots.accept(n);
         let Survey { norm, clip_factor, .. } = *survey;
         Report { updated, left_alone: n - updated, grad_norm: norm, clip_factor, skipped: false }
     }
@@ -234,13 +230,9 @@ impl<A: Formula, T: Real> Stepper<A, T> {
     /// A step that is skipped: new names stay known, and nothing else happens.
     fn skip(&mut self, params: &[Param<'_, T>]) -> Report {
         self.run.ended = self.run.ended.saturating_add(1);
-        for slot in self.slots.first(params.len()) {
-            slot.step.status = Status::Skipped;
-            slot.status = Status::Skipped;
-            slot.seen = self.run.ended;
-        }
+        self.slots.first(params.len()).iter_mut().for_each(|slot| slot.step.status = Status::Skipped);
         self.prepare_slots(params);
-        self.slots.accept(params.len());
+        self.slots.first(params.len()).iter_mut().for_each(|slot| slot.end(self.run.ended));
         Report { updated: 0, left_alone: params.len(), grad_norm: None, clip_factor: 1.0, skipped: true }
     }
 }
