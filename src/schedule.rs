@@ -193,16 +193,16 @@ impl Form {
         match *self {
             Self::Constant => Ok(()),
             Self::Linear { from, to, steps } => {
-                multiplier("from", from)?;
-                multiplier("to", to)?;
-                count("steps", steps)
+                multiplier("schedule's from", from)?;
+                multiplier("schedule's to", to)?;
+                count("schedule's steps", steps)
             }
             Self::Cosine { steps, floor } => {
-                multiplier("floor", floor)?;
-                count("steps", steps)
+                multiplier("schedule's floor", floor)?;
+                count("schedule's steps", steps)
             }
             Self::WarmupCosine { warmup, steps, floor } => {
-                multiplier("floor", floor)?;
+                multiplier("schedule's floor", floor)?;
                 if steps > warmup {
                     Ok(())
                 } else {
@@ -214,18 +214,18 @@ impl Form {
                 }
             }
             Self::Step { every, factor } => {
-                multiplier("factor", factor)?;
-                count("every", every)
+                multiplier("schedule's factor", factor)?;
+                count("schedule's every", every)
             }
             Self::Polynomial { steps, power, floor } => {
-                multiplier("power", power)?;
-                multiplier("floor", floor)?;
-                count("steps", steps)
+                multiplier("schedule's power", power)?;
+                multiplier("schedule's floor", floor)?;
+                count("schedule's steps", steps)
             }
-            Self::Exponential { factor } => multiplier("factor", factor),
+            Self::Exponential { factor } => multiplier("schedule's factor", factor),
             Self::WarmupStableDecay { decay, floor, .. } => {
-                multiplier("floor", floor)?;
-                count("decay", decay)
+                multiplier("schedule's floor", floor)?;
+                count("schedule's decay", decay)
             }
         }
     }

@@ -3,7 +3,10 @@
 //! The only file of the crate that holds `unsafe`. Each level is a shell with `#[target_feature]` around a closure; the
 //! closure holds an ordinary scalar loop, is inlined into the shell, and is vectorised there for that level.
 
-#![expect(unsafe_code, reason = "entering a #[target_feature] function needs it; see `vectorize`")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "entering a #[target_feature] function needs it; see `vectorize`")
+)]
 
 use std::fmt;
 use std::str::FromStr;

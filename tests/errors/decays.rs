@@ -54,25 +54,25 @@ macro_rules! assert_schedule {
 
 #[test]
 fn numbers_of_schedules() {
-    assert_schedule!(|v| Schedule::linear(v, 1.0, 5), "from", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::linear(1.0, v, 5), "to", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::cosine(5, v), "floor", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::warmup_cosine(2, 5, v), "floor", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::step(5, v), "factor", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::polynomial(5, v, 0.0), "power", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::polynomial(5, 1.0, v), "floor", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::exponential(v), "factor", below_0(), "a finite number, at least 0");
-    assert_schedule!(|v| Schedule::warmup_stable_decay(1, 1, 5, v), "floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::linear(v, 1.0, 5), "schedule's from", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::linear(1.0, v, 5), "schedule's to", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::cosine(5, v), "schedule's floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::warmup_cosine(2, 5, v), "schedule's floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::step(5, v), "schedule's factor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::polynomial(5, v, 0.0), "schedule's power", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::polynomial(5, 1.0, v), "schedule's floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::exponential(v), "schedule's factor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::warmup_stable_decay(1, 1, 5, v), "schedule's floor", below_0(), "a finite number, at least 0");
 }
 
 #[test]
 fn schedules_over_no_steps() {
     for (schedule, setting) in [
-        (Schedule::linear(1.0, 0.0, 0), "steps"),
-        (Schedule::cosine(0, 0.0), "steps"),
-        (Schedule::step(0, 0.5), "every"),
-        (Schedule::polynomial(0, 1.0, 0.0), "steps"),
-        (Schedule::warmup_stable_decay(1, 1, 0, 0.0), "decay"),
+        (Schedule::linear(1.0, 0.0, 0), "schedule's steps"),
+        (Schedule::cosine(0, 0.0), "schedule's steps"),
+        (Schedule::step(0, 0.5), "schedule's every"),
+        (Schedule::polynomial(0, 1.0, 0.0), "schedule's steps"),
+        (Schedule::warmup_stable_decay(1, 1, 0, 0.0), "schedule's decay"),
     ] {
         assert_error!(
             Sgd::new(0.1).lr_schedule(schedule).build::<f32>().unwrap_err(),

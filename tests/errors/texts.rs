@@ -70,11 +70,11 @@ fn schedules() {
     refused::<Schedule>("schedule", "cosine:5,0,1", "an end before `1`");
     refused::<Schedule>("schedule", "constant then@5", "a step and a schedule after `then@`");
     refused::<Schedule>("schedule", "constant then@x constant", "a step and a schedule after `then@`");
-    out_of_range::<Schedule>("cosine:5,-1", "floor = -1 is out of range: it must be a finite number, at least 0");
-    out_of_range::<Schedule>("step:0,0.5", "every = 0 is out of range: it must be at least 1");
+    out_of_range::<Schedule>("cosine:5,-1", "schedule's floor = -1 is out of range: it must be a finite number, at least 0");
+    out_of_range::<Schedule>("step:0,0.5", "schedule's every = 0 is out of range: it must be at least 1");
     out_of_range::<Schedule>(
         "constant then@3 exponential:nan",
-        "factor = NaN is out of range: it must be a finite number, at least 0",
+        "schedule's factor = NaN is out of range: it must be a finite number, at least 0",
     );
     assert_error!(
         "constant then@5 constant then@5 constant".parse::<Schedule>().unwrap_err(),
