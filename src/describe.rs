@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::decay::Rates;
 use crate::float::Float;
 use crate::group::{Group, UNDECAYED};
 use crate::report::Status;
@@ -27,9 +28,9 @@ use crate::text::Number;
 /// assert_eq!(table.params()[1].group(), "no decay");
 /// assert_eq!(table.to_string(), "\
 /// learning rate 0.001, peak 0.001, schedule constant, clip off, non-finite gradients error, 0 completed steps
-/// group     params  weights  lr     decay           optimizer
-/// default   1       6        0.001  decoupled:0.01  adam(betas 0.9 0.999, eps 1e-8)
-/// no decay  1       3        0.001  none            adam(betas 0.9 0.999, eps 1e-8)
+/// group     params  weights  lr     decay           next step  optimizer
+/// default   1       6        0.001  decoupled:0.01  s = 1e-5   adam(betas 0.9 0.999, eps 1e-8)
+/// no decay  1       3        0.001  none            none       adam(betas 0.9 0.999, eps 1e-8)
 ///
 /// parameter  shape   group     lr     decay           updates  last step
 /// fc.weight  [2, 3]  default   0.001  decoupled:0.01  0        Registered
@@ -52,6 +53,7 @@ pub struct GroupRow {
     weights: usize,
     learning_rate: f64,
     decay: String,
+    strength: String,
     optimizer: String,
     frozen: bool,
 }
@@ -77,10 +79,12 @@ impl Description {
         status: impl Fn(&Slot<T>) -> Status,
     ) -> Self {
         let rate = run.rate();
+        let rates = Rates { now: rate, relative: rate / run.peak };
         let mut slots: Vec<_> = slots.collect();
         slots.sort_unstable_by_key(|slot| slot.born);
         let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], rate, status(slot))).collect();
-        let groups = groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rate)).collect();
+        let groups =
+            groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rates, run.completed)).collect();
         let head = format!(
             "learning rate {}{}, peak {}, schedule {}, clip {}, non-finite gradients {}, {}{} completed steps",
             Number(run.rate()),
@@ -109,14 +113,15 @@ impl Description {
 }
 
 impl GroupRow {
-    fn of<A: Formula, T: Float>(index: usize, group: &Group<A>, slots: &[&Slot<T>], rate: f64) -> Option<Self> {
+    fn of<A: Formula, T: Float>(index: usize, group: &Group<A>, slots: &[&Slot<T>], rates: Rates, k: u64) -> Option<Self> {
         let members = || slots.iter().filter(|slot| slot.group == index);
         let row = Self {
             name: group.name.to_string(),
             params: members().count(),
             weights: members().map(|slot| slot.len).sum(),
-            learning_rate: rate * group.lr_factor,
+            learning_rate: rates.now * group.lr_factor,
             decay: group.decay.to_string(),
+            strength: group.effect(rates, k).to_string(),
             optimizer: group.algorithm.to_string(),
             frozen: group.frozen,
         };
@@ -153,6 +158,13 @@ impl GroupRow {
         &self.decay
     }
 
+    /// What the decay will amount to in the next step: the share `s` of a weight, the threshold `θ`, or the strength `λ` (L2) and `λ₁` (L1) in
+    /// the gradient. An adaptive one is shown at its average so far.
+    #[must_use]
+    pub fn strength(&self) -> &str {
+        &self.strength
+    }
+
     /// The optimizer's options.
     #[must_use]
     pub fn optimizer(&self) -> &str {
@@ -173,6 +185,7 @@ impl GroupRow {
             self.weights.to_string(),
             Number(self.learning_rate).to_string(),
             self.decay.clone(),
+            self.strength.clone(),
             format!("{}{frozen}", self.optimizer),
         ]
     }
@@ -256,7 +269,7 @@ impl ParamRow {
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.head)?;
-        let head = ["group", "params", "weights", "lr", "decay", "optimizer"];
+        let head = ["group", "params", "weights", "lr", "decay", "next step", "optimizer"];
         columns(f, &head, self.groups.iter().map(GroupRow::cells).collect())?;
         writeln!(f)?;
         let head = ["parameter", "shape", "group", "lr", "decay", "updates", "last step"];

@@ -176,6 +176,12 @@ impl<A: Formula> Group<A> {
         Ok(())
     }
 
+    /// What the decay will amount to in step k; for an adaptive one, at its average so far.
+    pub(crate) fn effect(&self, rates: Rates, k: u64) -> Effect {
+        let rates = Rates { now: rates.now * self.lr_factor, ..rates };
+        self.decay.effect(rates, k, self.average.strength())
+    }
+
     /// The place in the plan of the scalars for update number `t`, worked out if they are not there.
     pub(crate) fn scalars_at(&mut self, t: u64, largest: f64) -> Result<usize> {
         let plan = &mut self.plan;

@@ -8,6 +8,13 @@ use crate::error::{Error, Result};
 /// A number in the shortest form that reads back as itself: 0.1, 1e-4.
 pub(crate) struct Number(pub(crate) f64);
 
+impl Number {
+    /// To four digits, for people.
+    pub(crate) fn rounded(x: f64) -> Self {
+        Self(format!("{x:.3e}").parse().unwrap_or(x))
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(x) = *self;

@@ -1,9 +1,11 @@
 //! What a decay amounts to in one step: its checks, its strength at the present rates, and the kernel that it takes.
 
 use std::f64::consts::LN_2;
+use std::fmt;
 
 use super::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Error, Result, in_range};
+use crate::text::Number;
 
 /// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,6 +159,21 @@ impl Decay {
             (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
             (Place::Proximal, _) => Effect::Proximal { before: none, threshold: l1.removed(), after: l2.removed() },
         }
+    }
+}
+
+/// What acts in a step: the share s of a weight, the threshold θ, or the strengths λ and λ₁ in the gradient.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = match *self {
+            Self::Free => return f.write_str("none"),
+            Self::Coupled { l1, l2 } => [("λ", l2), ("λ₁", l1), ("", 0.0)],
+            Self::Shrink(share) | Self::Cautious(share) => [("s", share.removed()), ("", 0.0), ("", 0.0)],
+            Self::Proximal { before, threshold, after } => [("s", before.removed()), ("θ", threshold), ("s", after)],
+        };
+        let said = parts.iter().filter(|(_, amount)| *amount != 0.0);
+        let said = said.map(|(name, amount)| format!("{name} = {}", Number::rounded(*amount)));
+        f.write_str(&said.collect::<Vec<_>>().join(", "))
     }
 }
 

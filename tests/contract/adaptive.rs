@@ -137,3 +137,11 @@ fn the_average_forgets_what_is_not_finite() {
     well.step(&mut [Param::new("w", &mut w, &[3.0, 4.0])]).unwrap();
     assert_eq!(v, w);
 }
+
+/// The table shows the average so far: 0.9·0.25·10/5 after the first step.
+#[test]
+fn the_average_can_be_read() {
+    let mut opt = Sgd::new(LR).weight_decay(Decay::adaptive(LAMBDA)).build::<f64>().unwrap();
+    opt.step(&mut [Param::new("w", &mut [3.0, 4.0], &[6.0, 8.0])]).unwrap();
+    assert_eq!(opt.describe().groups()[0].strength(), "λ = 0.45");
+}

@@ -1,6 +1,9 @@
 //! The table: what an optimizer would do in its next step.
 
-use wane::{AdamW, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Param, Policy, Schedule, Sgd, Status, TrustRatio};
+use wane::{
+    AdamW, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Param, Penalty, Place, Policy, Schedule, Sgd, Status, Strength,
+    TrustRatio,
+};
 
 #[test]
 fn the_table_says_everything() {
@@ -28,11 +31,11 @@ fn the_table_says_everything() {
         opt.describe().to_string(),
         "\
 learning rate 0.375, peak 0.5, schedule linear:1,0.5,2, clip global-norm:1, non-finite gradients skip, 1 completed steps
-group      params  weights  lr     decay                        optimizer
-default    1       6        0.375  independent:1e-4*step:2,0.5  adam(betas 0.9 0.95, eps 1e-8)
-undecayed  1       3        0.375  none                         adam(betas 0.9 0.95, eps 1e-8)
-head       1       2        0.75   independent:1e-4*step:2,0.5  adam(betas 0.9 0.95, eps 1e-6, amsgrad)
-body       1       4        0.375  none                         adam(betas 0.9 0.95, eps 1e-8), frozen
+group      params  weights  lr     decay                        next step   optimizer
+default    1       6        0.375  independent:1e-4*step:2,0.5  s = 7.5e-5  adam(betas 0.9 0.95, eps 1e-8)
+undecayed  1       3        0.375  none                         none        adam(betas 0.9 0.95, eps 1e-8)
+head       1       2        0.75   independent:1e-4*step:2,0.5  s = 7.5e-5  adam(betas 0.9 0.95, eps 1e-6, amsgrad)
+body       1       4        0.375  none                         none        adam(betas 0.9 0.95, eps 1e-8), frozen
 
 parameter    shape      group      lr     decay                        updates  last step
 late         3 weights  undecayed  0.375  none                         0        Registered
@@ -112,4 +115,26 @@ fn an_optimizer_without_parameters_has_a_table() {
         table.groups().iter().map(|row| (row.name(), row.params(), row.weights())).collect::<Vec<_>>(),
         [("default", 0, 0), ("g", 0, 0)]
     );
+}
+
+/// What a decay amounts to in the next step, for every place.
+#[test]
+fn strengths_are_shown() {
+    let ratio = Penalty::ElasticNet { ratio: 0.25 };
+    for (decay, strength) in [
+        (Decay::none(), "none"),
+        (Decay::decoupled(0.0), "none"),
+        (Decay::coupled_l2(0.01), "λ = 0.01"),
+        (Decay::coupled_l1(0.01), "λ₁ = 0.01"),
+        (Decay::coupled_elastic_net(0.4, 0.25), "λ = 0.3, λ₁ = 0.1"),
+        (Decay::decoupled(0.01), "s = 0.005"),
+        (Decay::half_life(1.0), "s = 0.5"),
+        (Decay::cautious(0.5), "s = 0.25"),
+        (Decay::l1(0.5), "θ = 0.25"),
+        (Decay::elastic_net(0.4, 0.25), "s = 0.15, θ = 0.05"),
+        (Decay::new(ratio, Place::Proximal, Strength::Fixed(0.4)), "θ = 0.1, s = 0.3"),
+    ] {
+        let opt = Sgd::new(0.5).weight_decay(decay.clone()).build::<f32>().unwrap();
+        assert_eq!(opt.describe().groups()[0].strength(), strength, "{decay}");
+    }
 }
