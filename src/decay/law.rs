@@ -72,36 +72,33 @@ impl<T: Real, L: Law<T, 0>> Law<T, 1> for AnchoredCoupling<L> {
 
 /// Runs `$body` with the law of `$pull` for element type `$T` and its columns. Displacements are multiplied by `$trust`.
 ///
-/// This is the list of all law kernels; every line costs one loop per rule, element type and CPU level.
+/// This is the list of all law kernels; every line costs two loops, with and without an anchor, per rule, element type and CPU level.
 macro_rules! for_law {
     ($T:ty, $pull:expr, $trust:expr, $anchor:expr, |$law:ident, $cols:ident| $body:expr) => {{
         use $crate::decay::effect::Effect;
         use $crate::decay::law::{Anchored, AnchoredCoupling, Free};
         use $crate::decay::{cautious::Cautious, coupled::*, proximal::Proximal, shrink::Shrink};
+        let (trust, anchor): (f64, &[$T]) = ($trust, $anchor);
         macro_rules! with {
             ($chosen:expr, $columns:expr) => {{
                 let ($law, $cols) = ($chosen, $columns);
                 $body
             }};
         }
-        let (trust, anchor): (f64, &[$T]) = ($trust, $anchor);
-        match ($pull.effect, $pull.anchored) {
-            (Effect::Free, _) => with!(Free, []),
-            (Effect::Coupled { l1, l2 }, false) if l1 == 0.0 => with!(CoupledL2::<$T>::new(l2), []),
-            (Effect::Coupled { l1, l2 }, false) => with!(CoupledElastic::<$T>::new(l1, l2), []),
-            (Effect::Coupled { l1, l2 }, true) if l1 == 0.0 => {
-                with!(AnchoredCoupling(CoupledL2::<$T>::new(l2)), [anchor])
-            }
-            (Effect::Coupled { l1, l2 }, true) => with!(AnchoredCoupling(CoupledElastic::<$T>::new(l1, l2)), [anchor]),
-            (Effect::Shrink(s), false) => with!(Shrink::<$T>::new(s.times(trust)), []),
-            (Effect::Shrink(s), true) => with!(Anchored(Shrink::<$T>::new(s.times(trust))), [anchor]),
-            (Effect::Cautious(s), false) => with!(Cautious::<$T>::new(s.times(trust)), []),
-            (Effect::Cautious(s), true) => with!(Anchored(Cautious::<$T>::new(s.times(trust))), [anchor]),
-            (Effect::Proximal { before, threshold, after }, false) => {
-                with!(Proximal::<$T>::new(before.times(trust), threshold * trust, after * trust), [])
-            }
-            (Effect::Proximal { before, threshold, after }, true) => {
-                with!(Anchored(Proximal::<$T>::new(before.times(trust), threshold * trust, after * trust)), [anchor])
+        // The law as it is, or in its wrapper for an anchor.
+        macro_rules! either {
+            ($wrapper:ident, $chosen:expr) => {
+                if $pull.anchored { with!($wrapper($chosen), [anchor]) } else { with!($chosen, []) }
+            };
+        }
+        match $pull.effect {
+            Effect::Free => with!(Free, []),
+            Effect::Coupled { l1, l2 } if l1 == 0.0 => either!(AnchoredCoupling, CoupledL2::<$T>::new(l2)),
+            Effect::Coupled { l1, l2 } => either!(AnchoredCoupling, CoupledElastic::<$T>::new(l1, l2)),
+            Effect::Shrink(share) => either!(Anchored, Shrink::<$T>::new(share.times(trust))),
+            Effect::Cautious(share) => either!(Anchored, Cautious::<$T>::new(share.times(trust))),
+            Effect::Proximal { before, threshold, after } => {
+                either!(Anchored, Proximal::<$T>::new(before.times(trust), threshold * trust, after * trust))
             }
         }
     }};
