@@ -30,7 +30,7 @@ use crate::settings::Settings;
 ///
 /// # Differences
 ///
-/// * The paper's φ may clip ‖x‖; here it is the identity, as in the paper's experiments and in optax.
+/// * The paper's φ may clip ‖x‖; here, as in optax, it does not.
 /// * optax: the same. Keras decays outside the ratio, timm switches the ratio off where there is no decay, pytorch_optimizer
 ///   decays outside and clamps ‖x‖ at 10; PyTorch has no LAMB.
 ///

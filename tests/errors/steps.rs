@@ -110,6 +110,7 @@ fn a_lent_anchor_that_is_missing() {
     for decay in [Decay::fixed(0.1), Decay::coupled_l1(0.1), Decay::adaptive(0.1)] {
         let mut scene = Scene::<f64>::new(Sgd::new(0.1).momentum(0.9).weight_decay(lent(decay)).build().unwrap());
         assert_error!(scene.refuses(|w, g| Param::new("last", w, g)), Error::AnchorMissing { .. }, missing);
+        assert_error!(scene.refuses_to_register(|w, g| Param::new("last", w, g)), Error::AnchorMissing { .. }, missing);
     }
     let settings = Lamb::new(0.1)
         .group("pulled", move |s| s.weight_decay(lent(Decay::cautious(0.1))))
