@@ -17,7 +17,7 @@
 
 use std::array::from_fn;
 
-use super::reduce::{LANES, square, tree};
+use super::reduce::{LANES, add_square, tree};
 use super::{Level, vectorize};
 use crate::decay::{Law, Pull, for_law};
 use crate::float::{Real, clamp};
@@ -173,14 +173,14 @@ fn measure<T: Real, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>
             r[l] = update.displacement(x[l], g[l], from_fn(|k| state[k][l]), cols.map(|column| column[l]));
         }
         for l in 0..LANES {
-            weights[l] += square(x[l]);
-            moves[l] += square(r[l]);
+            weights[l] = add_square(weights[l], x[l]);
+            moves[l] = add_square(moves[l], r[l]);
         }
     }
     for i in whole..n {
         let r = update.displacement(x[i], g[i], from_fn(|k| state[k][i]), cols.map(|column| column[i]));
-        weights[i - whole] += square(x[i]);
-        moves[i - whole] += square(r);
+        weights[i - whole] = add_square(weights[i - whole], x[i]);
+        moves[i - whole] = add_square(moves[i - whole], r);
     }
     [tree(weights), tree(moves)]
 }
