@@ -16,14 +16,42 @@ const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive
 
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (units, number) = match self.strength {
-            Strength::None => ("", 0.0),
-            Strength::LrScaled(lambda) => ("", lambda),
-            Strength::Independent(lambda) => ("independent", lambda),
-            Strength::Fixed(lambda) => ("fixed", lambda),
-            Strength::Timescale(tau) => ("timescale", tau),
-            Strength::HalfLife(h) => ("half-life", h),
-            Strength::Adaptive(lambda) => ("adaptive", lambda),
+        f.write_str(&self.words())?;
+        match self.strength {
+            Strength::None => {}
+            Strength::LrScaled(number)
+            | Strength::Independent(number)
+            | Strength::Fixed(number)
+            | Strength::Timescale(number)
+            | Strength::HalfLife(number)
+            | Strength::Adaptive(number) => write!(f, ":{}", Number(number))?,
+        }
+        if let Penalty::ElasticNet { ratio } = self.penalty {
+            write!(f, ",{}", Number(ratio))?;
+        }
+        match self.anchor {
+            Anchor::Origin => {}
+            Anchor::Start => f.write_str("@start")?,
+            Anchor::Lent => f.write_str("@lent")?,
+        }
+        if self.schedule != Schedule::constant() {
+            write!(f, "*{}", self.schedule)?;
+        }
+        Ok(())
+    }
+}
+
+impl Decay {
+    /// Strength, place and penalty, as far as they are not what is usual anyway.
+    fn words(&self) -> String {
+        let units = match self.strength {
+            Strength::None => return "none".into(),
+            Strength::LrScaled(_) => "",
+            Strength::Independent(_) => "independent",
+            Strength::Fixed(_) => "fixed",
+            Strength::Timescale(_) => "timescale",
+            Strength::HalfLife(_) => "half-life",
+            Strength::Adaptive(_) => "adaptive",
         };
         let penalty = match self.penalty {
             Penalty::L2 if units.is_empty() && self.place == Place::Coupled => "l2",
@@ -40,24 +68,8 @@ impl fmt::Display for Decay {
             Place::Proximal => "proximal",
             Place::Cautious => "cautious",
         };
-        if self.strength == Strength::None {
-            f.write_str("none")?;
-        } else {
-            let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
-            write!(f, "{}:{}", words.join("-"), Number(number))?;
-            if let Penalty::ElasticNet { ratio } = self.penalty {
-                write!(f, ",{}", Number(ratio))?;
-            }
-        }
-        match self.anchor {
-            Anchor::Origin => {}
-            Anchor::Start => f.write_str("@start")?,
-            Anchor::Lent => f.write_str("@lent")?,
-        }
-        if self.schedule != Schedule::constant() {
-            write!(f, "*{}", self.schedule)?;
-        }
-        Ok(())
+        let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
+        words.join("-")
     }
 }
 

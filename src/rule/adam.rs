@@ -228,8 +228,7 @@ compiled!(Adam: f32, f64);
 
 /// 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
 fn bias_correction(beta: f64, t: u64) -> f64 {
-    // Exact up to t = 2⁵³, far more steps than a counter will see.
-    #[expect(clippy::cast_precision_loss, reason = "t is a step count")]
+    #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
     let t = t as f64;
     1.0 - beta.powf(t)
 }
