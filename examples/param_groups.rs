@@ -13,7 +13,7 @@ fn main() -> Result<(), wane::Error> {
         .weight_decay(Decay::decoupled(1.0).towards(Anchor::Start))
         .group("head", |s| s.lr_factor(10.0).weight_decay(Decay::half_life(2000.0)))
         .group("no decay", |s| s.weight_decay(Decay::none()))
-        .group("frozen", |s| s.frozen())
+        .group("frozen", |s| s.frozen(true))
         .assign("no decay", Policy::rank_below(2))
         .assign("head", Policy::name_starts_with("head."))
         .assign("frozen", Policy::when("embeddings", |param| param.name().contains("embed")))

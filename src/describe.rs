@@ -2,23 +2,26 @@
 
 use std::fmt;
 
-use crate::decay::Rates;
-use crate::float::Float;
-use crate::group::{Group, UNDECAYED};
+use crate::float::Real;
+use crate::group::Group;
+use crate::groups::{Groups, RESERVED, UNDECAYED};
+use crate::kernel::Denormals;
 use crate::report::Status;
 use crate::rule::Formula;
 use crate::slots::Slot;
 use crate::stepper::Run;
 use crate::text::Number;
 
-/// What an optimizer would do in its next step: groups with their effective settings, parameters with their groups. Print it.
+/// What an optimizer would do in its next step: groups with their effective settings, parameters with their groups, and notes on what may not be
+/// meant. Print it.
 ///
 /// ```
 /// use wane::{AdamW, Decay, Optimizer, Param, Policy};
 ///
 /// let mut opt = AdamW::new(1e-3)
 ///     .group("no decay", |s| s.weight_decay(Decay::none()))
-///     .assign("no decay", Policy::rank_below(2))
+///     .assign("no decay", Policy::vectors())
+///     .assign("no decay", Policy::name_starts_with("embeding"))
 ///     .build()?;
 /// opt.register(&[
 ///     Param::new("fc.weight", &mut [0.5_f32; 6], &[0.1; 6]).shape(&[2, 3]),
@@ -29,12 +32,14 @@ use crate::text::Number;
 /// assert_eq!(table.to_string(), "\
 /// learning rate 0.001, peak 0.001, schedule constant, clip off, non-finite gradients error, 0 completed steps
 /// group     params  weights  lr     decay           next step  optimizer
-/// default   1       6        0.001  decoupled:0.01  s = 1e-5   adam(betas 0.9 0.999, eps 1e-8)
-/// no decay  1       3        0.001  none            none       adam(betas 0.9 0.999, eps 1e-8)
+/// default   1       6        0.001  decoupled:0.01  s = 1e-5   adamw(betas 0.9 0.999, eps 1e-8)
+/// no decay  1       3        0.001  none            none       adamw(betas 0.9 0.999, eps 1e-8)
 ///
 /// parameter  shape   group     lr     decay           updates  last step
 /// fc.weight  [2, 3]  default   0.001  decoupled:0.01  0        Registered
 /// fc.bias    [3]     no decay  0.001  none            0        Registered
+///
+/// note: the policy `name starts with embeding` of group `no decay` has matched no parameter
 /// ");
 /// # Ok::<(), wane::Error>(())
 /// ```
@@ -43,6 +48,7 @@ pub struct Description {
     head: String,
     groups: Vec<GroupRow>,
     params: Vec<ParamRow>,
+    notes: Vec<String>,
 }
 
 /// A group's effective settings for the next step.
@@ -72,21 +78,27 @@ pub struct ParamRow {
 }
 
 impl Description {
-    pub(crate) fn of<'a, A: Formula, T: Float + 'a>(
+    pub(crate) fn of<'a, F: Formula, T: Real>(
         run: &Run,
-        groups: &[Group<A>],
+        groups: &Groups<F, T>,
         slots: impl Iterator<Item = &'a Slot<T>>,
         status: impl Fn(&Slot<T>) -> Status,
     ) -> Self {
-        let rate = run.rate();
-        let rates = Rates { now: rate, relative: rate / run.peak };
         let mut slots: Vec<_> = slots.collect();
         slots.sort_unstable_by_key(|slot| slot.born);
-        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], rate, status(slot))).collect();
-        let groups =
-            groups.iter().enumerate().filter_map(|(i, group)| GroupRow::of(i, group, &slots, rates, run.completed)).collect();
+        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], run, status(slot))).collect();
+        let mut members = vec![(0, 0); groups.len()];
+        for slot in &slots {
+            let (params, weights) = &mut members[slot.group];
+            (*params, *weights) = (*params + 1, *weights + slot.len);
+        }
+        // `undecayed`, and groups that policies have joined, are shown where they have parameters.
+        let shown = |group: &Group<F, T>, params| params > 0 || group.edits.len() < 2 && *group.name != *RESERVED[UNDECAYED];
+        let shown: Vec<_> = groups.iter().zip(members).filter(|(group, (params, _))| shown(group, *params)).collect();
+        let notes = notes(run, groups, &shown.iter().map(|(group, _)| *group).collect::<Vec<_>>());
+        let groups = shown.into_iter().map(|(group, members)| GroupRow::of(group, members, run)).collect();
         let head = format!(
-            "learning rate {}{}, peak {}, schedule {}, clip {}, non-finite gradients {}, {}{} completed steps",
+            "learning rate {}{}, peak {}, schedule {}, clip {}, non-finite gradients {}, {}{}{} completed steps",
             Number(run.rate()),
             if run.manual.is_some() { " (set by hand)" } else { "" },
             Number(run.peak),
@@ -94,12 +106,13 @@ impl Description {
             run.clip,
             run.non_finite,
             if run.maximize { "maximize, " } else { "" },
+            if run.denormals == Denormals::Flush { "denormals flushed, " } else { "" },
             run.completed
         );
-        Self { head, groups, params }
+        Self { head, groups, params, notes }
     }
 
-    /// The groups: `default`, those that were defined, and `undecayed` where it has parameters.
+    /// The groups: `default`, those that were defined, and where they have parameters `undecayed` and those joined from several.
     #[must_use]
     pub fn groups(&self) -> &[GroupRow] {
         &self.groups
@@ -110,22 +123,43 @@ impl Description {
     pub fn params(&self) -> &[ParamRow] {
         &self.params
     }
+
+    /// What may not be meant: policies without a match, groups that decay though their rate is 0, groups with equal settings.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+fn notes<F: Formula, T: Real>(run: &Run, groups: &Groups<F, T>, shown: &[&Group<F, T>]) -> Vec<String> {
+    let unmatched = groups
+        .without_match()
+        .map(|(policy, group)| format!("the policy `{policy}` of group `{group}` has matched no parameter"));
+    let moving = shown.iter().filter(|group| group.settings.lr_factor == 0.0 && !group.settings.frozen).filter_map(|group| {
+        let (_, effect) = group.outlook(run);
+        (effect.share() > 0.0)
+            .then(|| format!("group `{}` is not frozen: its rate is 0, and its decay goes on ({effect})", group.name))
+    });
+    let twins = shown.iter().enumerate().filter_map(|(i, group)| {
+        let twin = shown[..i].iter().find(|other| other.settings == group.settings)?;
+        Some(format!("group `{}` has the settings of group `{}`", group.name, twin.name))
+    });
+    unmatched.chain(moving).chain(twins).collect()
 }
 
 impl GroupRow {
-    fn of<A: Formula, T: Float>(index: usize, group: &Group<A>, slots: &[&Slot<T>], rates: Rates, k: u64) -> Option<Self> {
-        let members = || slots.iter().filter(|slot| slot.group == index);
-        let row = Self {
+    fn of<F: Formula, T: Real>(group: &Group<F, T>, (params, weights): (usize, usize), run: &Run) -> Self {
+        let (learning_rate, effect) = group.outlook(run);
+        Self {
             name: group.name.to_string(),
-            params: members().count(),
-            weights: members().map(|slot| slot.len).sum(),
-            learning_rate: rates.now * group.lr_factor,
-            decay: group.decay.to_string(),
-            strength: group.effect(rates, k).to_string(),
-            optimizer: group.algorithm.to_string(),
-            frozen: group.frozen,
-        };
-        (index != UNDECAYED || row.params > 0).then_some(row)
+            params,
+            weights,
+            learning_rate,
+            decay: group.settings.decay.to_string(),
+            strength: effect.to_string(),
+            optimizer: format!("{}{}", run.name, group.settings.formula),
+            frozen: group.settings.frozen,
+        }
     }
 
     /// The group's name.
@@ -171,7 +205,7 @@ impl GroupRow {
         &self.optimizer
     }
 
-    /// Is the group frozen?
+    /// Whether the group is frozen.
     #[must_use]
     pub fn frozen(&self) -> bool {
         self.frozen
@@ -192,14 +226,14 @@ impl GroupRow {
 }
 
 impl ParamRow {
-    fn of<A: Formula, T: Float>(slot: &Slot<T>, group: &Group<A>, rate: f64, status: Status) -> Self {
+    fn of<F: Formula, T: Real>(slot: &Slot<T>, group: &Group<F, T>, run: &Run, status: Status) -> Self {
         Self {
             name: slot.name.to_string(),
             shape: slot.shape.map(|shape| shape.axes().to_vec()),
             len: slot.len,
             group: group.name.to_string(),
-            learning_rate: rate * group.lr_factor,
-            decay: group.decay.to_string(),
+            learning_rate: group.outlook(run).0,
+            decay: group.settings.decay.to_string(),
             updates: slot.t,
             status,
         }
@@ -273,7 +307,11 @@ impl fmt::Display for Description {
         columns(f, &head, self.groups.iter().map(GroupRow::cells).collect())?;
         writeln!(f)?;
         let head = ["parameter", "shape", "group", "lr", "decay", "updates", "last step"];
-        columns(f, &head, self.params.iter().map(ParamRow::cells).collect())
+        columns(f, &head, self.params.iter().map(ParamRow::cells).collect())?;
+        if !self.notes.is_empty() {
+            writeln!(f)?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
     }
 }
 

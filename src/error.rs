@@ -57,6 +57,14 @@ pub enum Error {
         /// What is wrong there.
         error: Box<Self>,
     },
+    /// A number that a step works out for a parameter is no number of the weights' type.
+    #[error("in parameter `{parameter}`: {error}")]
+    InParameter {
+        /// The parameter's name.
+        parameter: String,
+        /// What is wrong there.
+        error: Box<Self>,
+    },
     /// A group was defined twice, or under a name that every optimizer has already.
     #[error("group `{group}` is defined already; `default` and `undecayed` belong to every optimizer")]
     GroupExists {
@@ -73,6 +81,14 @@ pub enum Error {
         /// The groups that exist.
         known: String,
     },
+    /// A policy has matched no parameter by the end of the first step, and [policies are strict](crate::Settings::strict_policies).
+    #[error("the policy `{policy}`, which assigns to the group `{group}`, matches no parameter")]
+    PolicyWithoutMatch {
+        /// The policy.
+        policy: String,
+        /// The group that it assigns to.
+        group: String,
+    },
     /// A text form could not be read.
     #[error("`{text}` is not a {what}: expected {expected}")]
     Parse {
@@ -88,6 +104,12 @@ pub enum Error {
     EmptyName {
         /// Its position in the step.
         position: usize,
+    },
+    /// A name that no step and no registration has seen.
+    #[error("there is no parameter `{name}`")]
+    UnknownParameter {
+        /// The name.
+        name: String,
     },
     /// A name stands twice in one step.
     #[error("the name `{name}` stands twice in one step")]
@@ -143,6 +165,20 @@ pub enum Error {
         /// Its shape now.
         found: Vec<usize>,
     },
+    /// A parameter is resized to a shape whose axes are not those of the one before.
+    #[error(
+        "parameter `{name}` cannot be resized from {} to {}: only the lengths of its axes may change",
+        shape(known),
+        shape(found)
+    )]
+    AxesChanged {
+        /// The parameter.
+        name: String,
+        /// Its shape before, if it had one.
+        known: Option<Vec<usize>>,
+        /// The shape asked for, if there is one.
+        found: Option<Vec<usize>>,
+    },
     /// A shape has more axes than the crate keeps.
     #[error("parameter `{name}` has {rank} axes: at most {} are kept", crate::param::MAX_RANK)]
     RankTooHigh {
@@ -160,7 +196,7 @@ pub enum Error {
         policy: String,
     },
     /// A parameter asks for another group than the one it is in.
-    #[error("parameter `{name}` is in group `{known}` and now asks for group `{found}`; `forget` it first")]
+    #[error("parameter `{name}` is in group `{known}` and now asks for group `{found}`; `assign` moves it")]
     GroupChanged {
         /// The parameter.
         name: String,
@@ -199,6 +235,28 @@ pub enum Error {
         /// The gradient factor of the step.
         factor: f64,
     },
+    /// A lent anchor holds a NaN or an infinity.
+    #[error("the anchor of parameter `{name}` at index {index} is {}", Number(*value))]
+    NonFiniteAnchor {
+        /// The parameter.
+        name: String,
+        /// The element's position.
+        index: usize,
+        /// The element.
+        value: f64,
+    },
+    /// A finite gradient would make a number of the weights or the state infinite, or NaN.
+    #[error("the step would leave no finite `{what}` of parameter `{name}` at index {index}, where the gradient is {}", Number(*gradient))]
+    Overflow {
+        /// The parameter.
+        name: String,
+        /// `weight`, or the column of the state.
+        what: &'static str,
+        /// The element's position.
+        index: usize,
+        /// The gradient there, as given.
+        gradient: f64,
+    },
     /// A norm that the step depends on is not finite.
     #[error("{norm} is {}", Number(*value))]
     NonFiniteNorm {
@@ -207,9 +265,9 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
-    /// A decay would remove a share outside [0, 1) of each weight.
+    /// A decay would remove a share outside [0, 1) of each weight, in the step ahead or in one that schedules will reach.
     #[error(
-        "the decay `{decay}` of group `{group}` would remove the share {} of each weight in this step: it must be in [0, 1)", Number(*share)
+        "the decay `{decay}` of group `{group}` would remove the share {} of each weight in step {step}: it must be in [0, 1)", Number(*share)
     )]
     ShrinkOutOfRange {
         /// The group.
@@ -217,6 +275,23 @@ pub enum Error {
         /// The decay's text form.
         decay: String,
         /// The share s of a weight that is removed.
+        share: f64,
+        /// The step, as a number of completed steps before it.
+        step: u64,
+    },
+    /// A trust ratio makes a decay remove all of the weights or more.
+    #[error(
+        "the decay `{decay}` would remove the share {} of each weight of parameter `{name}` under the trust ratio {}: it must be in [0, 1)",
+        Number(*share), Number(*ratio)
+    )]
+    ShrinkUnderTrust {
+        /// The parameter.
+        name: String,
+        /// The decay's text form.
+        decay: String,
+        /// The trust ratio φ.
+        ratio: f64,
+        /// The share φ·s of a weight that is removed.
         share: f64,
     },
     /// An array is not laid out in memory as a slice in row-major order.
@@ -257,16 +332,19 @@ impl Error {
     }
 
     pub(crate) fn in_group(self, group: &str) -> Self {
-        Self::InGroup { group: group.into(), error: Box::new(self) }
+        match self {
+            // It names the group already.
+            Self::ShrinkOutOfRange { .. } => self,
+            error => Self::InGroup { group: group.into(), error: Box::new(error) },
+        }
+    }
+
+    pub(crate) fn in_parameter(self, parameter: &str) -> Self {
+        Self::InParameter { parameter: parameter.into(), error: Box::new(self) }
     }
 }
 
 /// `value` must be finite and fulfil `rule`, which is written so that a NaN fails it.
 pub(crate) fn in_range(setting: &'static str, value: f64, rule: bool, allowed: &'static str) -> Result<()> {
     if value.is_finite() && rule { Ok(()) } else { Err(Error::OutOfRange { setting, value, allowed }) }
-}
-
-/// `value` must not become infinite in the type of the weights, whose largest number is `largest`.
-pub(crate) fn fits(setting: &'static str, value: f64, largest: f64) -> Result<()> {
-    in_range(setting, value, value.abs() <= largest, "within the range of the weights' type")
 }

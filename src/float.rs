@@ -2,55 +2,47 @@
 
 use std::fmt::{Debug, Display};
 
+use crate::error::{Result, in_range};
+
 /// The type of a weight: `f32` or `f64`.
 ///
 /// Sealed, so that operations can be added without breaking anybody: every kernel of this crate is compiled for these two types inside the
-/// crate itself. It has no methods, so that it hides none of another trait's in generic code.
+/// crate itself. The names of its two methods are none of `num_traits`', so that generic code may use both.
 ///
-/// Code that is generic over the type of the weights takes a `dyn Optimizer<T>`, or names the optimizers that it builds:
+/// `T: Float` is all that code generic over the type of the weights needs:
 ///
 /// ```
-/// use wane::{Adam, AdamW, Algorithm, Error, Float, Optimizer};
+/// use wane::{AdamW, Error, Float, Optimizer, Sgd};
 ///
-/// fn train<T: Float>(optimizer: &mut dyn Optimizer<T>, weights: &mut [T], grads: &[T]) -> Result<(), Error> {
-///     optimizer.step_slice(weights, grads).map(|_| ())
+/// fn optimizer<T: Float>(name: &str, lr: f64) -> Result<Box<dyn Optimizer<T>>, Error> {
+///     Ok(match name {
+///         "sgd" => Sgd::new(lr).momentum(0.9).build()?.into(),
+///         _ => AdamW::new(lr).build()?.into(),
+///     })
 /// }
 ///
-/// fn adamw<T: Float>(lr: f64) -> Result<Box<dyn Optimizer<T>>, Error>
-/// where
-///     Adam: Algorithm<T>,
-/// {
-///     Ok(Box::new(AdamW::new(lr).build()?))
+/// fn distance<T: Float>(x: &[T]) -> f64 {
+///     x.iter().map(|x| x.widen().powi(2)).sum::<f64>().sqrt()
 /// }
 ///
-/// train(&mut *adamw(0.1)?, &mut [1.0_f64, 2.0], &[0.5, 0.5])?;
+/// let mut w = [1.0_f32, 2.0];
+/// optimizer("adamw", 0.1)?.step_slice(&mut w, &[0.5, f32::of(0.5)])?;
+/// assert!(distance(&w) < 5.0_f64.sqrt());
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Float: sealed::Sealed + Copy + Debug + Display + Default + PartialOrd + Send + Sync + 'static {}
-
-impl Float for f32 {}
-impl Float for f64 {}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
-
-/// What the kernels need of a float: `num_traits::Float`, and the two conversions to and from `f64`.
-pub trait Real: Float + num_traits::Float {
-    /// The largest finite value, in `f64`.
-    const LARGEST: f64;
-    /// `x` rounded once to this type.
+pub trait Float: sealed::Start + Copy + Debug + Display + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
+    /// Returns `x`, rounded once to this type.
+    #[must_use]
     fn of(x: f64) -> Self;
-    /// The same value as an `f64`, exactly.
+
+    /// Returns the same number as an `f64`, exactly.
+    #[must_use]
     fn widen(self) -> f64;
 }
 
-impl Real for f32 {
-    const LARGEST: f64 = Self::MAX as f64;
+impl Float for f32 {
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the one place where a scalar is rounded to the element type")]
+    #[expect(clippy::cast_possible_truncation, reason = "the one place where a number is rounded to f32")]
     fn of(x: f64) -> Self {
         x as Self
     }
@@ -60,8 +52,7 @@ impl Real for f32 {
     }
 }
 
-impl Real for f64 {
-    const LARGEST: Self = Self::MAX;
+impl Float for f64 {
     #[inline(always)]
     fn of(x: f64) -> Self {
         x
@@ -70,6 +61,78 @@ impl Real for f64 {
     fn widen(self) -> f64 {
         self
     }
+}
+
+pub(crate) mod sealed {
+    use crate::error::Result;
+    use crate::optimizer::Optimizer;
+    use crate::rule::Compiled;
+    use crate::settings::Recipe;
+
+    /// The way from code that is generic over the weights' type to an engine that was compiled for it inside this crate.
+    pub trait Start: Sized {
+        fn start<F: Compiled>(recipe: Recipe<F>) -> Result<Box<dyn Optimizer<Self>>>
+        where
+            Self: super::Float;
+    }
+
+    impl Start for f32 {
+        fn start<F: Compiled>(recipe: Recipe<F>) -> Result<Box<dyn Optimizer<Self>>> {
+            F::start_f32(recipe)
+        }
+    }
+
+    impl Start for f64 {
+        fn start<F: Compiled>(recipe: Recipe<F>) -> Result<Box<dyn Optimizer<Self>>> {
+            F::start_f64(recipe)
+        }
+    }
+}
+
+/// What the kernels need of a float: `num_traits::Float`, and its limits.
+pub trait Real: Float + num_traits::Float {
+    /// The largest finite value, in `f64`.
+    const LARGEST: f64;
+    /// The distance from 1 to the next number, in `f64`.
+    const EPS: f64;
+    /// What a number must be, so that it is neither infinite nor lost in this type.
+    const RANGE: &'static str;
+}
+
+impl Real for f32 {
+    const LARGEST: f64 = Self::MAX as f64;
+    const EPS: f64 = Self::EPSILON as f64;
+    const RANGE: &'static str = "0, or between 1.4e-45 and 3.4e38: a number of the weights' type, f32";
+}
+
+impl Real for f64 {
+    const LARGEST: Self = Self::MAX;
+    const EPS: Self = Self::EPSILON;
+    const RANGE: &'static str = "0, or between 4.9e-324 and 1.8e308: a number of the weights' type, f64";
+}
+
+/// Rounds a scalar to the weights' type: an error where that makes it infinite, or makes 0 of something else.
+///
+/// Settings and what is made of them go through here or through [`faded`] before a kernel sees them, and nowhere else.
+pub(crate) fn rounded<T: Real>(name: &'static str, value: f64) -> Result<T> {
+    let near = T::of(value);
+    in_range(name, value, near.is_finite() && (value == 0.0 || !near.is_zero()), T::RANGE)?;
+    Ok(near)
+}
+
+/// Returns a scalar that a schedule has brought down: what is too small for the weights' type is 0, the end of every fading schedule.
+/// Infinity is an error as before.
+pub(crate) fn faded<T: Real>(name: &'static str, value: f64) -> Result<f64> {
+    let near = T::of(value);
+    in_range(name, value, near.is_finite(), T::RANGE)?;
+    Ok(if near.is_zero() { 0.0 } else { value })
+}
+
+/// Rounds a share that is kept from step to step, which must stay below 1.
+pub(crate) fn kept<T: Real>(name: &'static str, value: f64) -> Result<T> {
+    let near = rounded::<T>(name, value)?;
+    in_range(name, value, near < T::one(), "below 1 in the weights' type too")?;
+    Ok(near)
 }
 
 /// `x` held within [−bound, bound]; a NaN stays a NaN, which `min` and `max` would turn into a number.

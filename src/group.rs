@@ -1,206 +1,160 @@
-//! Groups: parameters that share settings, and the policies that say which parameter belongs where.
+//! A group: parameters that share settings, and what these amount to in one step.
 
-use std::fmt;
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use crate::decay::{Anchor, Average, Decay, Effect, Pull, Rates};
-use crate::error::{Error, Result, fits};
-use crate::float::Float;
-use crate::param::{GroupChoice, Param, ParamInfo};
+use crate::error::{Error, Result, in_range};
+use crate::float::{Real, faded, rounded};
 use crate::rule::Formula;
+use crate::schedule::{self, Schedule};
+use crate::stepper::Run;
 
-/// The groups that every optimizer has: its own settings, and these without decay.
-pub(crate) const RESERVED: [&str; 2] = ["default", "undecayed"];
-
-/// Their places among the groups.
-pub(crate) const DEFAULT: usize = 0;
-pub(crate) const UNDECAYED: usize = 1;
-
-/// Which parameters belong to a group.
-///
-/// | policy | matches |
-/// |---|---|
-/// | [`rank_below`](Self::rank_below)`(n)` | shapes of fewer than n axes: biases and gains for n = 2 |
-/// | [`name_starts_with`](Self::name_starts_with)`(prefix)` | by the beginning of the name |
-/// | [`name_ends_with`](Self::name_ends_with)`(suffix)` | by the end of the name |
-/// | [`when`](Self::when)`(label, predicate)` | whatever you say; the label is printed |
-///
-/// Policies are asked in the order of [`assign`](crate::Settings::assign), once, when a name is first seen; the first that matches
-/// wins. `rank_below` is an error for a parameter that was given without a shape.
-///
-/// ```
-/// use wane::{AdamW, Decay, Optimizer, Param, Policy};
-///
-/// let mut opt = AdamW::new(1e-3)
-///     .group("no decay", |s| s.weight_decay(Decay::none()))
-///     .assign("no decay", Policy::name_ends_with(".bias"))
-///     .assign("no decay", Policy::when("norm layers", |p| p.name().contains("norm")))
-///     .build()?;
-/// opt.step(&mut [Param::new("fc.bias", &mut [0.5_f32], &[0.1])])?;
-/// assert_eq!(opt.describe().params()[0].group(), "no decay");
-/// # Ok::<(), wane::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct Policy(Test);
-
-#[derive(Clone)]
-enum Test {
-    RankBelow(usize),
-    StartsWith(String),
-    EndsWith(String),
-    When(String, Arc<dyn Fn(&ParamInfo<'_>) -> bool + Send + Sync>),
-}
-
-impl Policy {
-    /// Shapes of fewer than `rank` axes.
-    #[must_use]
-    pub fn rank_below(rank: usize) -> Self {
-        Self(Test::RankBelow(rank))
-    }
-
-    /// Names that begin with `prefix`.
-    #[must_use]
-    pub fn name_starts_with(prefix: impl Into<String>) -> Self {
-        Self(Test::StartsWith(prefix.into()))
-    }
-
-    /// Names that end with `suffix`.
-    #[must_use]
-    pub fn name_ends_with(suffix: impl Into<String>) -> Self {
-        Self(Test::EndsWith(suffix.into()))
-    }
-
-    /// Parameters for which `predicate` is true; `label` stands for it in errors and tables.
-    #[must_use]
-    pub fn when<F>(label: impl Into<String>, predicate: F) -> Self
-    where
-        F: Fn(&ParamInfo<'_>) -> bool + Send + Sync + 'static,
-    {
-        Self(Test::When(label.into(), Arc::new(predicate)))
-    }
-
-    fn matches(&self, param: &ParamInfo<'_>) -> Result<bool> {
-        Ok(match &self.0 {
-            Test::RankBelow(rank) => {
-                let needed = || Error::ShapeNeeded { name: param.name().into(), policy: self.to_string() };
-                param.shape().ok_or_else(needed)?.len() < *rank
-            }
-            Test::StartsWith(prefix) => param.name().starts_with(prefix.as_str()),
-            Test::EndsWith(suffix) => param.name().ends_with(suffix.as_str()),
-            Test::When(_, predicate) => predicate(param),
-        })
-    }
-}
-
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Test::RankBelow(rank) => write!(f, "rank below {rank}"),
-            Test::StartsWith(prefix) => write!(f, "name starts with {prefix}"),
-            Test::EndsWith(suffix) => write!(f, "name ends with {suffix}"),
-            Test::When(label, _) => f.write_str(label),
-        }
-    }
-}
-
-impl fmt::Debug for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Policy({self})")
-    }
+/// The settings that a group may have of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Member<F> {
+    pub(crate) formula: F,
+    pub(crate) decay: Decay,
+    pub(crate) lr_factor: f64,
+    pub(crate) frozen: bool,
 }
 
 /// A group: its settings, what a decay keeps for it, and what it works out for one step.
 #[derive(Clone, Debug)]
-pub(crate) struct Group<A: Formula> {
+pub(crate) struct Group<F: Formula, T: Real> {
     pub(crate) name: Box<str>,
-    pub(crate) algorithm: A,
-    pub(crate) decay: Decay,
-    pub(crate) lr_factor: f64,
-    pub(crate) frozen: bool,
+    /// The edits that made its settings, by their place among the optimizer's edits.
+    pub(crate) edits: Vec<usize>,
+    pub(crate) settings: Member<F>,
     /// The running strength of an adaptive decay.
     average: Average,
     /// Of this step.
-    pub(crate) plan: Plan<A>,
+    pub(crate) plan: Plan<F, T>,
 }
 
 /// What a group works out for one step, the same for all its parameters of one step count.
 #[derive(Debug)]
-pub(crate) struct Plan<A: Formula> {
+pub(crate) struct Plan<F: Formula, T: Real> {
     pub(crate) lr: f64,
     pub(crate) pull: Pull,
     pub(crate) average: Average,
     /// How many parameters of the group are updated.
     pub(crate) active: usize,
     /// Scalars by step count; emptied at each step, its memory is kept.
-    scalars: Vec<(u64, A::Scalars)>,
+    scalars: Vec<(u64, F::Scalars<T>)>,
+    /// Where the scalars of a step count are; used from the second count on.
+    places: HashMap<u64, usize>,
 }
 
 /// A copy has room for as many step counts, so that its steps need not allocate either.
-impl<A: Formula> Clone for Plan<A> {
+impl<F: Formula, T: Real> Clone for Plan<F, T> {
     fn clone(&self) -> Self {
         let mut scalars = Vec::with_capacity(self.scalars.capacity());
         scalars.extend_from_slice(&self.scalars);
-        Self { scalars, ..*self }
+        let mut places = HashMap::with_capacity(self.places.capacity());
+        places.extend(&self.places);
+        Self { scalars, places, ..*self }
     }
 }
 
-impl<A: Formula> Group<A> {
-    pub(crate) fn new(name: &str, algorithm: A, decay: Decay, lr_factor: f64, frozen: bool) -> Self {
-        let pull = Pull { effect: Effect::Free, anchored: decay.anchor() != Anchor::Origin };
-        let average = Average::default();
-        let plan = Plan { lr: 0.0, pull, average, active: 0, scalars: Vec::new() };
-        Self { name: name.into(), algorithm, decay, lr_factor, frozen, average, plan }
+impl<F: Formula> Member<F> {
+    /// Checks every number, and what the schedules will make of it in every step that can be foreseen, for weights of type `T`.
+    pub(crate) fn check<T: Real>(&self, group: &str, run: &Run) -> Result<()> {
+        self.formula.check()?;
+        self.decay.check()?;
+        in_range("lr_factor", self.lr_factor, self.lr_factor >= 0.0, "a finite number, at least 0")?;
+        if self.decay.needs_peak() && run.peak == 0.0 {
+            return Err(Error::conflict("independent or timescale decay", "a peak learning rate above 0", "0"));
+        }
+        let at_peak = Rates::at(run.peak, 1.0, self.lr_factor);
+        rounded::<T>("learning rate", at_peak.now)?;
+        self.formula.scalars::<T>(at_peak.now, 1)?;
+        self.decay.effect(at_peak, 1.0, 0.0).check::<T>()?;
+        let course = |k, [lr, decay]: [f64; 2]| self.strength::<T>(group, Rates::at(run.peak, lr, self.lr_factor), decay, 0.0, k);
+        let schedules = [&run.schedule, self.decay.strength_schedule()];
+        match schedule::first_step(schedules, |k, multipliers| course(k, multipliers).is_err()) {
+            Some(k) => course(k, schedules.map(|schedule: &Schedule| schedule.multiplier(k))).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
-    /// The strength and rate of step k, from the norms of gradient and distance where the decay looks at them. Neither may be infinite in
-    /// the weights' type, whose largest number is `largest`.
-    pub(crate) fn prepare(&mut self, rates: Rates, k: u64, norms: Option<[f64; 2]>, largest: f64) -> Result<()> {
-        let rates = Rates { now: rates.now * self.lr_factor, ..rates };
-        let average = match (self.decay.adaptive_lambda(k), norms) {
+    /// Returns the rate, and what the decay amounts to, at these rates, at this multiplier of its schedule and with this average.
+    pub(crate) fn strength<T: Real>(
+        &self,
+        group: &str,
+        rates: Rates,
+        multiplier: f64,
+        average: f64,
+        step: u64,
+    ) -> Result<(f64, Effect)> {
+        let effect = self.decay.effect(rates, multiplier, average);
+        let share = effect.share();
+        if !(0.0..1.0).contains(&share) {
+            return Err(Error::ShrinkOutOfRange { group: group.into(), decay: self.decay.to_string(), share, step });
+        }
+        let effect = if self.decay.adaptive_lambda().is_some() { effect } else { effect.faded::<T>()? };
+        Ok((faded::<T>("learning rate", rates.now)?, effect))
+    }
+}
+
+impl<F: Formula, T: Real> Group<F, T> {
+    pub(crate) fn new(name: &str, edits: Vec<usize>, settings: Member<F>) -> Self {
+        let pull = Pull { effect: Effect::Free, anchored: settings.decay.anchor() != Anchor::Origin };
+        let average = Average::default();
+        let plan = Plan { lr: 0.0, pull, average, active: 0, scalars: Vec::new(), places: HashMap::new() };
+        Self { name: name.into(), edits, settings, average, plan }
+    }
+
+    /// The rate and strength of step k, from the norms of gradient and distance where the decay looks at them.
+    pub(crate) fn prepare(&mut self, run: &Run, norms: Option<[f64; 2]>) -> Result<()> {
+        let decay = &self.settings.decay;
+        let average = match (decay.adaptive_lambda(), norms) {
             (Some(lambda), Some([gradient, distance])) => self.average.next(lambda, gradient, distance),
             _ => self.average,
         };
-        let effect = self.decay.effect(rates, k, average.strength());
-        let share = effect.share();
-        if !(0.0..1.0).contains(&share) {
-            return Err(Error::ShrinkOutOfRange { group: self.name.to_string(), decay: self.decay.to_string(), share });
-        }
-        fits("learning rate", rates.now, largest)?;
-        if norms.is_none() {
-            effect.amounts().into_iter().try_for_each(|amount| fits("weight decay", amount, largest))?;
-        }
-        self.plan.lr = rates.now;
+        let (lr, effect) = self.strength(run, average)?;
+        self.plan.lr = lr;
         self.plan.average = average;
         self.plan.pull.effect = effect;
-        self.plan.scalars.clear();
+        self.plan.clear();
         Ok(())
     }
 
-    /// What the decay will amount to in step k; for an adaptive one, at its average so far.
-    pub(crate) fn effect(&self, rates: Rates, k: u64) -> Effect {
-        let rates = Rates { now: rates.now * self.lr_factor, ..rates };
-        self.decay.effect(rates, k, self.average.strength())
+    /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at its average so far.
+    pub(crate) fn outlook(&self, run: &Run) -> (f64, Effect) {
+        let rates = Rates::of(run, self.settings.lr_factor);
+        let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
+        (rates.now, self.settings.decay.effect(rates, multiplier, self.average.strength()))
     }
 
-    /// The place in the plan of the scalars for update number `t`, worked out if they are not there.
-    pub(crate) fn scalars_at(&mut self, t: u64, largest: f64) -> Result<usize> {
-        let plan = &mut self.plan;
-        if let Some(known) = plan.scalars.iter().rposition(|(at, _)| *at == t) {
+    /// Checks what the next step would make of these settings.
+    pub(crate) fn check_next(&self, run: &Run) -> Result<()> {
+        rounded::<T>("learning rate", run.rate() * self.settings.lr_factor)?;
+        self.strength(run, self.average).map(|_| ())
+    }
+
+    fn strength(&self, run: &Run, average: Average) -> Result<(f64, Effect)> {
+        let rates = Rates::of(run, self.settings.lr_factor);
+        let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
+        self.settings.strength::<T>(&self.name, rates, multiplier, average.strength(), run.completed)
+    }
+
+    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if they are not there.
+    pub(crate) fn scalars_at(&mut self, t: u64) -> Result<usize> {
+        if let Some(known) = self.plan.find(t) {
             return Ok(known);
         }
-        let scalars = self.algorithm.scalars(plan.lr, t);
-        self.algorithm.unbounded(&scalars).into_iter().try_for_each(|(name, value)| fits(name, value, largest))?;
-        plan.scalars.push((t, scalars));
-        Ok(plan.scalars.len() - 1)
+        let scalars = self.settings.formula.scalars(self.plan.lr, t)?;
+        Ok(self.plan.insert(t, scalars))
     }
 
-    pub(crate) fn scalars(&self, index: usize) -> &A::Scalars {
+    pub(crate) fn scalars(&self, index: usize) -> &F::Scalars<T> {
         &self.plan.scalars[index].1
     }
 
     /// Room for as many step counts as there are parameters, so that a step need not allocate.
     pub(crate) fn reserve(&mut self, params: usize) {
         self.plan.scalars.reserve(params);
+        self.plan.places.reserve(params);
     }
 
     /// The step has been taken. A strength that is not finite, which only `LetThrough` lets pass, is forgotten.
@@ -215,52 +169,33 @@ impl<A: Formula> Group<A> {
     }
 }
 
-/// The index of the group that a parameter belongs to: its own word first, then the first policy that matches, then the default.
-pub(crate) fn choose<A: Formula>(
-    groups: &[Group<A>],
-    policies: &[(usize, Policy)],
-    choice: GroupChoice<'_>,
-    param: &ParamInfo<'_>,
-) -> Result<usize> {
-    match choice {
-        GroupChoice::Undecayed => Ok(UNDECAYED),
-        GroupChoice::Named(name) => find(groups, name, param),
-        GroupChoice::Policy => {
-            for (group, policy) in policies {
-                if policy.matches(param)? {
-                    return Ok(*group);
-                }
-            }
-            Ok(DEFAULT)
+impl<F: Formula, T: Real> Plan<F, T> {
+    /// Most steps have one count for all, so the last one is tried before the table is asked.
+    fn find(&self, t: u64) -> Option<usize> {
+        match self.scalars.last() {
+            Some((last, _)) if *last == t => Some(self.scalars.len() - 1),
+            _ => self.places.get(&t).copied(),
         }
     }
-}
 
-/// The index of the group that a parameter names.
-fn find<A: Formula>(groups: &[Group<A>], name: &str, param: &ParamInfo<'_>) -> Result<usize> {
-    groups.iter().position(|group| *group.name == *name).ok_or_else(|| Error::UnknownGroup {
-        by: format!("parameter `{}`", param.name()),
-        group: name.into(),
-        known: names(groups),
-    })
-}
-
-/// A parameter that names a group must be in it already.
-pub(crate) fn check<A: Formula, T: Float>(groups: &[Group<A>], known: usize, param: &Param<'_, T>) -> Result<()> {
-    let found = match param.group {
-        GroupChoice::Policy => return Ok(()),
-        GroupChoice::Named(name) => name,
-        GroupChoice::Undecayed => RESERVED[UNDECAYED],
-    };
-    let known = &*groups[known].name;
-    if known == found {
-        return Ok(());
+    fn insert(&mut self, t: u64, scalars: F::Scalars<T>) -> usize {
+        if self.scalars.len() == 1 {
+            self.places.insert(self.scalars[0].0, 0);
+        }
+        if !self.scalars.is_empty() {
+            self.places.insert(t, self.scalars.len());
+        }
+        self.scalars.push((t, scalars));
+        self.scalars.len() - 1
     }
-    find(groups, found, &param.info())?;
-    Err(Error::GroupChanged { name: param.name.into(), known: known.into(), found: found.into() })
-}
 
-/// The names of all groups, for an error.
-pub(crate) fn names<A: Formula>(groups: &[Group<A>]) -> String {
-    groups.iter().map(|group| format!("`{}`", group.name)).collect::<Vec<_>>().join(", ")
+    /// Takes out what is there, one by one: emptying a table costs as much as its largest step did.
+    fn clear(&mut self) {
+        if self.scalars.len() > 1 {
+            for (t, _) in &self.scalars {
+                self.places.remove(t);
+            }
+        }
+        self.scalars.clear();
+    }
 }

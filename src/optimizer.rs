@@ -11,15 +11,16 @@ use crate::report::{Report, Status};
 /// An optimizer: object safe, so that a program can pick one at run time.
 ///
 /// A step is all or nothing: names, lengths, shapes, settings, gradients and norms are checked before the first write, and after an
-/// error no weight and no state has changed by one bit.
+/// error no weight and no state has changed by one bit. Unless [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) says so, no step makes an
+/// infinity or a NaN out of finite numbers: a gradient of 6e20, whose square Adam cannot hold in `f32`, is an error like an infinite one.
 ///
 /// ```
 /// use wane::{AdamW, Lion, Optimizer, Param};
 ///
 /// let mut opt: Box<dyn Optimizer<f32>> = if cfg!(feature = "never") {
-///     Box::new(Lion::new(1e-4).build()?)
+///     Lion::new(1e-4).build()?.into()
 /// } else {
-///     Box::new(AdamW::new(1e-3).build()?)
+///     AdamW::new(1e-3).build()?.into()
 /// };
 /// let (mut w, g) = (vec![0.5_f32; 4], vec![0.1_f32; 4]);
 /// opt.step(&mut [Param::new("w", &mut w, &g)])?;
@@ -30,10 +31,14 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// One step on gradients that are multiplied by `gradient_factor` first: 1/scale for scaled losses, 1/n after n accumulated
     /// batches. Gradients are not written.
     ///
+    /// A step that ends without an error, and is not skipped, is completed and moves the schedules on, even if it was given no parameter or no
+    /// gradient: k counts the rounds of your loop.
+    ///
     /// # Errors
     ///
-    /// A bad factor (it must be finite and above 0), name, length, shape or group; a gradient or norm that is not finite under
-    /// [`NonFinite::Error`](crate::NonFinite::Error); a decay whose share leaves [0, 1). Nothing has changed then.
+    /// A bad factor (it must be finite and above 0), name, length, shape or group; a gradient, anchor or norm that is not finite, or a step that
+    /// would leave something infinite, under [`NonFinite::Error`](crate::NonFinite::Error); a decay whose share leaves [0, 1). Nothing has
+    /// changed then.
     fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report>;
 
     /// One step.
@@ -64,6 +69,61 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// A bad name, length, shape or group, as in a step.
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
+    /// Captures the anchors of these parameters (again): a decay towards [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are
+    /// now. For weights that were loaded after they were registered. Parameters whose decay has no such anchor stay as they are; new
+    /// names become known.
+    ///
+    /// ```
+    /// use wane::{Anchor, Decay, Optimizer, Param, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.1).weight_decay(Decay::fixed(0.5).towards(Anchor::Start)).build()?;
+    /// let mut w = [8.0_f32];
+    /// opt.register(&[Param::without_grad("w", &mut w)])?;
+    /// w = [2.0];                                                     // loaded from a file
+    /// opt.capture_anchors(&[Param::without_grad("w", &mut w)])?;
+    /// opt.step(&mut [Param::new("w", &mut w, &[0.0])])?;
+    /// assert_eq!(w, [2.0]);                                          // and not half the way back to 8
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register); no anchor has changed then.
+    fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()>;
+
+    /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or several joined by ` + `. Columns of its state
+    /// that both optimizers have are kept, others begin with 0; so are its step count and, where both pull to it, its anchor. A group that pulls
+    /// towards the start captures a missing anchor in the parameter's next step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter), [`Error::UnknownGroup`](crate::Error::UnknownGroup), or what is wrong with the
+    /// settings of a group that is made by joining others.
+    fn assign(&mut self, name: &str, group: &str) -> Result<()>;
+
+    /// Gives a known parameter the length and shape that `param` has: for a vocabulary that grows. The state is kept for those elements that it
+    /// had before (the first rows, the first columns ...), and is 0 for new ones; so is a captured anchor, whose new elements are the
+    /// weights in `param`. Step counts are kept: the bias correction of new elements is that of old ones.
+    ///
+    /// ```
+    /// use wane::{Adam, Optimizer, Param};
+    ///
+    /// let mut opt = Adam::new(0.1).build()?;
+    /// let mut w = vec![0.5_f32; 2 * 3];
+    /// opt.step(&mut [Param::new("embed", &mut w, &[1.0; 6]).shape(&[2, 3])])?;
+    /// w.resize(4 * 3, 0.0);
+    /// opt.resize(&Param::without_grad("embed", &mut w).shape(&[4, 3]))?;
+    /// let m: &[f32] = opt.state("embed", "exp_avg").unwrap();
+    /// assert!(m[..6].iter().all(|&kept| kept == m[0] && kept > 0.0) && m[6..] == [0.0; 6]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter); a shape that does not multiply to the length; and
+    /// [`Error::AxesChanged`](crate::Error::AxesChanged) where the number of axes differs, or only one of both has a shape.
+    fn resize(&mut self, param: &Param<'_, T>) -> Result<()>;
+
     /// The learning rate of the next step, before any group's factor.
     fn learning_rate(&self) -> f64;
 
@@ -72,21 +132,35 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
 
     /// From now on the learning rate is `lr`, whatever the schedule says; the peak stays as it is.
     ///
+    /// An outer scheduler that calls this scales independent and timescale decay by lr/peak with it, so `new` must be given the largest rate
+    /// that it will set; fixed and half-life decay do not notice.
+    ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `lr` is finite and at least 0.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `lr` is finite and at least 0, and a number of the weights' type times every
+    /// group's factor; [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) where a group's decay would remove everything at this rate.
+    /// The rate is then as it was.
     fn set_learning_rate(&mut self, lr: f64) -> Result<()>;
 
     /// Undoes [`set_learning_rate`](Self::set_learning_rate): the rate is peak × schedule again.
     fn resume_schedule(&mut self);
 
-    /// The number of completed steps k, which schedules see.
+    /// The number of completed steps k, which schedules see. A step without parameters or gradients counts, a skipped or refused one does not.
     fn completed_steps(&self) -> u64;
+
+    /// The names of all known parameters, in the order in which they were first seen.
+    fn names(&self) -> Vec<&str>;
 
     /// The number of updates t of one parameter; `None` for a name not seen.
     fn steps_of(&self, name: &str) -> Option<u64>;
 
+    /// The names of a parameter's state columns, PyTorch's where it has them; `None` for a name not seen.
+    fn columns(&self, name: &str) -> Option<&'static [&'static str]>;
+
     /// A column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer` ...); `None` before its first update.
+    #[doc(alias = "exp_avg")]
+    #[doc(alias = "exp_avg_sq")]
+    #[doc(alias = "momentum_buffer")]
     fn state(&self, name: &str, column: &str) -> Option<&[T]>;
 
     /// What became of a parameter in the last step; `None` for a name not seen.
@@ -105,62 +179,55 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn boxed_clone(&self) -> Box<dyn Optimizer<T>>;
 }
 
+/// The methods of `Optimizer<$T>`, each passed on to what `self` becomes with tokens before and behind it.
+macro_rules! forward {
+    ($T:ty, [$($before:tt)*] self [$($behind:tt)*]) => {
+        $crate::optimizer::forward!(@all [$($before)*] [$($behind)*]
+            fn step_scaled(&mut self, params: &mut [$crate::Param<'_, $T>], gradient_factor: f64) -> $crate::Result<$crate::Report>;
+            fn step(&mut self, params: &mut [$crate::Param<'_, $T>]) -> $crate::Result<$crate::Report>;
+            fn step_slice(&mut self, weights: &mut [$T], grads: &[$T]) -> $crate::Result<$crate::Report>;
+            fn register(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
+            fn capture_anchors(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
+            fn assign(&mut self, name: &str, group: &str) -> $crate::Result<()>;
+            fn resize(&mut self, param: &$crate::Param<'_, $T>) -> $crate::Result<()>;
+            fn learning_rate(&self) -> f64;
+            fn peak_learning_rate(&self) -> f64;
+            fn set_learning_rate(&mut self, lr: f64) -> $crate::Result<()>;
+            fn resume_schedule(&mut self) -> ();
+            fn completed_steps(&self) -> u64;
+            fn names(&self) -> Vec<&str>;
+            fn steps_of(&self, name: &str) -> Option<u64>;
+            fn columns(&self, name: &str) -> Option<&'static [&'static str]>;
+            fn state(&self, name: &str, column: &str) -> Option<&[$T]>;
+            fn status(&self, name: &str) -> Option<$crate::Status>;
+            fn forget(&mut self, name: &str) -> bool;
+            fn reset(&mut self) -> ();
+            fn describe(&self) -> $crate::Description;
+            fn boxed_clone(&self) -> Box<dyn $crate::Optimizer<$T>>;
+        );
+    };
+    (@all $before:tt $behind:tt $(fn $name:ident($($me:tt)+) -> $result:ty;)+) => {
+        $($crate::optimizer::forward!(@one $before $behind fn $name($($me)+) -> $result);)+
+    };
+    (@one [$($before:tt)*] [$($behind:tt)*] fn $name:ident(&self $(, $arg:ident: $kind:ty)*) -> $result:ty) => {
+        fn $name(&self $(, $arg: $kind)*) -> $result {
+            ($($before)* self $($behind)*).$name($($arg),*)
+        }
+    };
+    (@one [$($before:tt)*] [$($behind:tt)*] fn $name:ident(&mut self $(, $arg:ident: $kind:ty)*) -> $result:ty) => {
+        fn $name(&mut self $(, $arg: $kind)*) -> $result {
+            ($($before)* self $($behind)*).$name($($arg),*)
+        }
+    };
+}
+pub(crate) use forward;
+
 impl<T: Float> Clone for Box<dyn Optimizer<T>> {
     fn clone(&self) -> Self {
         (**self).boxed_clone()
     }
 }
 
-impl<T: Float, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O>
-where
-    Self: Debug + Send + Sync,
-{
-    fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report> {
-        (**self).step_scaled(params, gradient_factor)
-    }
-    fn step(&mut self, params: &mut [Param<'_, T>]) -> Result<Report> {
-        (**self).step(params)
-    }
-    fn step_slice(&mut self, weights: &mut [T], grads: &[T]) -> Result<Report> {
-        (**self).step_slice(weights, grads)
-    }
-    fn register(&mut self, params: &[Param<'_, T>]) -> Result<()> {
-        (**self).register(params)
-    }
-    fn learning_rate(&self) -> f64 {
-        (**self).learning_rate()
-    }
-    fn peak_learning_rate(&self) -> f64 {
-        (**self).peak_learning_rate()
-    }
-    fn set_learning_rate(&mut self, lr: f64) -> Result<()> {
-        (**self).set_learning_rate(lr)
-    }
-    fn resume_schedule(&mut self) {
-        (**self).resume_schedule();
-    }
-    fn completed_steps(&self) -> u64 {
-        (**self).completed_steps()
-    }
-    fn steps_of(&self, name: &str) -> Option<u64> {
-        (**self).steps_of(name)
-    }
-    fn state(&self, name: &str, column: &str) -> Option<&[T]> {
-        (**self).state(name, column)
-    }
-    fn status(&self, name: &str) -> Option<Status> {
-        (**self).status(name)
-    }
-    fn forget(&mut self, name: &str) -> bool {
-        (**self).forget(name)
-    }
-    fn reset(&mut self) {
-        (**self).reset();
-    }
-    fn describe(&self) -> Description {
-        (**self).describe()
-    }
-    fn boxed_clone(&self) -> Box<dyn Optimizer<T>> {
-        (**self).boxed_clone()
-    }
+impl<T: Float, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
+    forward!(T, [**] self []);
 }

@@ -19,12 +19,16 @@ pub(crate) const SLICE: &str = "(slice)";
 /// | [`new`](Self::new) | weights and their gradient, of one length | |
 /// | [`without_grad`](Self::without_grad) | no gradient in this step: weights and state stay as they are | |
 /// | [`shape`](Self::shape) | rows, columns ...; at most 8 axes | policies that look at the shape are an error |
-/// | [`no_decay`](Self::no_decay) | the group `undecayed`: the default settings without decay | |
-/// | [`in_group`](Self::in_group) | a group by name | the first policy that matches, else `default` |
+/// | [`no_decay`](Self::no_decay) | the settings of its group without decay; `undecayed` is part of the group's name | |
+/// | [`in_group`](Self::in_group) | a group by name | all policies that match, else `default` |
 /// | [`frozen`](Self::frozen) | not updated in this step | |
 /// | [`anchor`](Self::anchor) | what a decay [towards](crate::Decay::towards) a lent anchor pulls to | |
 ///
-/// A group is chosen when a name is first seen; asking for another one later is an error.
+/// A group is chosen when a name is first seen; asking for another one later is an error, unless [`Optimizer::assign`](crate::Optimizer::assign)
+/// has moved the parameter there.
+///
+/// The name is borrowed, so it must live as long as the parameter: keep names beside the layers (a `Vec<String>`, or a field), where
+/// `Param::new(&format!("layer.{i}"), ..)` in a statement of its own would be gone too early.
 ///
 /// ```
 /// use wane::{AdamW, Optimizer, Param};
@@ -58,12 +62,11 @@ impl<T: Float> fmt::Debug for Param<'_, T> {
     }
 }
 
-/// How a parameter came to its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GroupChoice<'a> {
-    Policy,
-    Named(&'a str),
-    Undecayed,
+/// What a parameter says of its group; policies say the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GroupChoice<'a> {
+    pub(crate) named: Option<&'a str>,
+    pub(crate) undecayed: bool,
 }
 
 impl<'a, T: Float> Param<'a, T> {
@@ -76,7 +79,7 @@ impl<'a, T: Float> Param<'a, T> {
     /// Weights that have no gradient in this step: left alone with their state, as in PyTorch.
     #[must_use]
     pub fn without_grad(name: &'a str, value: &'a mut [T]) -> Self {
-        Self { name, value, grad: None, shape: None, group: GroupChoice::Policy, anchor: None, frozen: false }
+        Self { name, value, grad: None, shape: None, group: GroupChoice::default(), anchor: None, frozen: false }
     }
 
     /// One flat slice under the name that [`step_slice`](crate::Optimizer::step_slice) uses.
@@ -92,28 +95,27 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// Not decayed: in the group `undecayed`.
+    /// Not decayed, whatever else its group says.
     #[must_use]
     pub fn no_decay(mut self) -> Self {
-        self.group = GroupChoice::Undecayed;
+        self.group.undecayed = true;
         self
     }
 
-    /// In this group, whatever the policies say; `no_decay` goes before it.
+    /// In this group, whatever the policies say. Several groups in one, as policies make them: `"head + no decay"`.
     #[must_use]
     pub fn in_group(mut self, group: &'a str) -> Self {
-        if self.group != GroupChoice::Undecayed {
-            self.group = GroupChoice::Named(group);
-        }
+        self.group.named = Some(group);
         self
     }
 
-    /// Not updated in this step, and its gradient not looked at. The way to freeze and unfreeze during a run; [`Settings::frozen`] is for good.
+    /// Not updated in this step if `on`, and its gradient not looked at. The way to freeze and unfreeze during a run; [`Settings::frozen`] is
+    /// for good.
     ///
     /// [`Settings::frozen`]: crate::Settings::frozen
     #[must_use]
-    pub fn frozen(mut self) -> Self {
-        self.frozen = true;
+    pub fn frozen(mut self, on: bool) -> Self {
+        self.frozen = on;
         self
     }
 
@@ -156,7 +158,7 @@ impl<'a> ParamInfo<'a> {
         self.len
     }
 
-    /// Has it no weights at all?
+    /// Whether it has no weights at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -187,8 +189,11 @@ impl Shape {
         &self.axes[..self.rank.min(MAX_RANK)]
     }
 
-    /// The product of the axes, if it fits.
+    /// The product of the axes, if it fits; 0 if one of them is, whatever the others are.
     pub(crate) fn len(&self) -> Option<usize> {
+        if self.axes().contains(&0) {
+            return Some(0);
+        }
         self.axes().iter().try_fold(1_usize, |len, &axis| len.checked_mul(axis))
     }
 }

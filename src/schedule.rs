@@ -1,6 +1,9 @@
 //! Schedules: dimensionless multipliers of a learning rate or a decay strength, as functions of the step.
 
+mod course;
 mod text;
+
+pub(crate) use course::first_step;
 
 use std::f64::consts::PI;
 
@@ -13,21 +16,25 @@ use crate::error::{Error, Result, in_range};
 /// | [`constant`](Self::constant) | `constant` | 1 |
 /// | [`linear`](Self::linear) | `linear:from,to,steps` | from + (to − from)·min(k, T)/T |
 /// | [`cosine`](Self::cosine) | `cosine:steps,floor` | f + (1 − f)·(1 + cos(π·min(k, T)/T))/2 |
-/// | [`warmup_cosine`](Self::warmup_cosine) | `warmup-cosine:warmup,steps,floor` | k/W before step W, then cosine over T − W |
+/// | [`warmup_cosine`](Self::warmup_cosine) | `warmup-cosine:warmup,steps,floor[,start]` | s + (1 − s)·k/W before step W, then cosine over T − W |
 /// | [`step`](Self::step) | `step:every,factor` | γ^⌊k/every⌋ |
 /// | [`polynomial`](Self::polynomial) | `polynomial:steps,power,floor` | f + (1 − f)·(1 − min(k, T)/T)^p |
 /// | [`exponential`](Self::exponential) | `exponential:factor` | γᵏ |
-/// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor` | k/W, then 1, then linear to f |
+/// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor[,start]` | s + (1 − s)·k/W, then 1, then linear to f |
 /// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
 ///
-/// A floor f is a share of the peak. Steps are at least 1; multipliers and floors are finite and at least 0; both are checked
-/// when the optimizer is built. A schedule past its end keeps its last value.
+/// A floor f and a [start](Self::warmup_start) s are shares of the peak. Multipliers and floors are finite and at least 0, which is checked when
+/// the optimizer is built. A schedule past its end keeps its last value, exactly. A part of no steps is passed over: a line over 0 steps is at
+/// its end at once, a warm-up of 0 steps is none, and `a.then(0, b)` is b, so that a length of 0 from a configuration needs no branch.
+///
+/// A rate or strength that a schedule brings below the smallest number of the weights' type counts as 0.
 ///
 /// # Differences
 ///
 /// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's cosine rises again past its end,
-/// this one stays; a torch scheduler is advanced by hand, this one counts the optimizer's completed steps, skipped ones not. A warm-up
-/// starts from 0, as in optax's `warmup_cosine_decay_schedule`. Powers and cosines come from the platform's `libm`.
+/// this one stays; a torch scheduler is advanced by hand, this one counts the optimizer's completed steps: those without any gradient too, skipped ones
+/// not. A warm-up starts from 0, as in optax's `warmup_cosine_decay_schedule`, so that its first step changes nothing, unless
+/// [`warmup_start`](Self::warmup_start) says otherwise. Powers and cosines come from the platform's `libm`.
 ///
 /// # Example
 ///
@@ -58,11 +65,11 @@ enum Form {
     Constant,
     Linear { from: f64, to: f64, steps: u64 },
     Cosine { steps: u64, floor: f64 },
-    WarmupCosine { warmup: u64, steps: u64, floor: f64 },
+    WarmupCosine { warmup: u64, steps: u64, floor: f64, start: f64 },
     Step { every: u64, factor: f64 },
     Polynomial { steps: u64, power: f64, floor: f64 },
     Exponential { factor: f64 },
-    WarmupStableDecay { warmup: u64, stable: u64, decay: u64, floor: f64 },
+    WarmupStableDecay { warmup: u64, stable: u64, decay: u64, floor: f64, start: f64 },
 }
 
 impl Schedule {
@@ -87,7 +94,7 @@ impl Schedule {
     /// A line from 0 to 1 over `warmup` steps, then a cosine to `floor` at step `steps`.
     #[must_use]
     pub fn warmup_cosine(warmup: u64, steps: u64, floor: f64) -> Self {
-        Form::WarmupCosine { warmup, steps, floor }.into()
+        Form::WarmupCosine { warmup, steps, floor, start: 0.0 }.into()
     }
 
     /// Multiplied by `factor` every `every` steps.
@@ -111,14 +118,42 @@ impl Schedule {
     /// A line from 0 to 1 over `warmup` steps, 1 for `stable` steps, then a line to `floor` over `decay` steps.
     #[must_use]
     pub fn warmup_stable_decay(warmup: u64, stable: u64, decay: u64, floor: f64) -> Self {
-        Form::WarmupStableDecay { warmup, stable, decay, floor }.into()
+        Form::WarmupStableDecay { warmup, stable, decay, floor, start: 0.0 }.into()
     }
 
-    /// This schedule before step `at`; from there on `next`, which begins at its own step 0.
+    /// The same schedule, whose warm-up begins at `start` instead of 0; schedules and parts without a warm-up are as before.
+    ///
+    /// `1/(W + 1)` makes the W steps of a warm-up, and the first one after it, the multiples (k + 1)/(W + 1): none of them is lost.
+    ///
+    /// ```
+    /// use wane::Schedule;
+    ///
+    /// let schedule = Schedule::warmup_cosine(3, 10, 0.0).warmup_start(0.25);
+    /// assert_eq!([0, 1, 2, 3].map(|k| schedule.multiplier(k)), [0.25, 0.5, 0.75, 1.0]);
+    /// assert_eq!(schedule.to_string(), "warmup-cosine:3,10,0,0.25");
+    /// ```
+    #[must_use]
+    pub fn warmup_start(mut self, start: f64) -> Self {
+        for form in std::iter::once(&mut self.first).chain(self.later.iter_mut().map(|(_, form)| form)) {
+            if let Form::WarmupCosine { start: s, .. } | Form::WarmupStableDecay { start: s, .. } = form {
+                *s = start;
+            }
+        }
+        self
+    }
+
+    /// This schedule before step `at`; from there on `next`, which begins at its own step 0. With `at` = 0 that is `next` alone.
     #[must_use]
     pub fn then(mut self, at: u64, next: Self) -> Self {
-        self.later.push((at, next.first));
-        self.later.extend(next.later.into_iter().map(|(start, form)| (start.saturating_add(at), form)));
+        if at == 0 {
+            return next;
+        }
+        let parts = std::iter::once((0, next.first)).chain(next.later);
+        for (start, form) in parts.map(|(start, form)| (start.saturating_add(at), form)) {
+            // The part before it had no steps.
+            self.later.pop_if(|(last, _)| *last == start);
+            self.later.push((start, form));
+        }
         self
     }
 
@@ -131,7 +166,7 @@ impl Schedule {
         }
     }
 
-    /// Are all parts in range, and in order?
+    /// Checks that all parts are in range, and in order.
     pub(crate) fn check(&self) -> Result<()> {
         self.first.check()?;
         let mut before = 0;
@@ -164,8 +199,9 @@ fn share(k: u64, steps: u64) -> f64 {
     if k < steps { k as f64 / steps as f64 } else { 1.0 }
 }
 
+/// A point on the line from `from` to `to`; exactly `to` at its end.
 fn between(from: f64, to: f64, share: f64) -> f64 {
-    from + (to - from) * share
+    if share == 1.0 { to } else { from + (to - from) * share }
 }
 
 impl Form {
@@ -174,8 +210,8 @@ impl Form {
             Self::Constant => 1.0,
             Self::Linear { from, to, steps } => between(from, to, share(k, steps)),
             Self::Cosine { steps, floor } => floor + (1.0 - floor) * (1.0 + (PI * share(k, steps)).cos()) / 2.0,
-            Self::WarmupCosine { warmup, .. } if k < warmup => share(k, warmup),
-            Self::WarmupCosine { warmup, steps, floor } => {
+            Self::WarmupCosine { warmup, start, .. } if k < warmup => between(start, 1.0, share(k, warmup)),
+            Self::WarmupCosine { warmup, steps, floor, .. } => {
                 Self::Cosine { steps: steps.saturating_sub(warmup), floor }.at(k - warmup)
             }
             #[expect(clippy::cast_precision_loss, reason = "step counts")]
@@ -183,49 +219,43 @@ impl Form {
             Self::Polynomial { steps, power, floor } => floor + (1.0 - floor) * (1.0 - share(k, steps)).powf(power),
             #[expect(clippy::cast_precision_loss, reason = "step counts")]
             Self::Exponential { factor } => factor.powf(k as f64),
-            Self::WarmupStableDecay { warmup, .. } if k < warmup => share(k, warmup),
+            Self::WarmupStableDecay { warmup, start, .. } if k < warmup => between(start, 1.0, share(k, warmup)),
             Self::WarmupStableDecay { warmup, stable, .. } if k - warmup < stable => 1.0,
-            Self::WarmupStableDecay { warmup, stable, decay, floor } => between(1.0, floor, share(k - warmup - stable, decay)),
+            Self::WarmupStableDecay { warmup, stable, decay, floor, .. } => {
+                between(1.0, floor, share(k - warmup - stable, decay))
+            }
         }
     }
 
     fn check(&self) -> Result<()> {
         match *self {
             Self::Constant => Ok(()),
-            Self::Linear { from, to, steps } => {
+            Self::Linear { from, to, .. } => {
                 multiplier("schedule's from", from)?;
-                multiplier("schedule's to", to)?;
-                count("schedule's steps", steps)
+                multiplier("schedule's to", to)
             }
-            Self::Cosine { steps, floor } => {
+            Self::Cosine { floor, .. } => multiplier("schedule's floor", floor),
+            Self::WarmupCosine { warmup, steps, floor, start } => {
                 multiplier("schedule's floor", floor)?;
-                count("schedule's steps", steps)
-            }
-            Self::WarmupCosine { warmup, steps, floor } => {
-                multiplier("schedule's floor", floor)?;
-                if steps > warmup {
-                    Ok(())
-                } else {
-                    Err(Error::conflict(
-                        "warmup-cosine",
-                        "more steps than warm-up",
-                        format!("{steps} steps with {warmup} of warm-up"),
-                    ))
+                multiplier("schedule's start", start)?;
+                if steps >= warmup {
+                    return Ok(());
                 }
+                let found = format!("{steps} steps with {warmup} of warm-up");
+                Err(Error::conflict("warmup-cosine", "at least as many steps as its warm-up has", found))
             }
             Self::Step { every, factor } => {
                 multiplier("schedule's factor", factor)?;
-                count("schedule's every", every)
+                in_range("schedule's every", 0.0, every > 0, "at least 1")
             }
-            Self::Polynomial { steps, power, floor } => {
+            Self::Polynomial { power, floor, .. } => {
                 multiplier("schedule's power", power)?;
-                multiplier("schedule's floor", floor)?;
-                count("schedule's steps", steps)
+                multiplier("schedule's floor", floor)
             }
             Self::Exponential { factor } => multiplier("schedule's factor", factor),
-            Self::WarmupStableDecay { decay, floor, .. } => {
+            Self::WarmupStableDecay { floor, start, .. } => {
                 multiplier("schedule's floor", floor)?;
-                count("schedule's decay", decay)
+                multiplier("schedule's start", start)
             }
         }
     }
@@ -233,8 +263,4 @@ impl Form {
 
 fn multiplier(name: &'static str, value: f64) -> Result<()> {
     in_range(name, value, value >= 0.0, "a finite number, at least 0")
-}
-
-fn count(name: &'static str, steps: u64) -> Result<()> {
-    in_range(name, 0.0, steps > 0, "at least 1")
 }

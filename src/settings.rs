@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::clip::{Clip, NonFinite};
 use crate::decay::Decay;
-use crate::error::{Error, Result, in_range};
+use crate::error::Result;
 use crate::float::Float;
-use crate::group::{DEFAULT, Group, Policy, RESERVED, UNDECAYED};
-use crate::kernel::Level;
-use crate::rule::{Algorithm, Formula};
+use crate::group::Member;
+use crate::groups::Edit;
+use crate::kernel::{Denormals, Level};
+use crate::policy::Policy;
+use crate::rule::Algorithm;
 use crate::schedule::Schedule;
 use crate::stepper::{Run, Stepper};
 
@@ -29,8 +31,29 @@ use crate::stepper::{Run, Stepper};
 /// | [`clip`](Self::clip) | off | whole |
 /// | [`non_finite`](Self::non_finite) | error | whole |
 /// | [`maximize`](Self::maximize) | off | whole |
+/// | [`flush_denormals`](Self::flush_denormals) | off | whole |
 /// | [`group`](Self::group), [`assign`](Self::assign) | none | whole |
+/// | [`strict_policies`](Self::strict_policies) | off | whole |
 /// | [`level`](Self::level) | the CPU's best | whole |
+///
+/// # What is refused
+///
+/// [`build`](Self::build) refuses numbers out of their range, and numbers that are so in the type of the weights, where a kernel uses them:
+///
+/// | number | refused |
+/// |---|---|
+/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal shares; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 |
+/// | β₁, β₂ | what becomes 1: above 1 − 3e-8 in `f32` |
+/// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach |
+/// | rates and strengths under their schedules | what becomes infinite in any step that they will reach |
+///
+/// Schedules that grow without end (a factor above 1) reach as far as one trains: these are checked at every step, before anything is written. So
+/// are the numbers that are known only then: a [rate by hand](crate::Optimizer::set_learning_rate), the gradient factor times the clip factor,
+/// trust ratios, and norms.
+///
+/// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive strength too small to count, beside a gradient
+/// that is as small; and a share s so small that 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing,
+/// as in PyTorch, whose order of operations this is.
 ///
 /// ```
 /// use wane::{AdamW, Clip, Decay, Policy, Schedule};
@@ -42,28 +65,23 @@ use crate::stepper::{Run, Stepper};
 ///     .clip(Clip::GlobalNorm(1.0))
 ///     .group("no decay", |s| s.weight_decay(Decay::none()))
 ///     .group("head", |s| s.lr_factor(10.0))
-///     .assign("no decay", Policy::rank_below(2))
 ///     .assign("head", Policy::name_starts_with("head."))
+///     .assign("no decay", Policy::vectors())
 ///     .build::<f32>()?;
 /// # Ok::<(), wane::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Settings<A, S = Whole<A>> {
-    pub(crate) algorithm: A,
+pub struct Settings<A: Algorithm, S = Whole<A>> {
+    pub(crate) algorithm: A::Formula,
     decay: Decay,
     scope: S,
 }
 
 /// The scope of an optimizer's own settings.
 #[derive(Clone)]
-pub struct Whole<A> {
-    peak: f64,
-    schedule: Schedule,
-    clip: Clip,
-    non_finite: NonFinite,
-    maximize: bool,
-    level: Level,
-    groups: Vec<(String, Edit<A>)>,
+pub struct Whole<A: Algorithm> {
+    run: Run,
+    groups: Vec<(String, Change<A>)>,
     policies: Vec<(String, Policy)>,
 }
 
@@ -75,25 +93,25 @@ pub struct InGroup {
 }
 
 /// How a group's settings come from the optimizer's; run by `build`, so the order of calls does not matter.
-type Edit<A> = Arc<dyn Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync>;
+type Change<A> = Arc<dyn Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync>;
 
-impl<A: fmt::Debug> fmt::Debug for Whole<A> {
+/// Everything that an engine is made from.
+#[derive(Clone, Debug)]
+pub struct Recipe<F> {
+    pub(crate) run: Run,
+    pub(crate) base: Member<F>,
+    pub(crate) edits: Vec<Edit<F>>,
+    pub(crate) policies: Vec<(String, Policy)>,
+}
+
+impl<A: Algorithm> fmt::Debug for Whole<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups: Vec<_> = self.groups.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Whole")
-            .field("peak", &self.peak)
-            .field("schedule", &self.schedule)
-            .field("clip", &self.clip)
-            .field("non_finite", &self.non_finite)
-            .field("maximize", &self.maximize)
-            .field("level", &self.level)
-            .field("groups", &groups)
-            .field("policies", &self.policies)
-            .finish()
+        f.debug_struct("Whole").field("run", &self.run).field("groups", &groups).field("policies", &self.policies).finish()
     }
 }
 
-impl<A, S> Settings<A, S> {
+impl<A: Algorithm, S> Settings<A, S> {
     /// The weight decay, in place of the one before.
     #[must_use]
     pub fn weight_decay(mut self, decay: Decay) -> Self {
@@ -102,70 +120,100 @@ impl<A, S> Settings<A, S> {
     }
 }
 
-impl<A> Settings<A, InGroup> {
+impl<A: Algorithm> Settings<A, InGroup> {
     /// A factor on the learning rate for this group's parameters; 1 by default, finite and at least 0. It scales the peak as well, so
-    /// independent decay does not see it.
+    /// independent decay does not see it: a factor of 0 does not freeze what an independent, fixed, timescale or half-life decay shrinks.
     #[must_use]
     pub fn lr_factor(mut self, factor: f64) -> Self {
         self.scope.lr_factor = factor;
         self
     }
 
-    /// This group's parameters stay as they are, and their gradients are not looked at.
+    /// This group's parameters stay as they are if `on`, and their gradients are not looked at.
     #[must_use]
-    pub fn frozen(mut self) -> Self {
-        self.scope.frozen = true;
+    pub fn frozen(mut self, on: bool) -> Self {
+        self.scope.frozen = on;
         self
+    }
+
+    fn of(Member { formula, decay, lr_factor, frozen }: Member<A::Formula>) -> Self {
+        Self { algorithm: formula, decay, scope: InGroup { lr_factor, frozen } }
+    }
+
+    fn into_member(self) -> Member<A::Formula> {
+        let InGroup { lr_factor, frozen } = self.scope;
+        Member { formula: self.algorithm, decay: self.decay, lr_factor, frozen }
     }
 }
 
-impl<A> Settings<A> {
-    pub(crate) fn from_parts(algorithm: A, lr: f64) -> Self {
-        let scope = Whole {
+impl<A: Algorithm> Settings<A> {
+    pub(crate) fn from_parts(algorithm: A::Formula, lr: f64) -> Self {
+        let run = Run {
+            name: A::NAME,
             peak: lr,
             schedule: Schedule::constant(),
+            manual: None,
             clip: Clip::Off,
             non_finite: NonFinite::Error,
             maximize: false,
+            denormals: Denormals::Keep,
+            strict_policies: false,
             level: Level::best(),
-            groups: Vec::new(),
-            policies: Vec::new(),
+            completed: 0,
+            ended: 0,
         };
-        Self { algorithm, decay: Decay::none(), scope }
+        Self { algorithm, decay: Decay::none(), scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
+    }
+
+    /// The same settings under another name for the formula; before any group is defined.
+    pub(crate) fn named<B: Algorithm<Formula = A::Formula>>(self) -> Settings<B> {
+        let run = Run { name: B::NAME, ..self.scope.run };
+        Settings { algorithm: self.algorithm, decay: self.decay, scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
     }
 
     /// A schedule for the learning rate: η_k = peak · m(k) · group factor, with k the completed steps.
     #[must_use]
     pub fn lr_schedule(mut self, schedule: Schedule) -> Self {
-        self.scope.schedule = schedule;
+        self.scope.run.schedule = schedule;
         self
     }
 
     /// Gradient clipping.
     #[must_use]
     pub fn clip(mut self, clip: Clip) -> Self {
-        self.scope.clip = clip;
+        self.scope.run.clip = clip;
         self
     }
 
     /// What to do about gradients that are not finite.
     #[must_use]
     pub fn non_finite(mut self, policy: NonFinite) -> Self {
-        self.scope.non_finite = policy;
+        self.scope.run.non_finite = policy;
         self
     }
 
-    /// Climb instead of descend: the gradient's sign is flipped before anything else. Decay still shrinks.
+    /// Climb instead of descend if `on`: the gradient's sign is flipped before anything else. Decay still shrinks.
     #[must_use]
-    pub fn maximize(mut self) -> Self {
-        self.scope.maximize = true;
+    pub fn maximize(mut self, on: bool) -> Self {
+        self.scope.run.maximize = on;
+        self
+    }
+
+    /// State below the smallest normal number (1.2e-38 in `f32`, 2.2e-308 in `f64`) becomes 0 of its sign after every step, if `on`.
+    ///
+    /// Where gradients are 0 for long, momentum and moments fade into denormal numbers, on which many CPUs are several times slower, and
+    /// rounding may hold them there for good: a buffer with μ = 0.9 ends at 6e-45 in `f32` and never reaches 0. PyTorch keeps such
+    /// numbers, so that this costs the equality of bits once there are any; `benches/README.md` has what either costs.
+    #[must_use]
+    pub fn flush_denormals(mut self, on: bool) -> Self {
+        self.scope.run.denormals = if on { Denormals::Flush } else { Denormals::Keep };
         self
     }
 
     /// Run on this CPU level instead of the best one; the bits are the same.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
-        self.scope.level = level;
+        self.scope.run.level = level;
         self
     }
 
@@ -180,10 +228,29 @@ impl<A> Settings<A> {
         self
     }
 
-    /// Parameters that `policy` matches are in `group`, unless they say otherwise themselves or an earlier policy matches.
+    /// Parameters that `policy` matches are in `group`, unless they name a group themselves. Where several policies match, the edits of all
+    /// their groups are applied in the order of these calls, and the last word wins: "head ×10, and no decay on biases" is
+    ///
+    /// ```
+    /// # use wane::{AdamW, Decay, Policy};
+    /// # let opt = AdamW::new(1e-3)
+    /// .group("head", |s| s.lr_factor(10.0)).assign("head", Policy::name_starts_with("head."))
+    /// .group("no decay", |s| s.weight_decay(Decay::none())).assign("no decay", Policy::vectors())
+    /// # .build::<f32>()?;
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// and `head.bias` is then in the group `head + no decay`, with both edits.
     #[must_use]
     pub fn assign(mut self, group: impl Into<String>, policy: Policy) -> Self {
         self.scope.policies.push((group.into(), policy));
+        self
+    }
+
+    /// A first step that leaves a policy without a match is refused if `on`, before anything is written: for a typing error in a name.
+    #[must_use]
+    pub fn strict_policies(mut self, on: bool) -> Self {
+        self.scope.run.strict_policies = on;
         self
     }
 
@@ -191,75 +258,15 @@ impl<A> Settings<A> {
     ///
     /// # Errors
     ///
-    /// The first setting that is out of range, contradictory or unknown, with its group.
-    pub fn build<T: Float>(self) -> Result<Stepper<A, T>>
-    where
-        A: Algorithm<T>,
-    {
-        let Whole { peak, schedule, clip, non_finite, maximize, level, .. } = self.scope.clone();
-        in_range("learning rate", peak, peak >= 0.0, "a finite number, at least 0")?;
-        schedule.check()?;
-        clip.check()?;
-        let groups = self.groups()?;
-        let policies = self.policies(&groups)?;
-        let run = Run { peak, schedule, manual: None, clip, non_finite, maximize, level, completed: 0, ended: 0 };
-        Ok(Stepper::new(run, groups, policies))
-    }
-
-    /// `default`, `undecayed`, and the groups that were defined, in this order.
-    fn groups(&self) -> Result<Vec<Group<A>>>
-    where
-        A: Formula,
-    {
-        let undecayed = self.as_group().weight_decay(Decay::none());
-        let mut groups = vec![
-            self.as_group().into_group(RESERVED[DEFAULT], self.scope.peak)?,
-            undecayed.into_group(RESERVED[UNDECAYED], self.scope.peak)?,
-        ];
-        for (name, edit) in &self.scope.groups {
-            if groups.iter().any(|group| *group.name == **name) {
-                return Err(Error::GroupExists { group: name.clone() });
-            }
-            let group = edit(self.as_group()).into_group(name, self.scope.peak).map_err(|error| error.in_group(name))?;
-            groups.push(group);
-        }
-        Ok(groups)
-    }
-
-    /// The policies with the index of their group.
-    fn policies(&self, groups: &[Group<A>]) -> Result<Vec<(usize, Policy)>>
-    where
-        A: Formula,
-    {
-        let find = |(name, policy): &(String, Policy)| {
-            let group = groups.iter().position(|group| *group.name == **name).ok_or_else(|| Error::UnknownGroup {
-                by: format!("the policy `{policy}`"),
-                group: name.clone(),
-                known: crate::group::names(groups),
-            })?;
-            Ok((group, policy.clone()))
-        };
-        self.scope.policies.iter().map(find).collect()
-    }
-
-    fn as_group(&self) -> Settings<A, InGroup>
-    where
-        A: Clone,
-    {
-        let scope = InGroup { lr_factor: 1.0, frozen: false };
-        Settings { algorithm: self.algorithm.clone(), decay: self.decay.clone(), scope }
+    /// The first setting that is out of range, contradictory or unknown, with its group; see [what is refused](Settings#what-is-refused).
+    pub fn build<T: Float>(self) -> Result<Stepper<A, T>> {
+        let Self { algorithm, decay, scope: Whole { run, groups, policies } } = self;
+        let base = Member { formula: algorithm, decay, lr_factor: 1.0, frozen: false };
+        let edits = groups.into_iter().map(|(name, change)| edit(name, change)).collect();
+        T::start(Recipe { run, base, edits, policies }).map(Stepper::new)
     }
 }
 
-impl<A: Formula> Settings<A, InGroup> {
-    fn into_group(self, name: &str, peak: f64) -> Result<Group<A>> {
-        let InGroup { lr_factor, frozen } = self.scope;
-        self.algorithm.check()?;
-        self.decay.check()?;
-        in_range("lr_factor", lr_factor, lr_factor >= 0.0, "a finite number, at least 0")?;
-        if self.decay.needs_peak() && peak == 0.0 {
-            return Err(Error::conflict("independent or timescale decay", "a peak learning rate above 0", "0"));
-        }
-        Ok(Group::new(name, self.algorithm, self.decay, lr_factor, frozen))
-    }
+fn edit<A: Algorithm>(name: String, change: Change<A>) -> Edit<A::Formula> {
+    Edit { name, change: Arc::new(move |member| change(Settings::of(member)).into_member()) }
 }

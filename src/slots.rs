@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::decay::Anchor;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
+use crate::foresight::Ceiling;
+use crate::kernel::SquareSum;
 use crate::param::{MAX_RANK, Param, SLICE, Shape};
 use crate::report::Status;
 
@@ -26,12 +27,12 @@ pub(crate) struct Slot<T> {
     pub(crate) seen: u64,
     /// The rule's columns, one after another; empty before the first gradient.
     pub(crate) state: Vec<T>,
-    /// The weights at first sight, where the decay pulls towards them.
+    /// The weights that the decay pulls towards, once they are captured.
     pub(crate) anchor: Vec<T>,
+    /// Bounds on what the parameter holds.
+    pub(crate) ceiling: Ceiling,
     /// How many names were there before this one.
     pub(crate) born: usize,
-    /// The place of the name among all names in order.
-    rank: usize,
     /// Not yet part of a completed step or registration.
     fresh: bool,
     /// Of this step.
@@ -51,16 +52,36 @@ impl<T> fmt::Debug for Slot<T> {
 pub(crate) struct OfStep {
     pub(crate) status: Status,
     /// Σg² of the gradient as given.
-    pub(crate) squares: f64,
+    pub(crate) squares: SquareSum,
     /// Where the group's plan holds the scalars.
     pub(crate) scalars: usize,
-    /// The factor on the displacement.
+    /// The factor on the displacement, and how long that is at the most, where a norm is looked at.
     pub(crate) trust: f64,
+    pub(crate) displacement: f64,
+    /// The norm of the gradient as given, where it was looked at.
+    pub(crate) norm: f64,
+    /// The norm of a lent anchor.
+    pub(crate) lent: f64,
+    /// The bounds after this step.
+    pub(crate) ceiling: Ceiling,
+    /// Whether the anchor is of this step.
+    captured: bool,
 }
 
 impl<T: Float> Slot<T> {
     fn new(param: &Param<'_, T>, group: usize, born: usize) -> Self {
-        let step = OfStep { status: Status::Registered, squares: 0.0, scalars: 0, trust: 1.0 };
+        let ceiling = Ceiling::default();
+        let step = OfStep {
+            status: Status::Registered,
+            squares: SquareSum::default(),
+            scalars: 0,
+            trust: 1.0,
+            displacement: 0.0,
+            norm: 0.0,
+            lent: 0.0,
+            ceiling,
+            captured: false,
+        };
         Self {
             name: param.name.into(),
             len: param.value.len(),
@@ -71,8 +92,8 @@ impl<T: Float> Slot<T> {
             seen: 0,
             state: Vec::new(),
             anchor: Vec::new(),
+            ceiling,
             born,
-            rank: 0,
             fresh: true,
             step,
         }
@@ -82,32 +103,13 @@ impl<T: Float> Slot<T> {
         self.step.status == Status::Updated
     }
 
-    /// What a decay pulls towards here; nothing stands for 0, and the weights themselves for an anchor that this step captures.
-    pub(crate) fn pulled_to<'a>(&'a self, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
-        match anchor {
-            Anchor::Origin => &[],
-            Anchor::Start if self.anchor.is_empty() => param.value,
-            Anchor::Start => &self.anchor,
-            Anchor::Lent => param.anchor.unwrap_or_default(),
-        }
-    }
-
     /// Is this parameter what it was before, and whole in itself?
     fn check(&self, param: &Param<'_, T>) -> Result<()> {
         let name = || param.name.to_string();
         let len = param.value.len();
-        if let Some(grad) = param.grad
-            && grad.len() != len
-        {
-            return Err(Error::GradientLength { name: name(), weights: len, gradients: grad.len() });
-        }
+        check_lengths(param)?;
         if len != self.len {
             return Err(Error::LengthChanged { name: name(), known: self.len, found: len });
-        }
-        if let Some(anchor) = param.anchor
-            && anchor.len() != len
-        {
-            return Err(Error::AnchorLength { name: name(), weights: len, anchor: anchor.len() });
         }
         match &param.shape {
             Some(found) if param.shape != self.shape => {
@@ -118,6 +120,22 @@ impl<T: Float> Slot<T> {
             _ => Ok(()),
         }
     }
+}
+
+/// Gradient and anchor must be as long as the weights.
+fn check_lengths<T: Float>(param: &Param<'_, T>) -> Result<()> {
+    let len = param.value.len();
+    if let Some(grad) = param.grad
+        && grad.len() != len
+    {
+        return Err(Error::GradientLength { name: param.name.into(), weights: len, gradients: grad.len() });
+    }
+    if let Some(anchor) = param.anchor
+        && anchor.len() != len
+    {
+        return Err(Error::AnchorLength { name: param.name.into(), weights: len, anchor: anchor.len() });
+    }
+    Ok(())
 }
 
 /// A shape must be one that is kept, and multiply to the length.
@@ -138,14 +156,31 @@ fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
 pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     index: HashMap<Box<str>, usize>,
-    /// One number per name, in the order of the names.
-    ordered: Vec<f64>,
+    /// The first slots in the order of their names, as it was when a sum was last asked for.
+    sorted: Vec<usize>,
     born: usize,
+    /// How many slots are not yet part of a completed step or registration.
+    fresh: usize,
+}
+
+/// Slots that are being arranged: what was new goes again, unless all went well. That holds too if a policy of the user panics.
+struct Arranging<'a, T: Float> {
+    slots: &'a mut Slots<T>,
+    given: usize,
+    well: bool,
+}
+
+impl<T: Float> Drop for Arranging<'_, T> {
+    fn drop(&mut self) {
+        if !self.well {
+            self.slots.rollback(self.given);
+        }
+    }
 }
 
 impl<T: Float> Slots<T> {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), index: HashMap::new(), ordered: Vec::new(), born: 0 }
+        Self { slots: Vec::new(), index: HashMap::new(), sorted: Vec::new(), born: 0, fresh: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -154,6 +189,11 @@ impl<T: Float> Slots<T> {
 
     pub(crate) fn get(&self, name: &str) -> Option<&Slot<T>> {
         self.index.get(name).map(|&i| &self.slots[i])
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Result<&mut Slot<T>> {
+        let known = self.index.get(name).copied().ok_or_else(|| Error::UnknownParameter { name: name.into() })?;
+        Ok(&mut self.slots[known])
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<T>> {
@@ -166,30 +206,35 @@ impl<T: Float> Slots<T> {
     }
 
     /// Brings slot i under parameter i for every i, makes slots for new names, and checks names, lengths and shapes. `group` chooses a
-    /// new parameter's group. Tells whether there are new names; after an error, [`rollback`](Self::rollback) drops them.
+    /// new parameter's group. Tells whether there are new names; after an error there are none.
     pub(crate) fn arrange(
         &mut self,
         params: &[Param<'_, T>],
         mut group: impl FnMut(&Param<'_, T>) -> Result<usize>,
     ) -> Result<bool> {
         let before = self.slots.len();
+        let mut arranging = Arranging { slots: self, given: params.len(), well: false };
+        let slots = &mut *arranging.slots;
         for (i, param) in params.iter().enumerate() {
             if param.name.is_empty() {
                 return Err(Error::EmptyName { position: i });
             }
-            if self.slots.get(i).is_none_or(|slot| *slot.name != *param.name) {
-                let j = self.find_or_insert(param, &mut group)?;
+            if slots.slots.get(i).is_none_or(|slot| *slot.name != *param.name) {
+                let j = slots.find_or_insert(param, &mut group)?;
+                // Slots before i are under their parameters already.
                 if j < i {
                     return Err(Error::DuplicateName { name: param.name.into() });
                 }
-                self.swap(i, j);
+                slots.swap(i, j);
             }
-            self.slots[i].check(param)?;
+            slots.slots[i].check(param)?;
         }
-        let grown = self.slots.len() > before;
+        let grown = slots.slots.len() > before;
         if grown {
-            self.rank();
+            slots.sorted.clear();
+            slots.sorted.reserve(slots.slots.len());
         }
+        arranging.well = true;
         Ok(grown)
     }
 
@@ -203,6 +248,7 @@ impl<T: Float> Slots<T> {
         check_shape(param)?;
         let slot = Slot::new(param, group(param)?, self.born);
         self.born += 1;
+        self.fresh += 1;
         self.index.insert(slot.name.clone(), self.slots.len());
         self.slots.push(slot);
         Ok(self.slots.len() - 1)
@@ -210,6 +256,7 @@ impl<T: Float> Slots<T> {
 
     fn swap(&mut self, i: usize, j: usize) {
         if i != j {
+            self.sorted.clear();
             self.slots.swap(i, j);
             for at in [i, j] {
                 if let Some(place) = self.index.get_mut(&self.slots[at].name) {
@@ -219,78 +266,153 @@ impl<T: Float> Slots<T> {
         }
     }
 
-    /// The names' order, in which sums over parameters are taken.
-    fn rank(&mut self) {
-        let mut order: Vec<usize> = (0..self.slots.len()).collect();
-        order.sort_unstable_by(|&a, &b| self.slots[a].name.cmp(&self.slots[b].name));
-        for (rank, &i) in order.iter().enumerate() {
-            self.slots[i].rank = rank;
+    /// Adds up something over the first `n` slots, in the order of their names, whatever the order of the step.
+    pub(crate) fn sum(&mut self, n: usize, mut term: impl FnMut(usize, &Slot<T>) -> SquareSum) -> SquareSum {
+        let slots = &self.slots;
+        // As long as nothing is swapped, the order is the one of the step before.
+        if self.sorted.len() != n {
+            self.sorted.clear();
+            self.sorted.extend(0..n);
+            self.sorted.sort_unstable_by(|&a, &b| slots[a].name.cmp(&slots[b].name));
         }
-        self.ordered.resize(self.slots.len(), 0.0);
+        self.sorted.iter().fold(SquareSum::default(), |sum, &i| sum.plus(term(i, &slots[i])))
     }
 
-    /// The sum of a number per slot over the first `n`, in the order of the names, whatever the order of the step.
-    pub(crate) fn sum(&mut self, n: usize, mut number: impl FnMut(&Slot<T>) -> f64) -> f64 {
-        self.ordered.fill(0.0);
-        for slot in &self.slots[..n] {
-            self.ordered[slot.rank] = number(slot);
-        }
-        self.ordered.iter().fold(0.0, |sum, number| sum + number)
-    }
-
-    /// New names stay.
+    /// New names stay; `n` are of this step.
     pub(crate) fn accept(&mut self, n: usize) {
-        for slot in &mut self.slots[..n] {
-            slot.fresh = false;
+        if self.fresh > 0 {
+            self.slots[..n].iter_mut().for_each(|slot| (slot.fresh, slot.step.captured) = (false, false));
+            self.fresh = 0;
         }
     }
 
-    /// New names go again: the step that brought them has failed.
-    pub(crate) fn rollback(&mut self) {
-        let before = self.slots.len();
-        self.slots.retain(|slot| !slot.fresh);
-        if self.slots.len() != before {
-            self.born = self.slots.iter().map(|slot| slot.born + 1).max().unwrap_or(0);
-            self.reindex();
+    /// New names go again: the step that brought them, and gave `n` parameters, has failed. They are at their parameters' places, or the
+    /// last one at the end; from there back, so that what takes a removed one's place has been looked at.
+    pub(crate) fn rollback(&mut self, n: usize) {
+        if self.fresh == 0 {
+            return;
+        }
+        let end = self.slots.len().saturating_sub(1);
+        for i in std::iter::once(end).chain((0..n.min(end)).rev()) {
+            if self.slots[i].fresh {
+                self.remove(i);
+                self.born -= 1;
+            }
+        }
+        self.fresh = 0;
+    }
+
+    fn remove(&mut self, i: usize) {
+        self.sorted.clear();
+        let removed = self.slots.swap_remove(i);
+        self.index.remove(&removed.name);
+        if let Some(moved) = self.slots.get(i) {
+            self.index.insert(moved.name.clone(), i);
         }
     }
 
     pub(crate) fn forget(&mut self, name: &str) -> bool {
-        let Some(i) = self.index.remove(name) else { return false };
-        self.slots.swap_remove(i);
-        if let Some(moved) = self.slots.get(i) {
-            self.index.insert(moved.name.clone(), i);
-        }
-        true
+        let known = self.index.get(name).copied();
+        known.into_iter().for_each(|i| self.remove(i));
+        known.is_some()
     }
 
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
     }
-
-    fn reindex(&mut self) {
-        self.index = self.slots.iter().enumerate().map(|(i, slot)| (slot.name.clone(), i)).collect();
-        self.rank();
-    }
 }
 
 impl<T> Slot<T> {
-    /// The step has ended: what was decided is what became of the parameter, and its name stays.
+    /// The step has ended: what was decided is what became of the parameter.
     pub(crate) fn end(&mut self, ended: u64) {
         self.status = self.step.status;
         self.seen = ended;
-        self.fresh = false;
+        self.step.captured = false;
+    }
+
+    /// The step has failed: an anchor that it captured goes again.
+    pub(crate) fn release(&mut self) {
+        if std::mem::take(&mut self.step.captured) {
+            self.anchor.clear();
+        }
     }
 }
 
-/// Memory for the first step of a parameter: its columns, zero, and its anchor, captured.
 impl<T: Real> Slot<T> {
+    /// Memory for the first step of a parameter: its columns, zero, and its anchor, captured if it is not there.
     pub(crate) fn prepare(&mut self, columns: usize, captures: bool, value: &[T]) {
-        if captures && self.fresh {
-            self.anchor = value.to_vec();
+        if captures && self.anchor.is_empty() {
+            self.capture(value);
+            self.step.captured = true;
         }
         if self.is_active() && self.state.len() != columns * self.len {
             self.state = vec![T::zero(); columns * self.len];
         }
+    }
+
+    /// These weights are what the decay pulls towards from now on.
+    pub(crate) fn capture(&mut self, value: &[T]) {
+        self.anchor.clear();
+        self.anchor.extend_from_slice(value);
+        self.ceiling.weight = f64::INFINITY;
+    }
+
+    /// Into another group, whose columns are `now`; those that were there `before` are kept, others begin with 0.
+    pub(crate) fn regroup(&mut self, group: usize, before: &[&str], now: &[&str]) {
+        if !self.state.is_empty() {
+            let kept = |column: &&str| {
+                before.iter().position(|known| known == column).map(|at| &self.state[at * self.len..][..self.len])
+            };
+            let columns = now.iter().map(|column| kept(column).map_or_else(|| vec![T::zero(); self.len], <[T]>::to_vec));
+            self.state = columns.flatten().collect();
+        }
+        // Bounds on the old state, in terms of the new group's optimizer: |m| ≤ g, v ≤ g².
+        let largest = self.state.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
+        self.ceiling.gradient = self.ceiling.gradient.max(largest).max(largest.sqrt());
+        self.group = group;
+    }
+
+    /// The parameter has the length and shape of `param` from now on. State and anchor are kept where both have an element; new elements have
+    /// a state of 0, and their weights as anchor.
+    fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
+        check_lengths(param)?;
+        check_shape(param)?;
+        let axes = |shape: &Option<Shape>, len| shape.as_ref().map_or(vec![len], |shape| shape.axes().to_vec());
+        let (old, new) = (axes(&self.shape, self.len), axes(&param.shape, param.value.len()));
+        if old.len() != new.len() || self.shape.is_some() != param.shape.is_some() {
+            let [known, found] = [&self.shape, &param.shape].map(|shape| shape.map(|shape| shape.axes().into()));
+            return Err(Error::AxesChanged { name: param.name.into(), known, found });
+        }
+        let (before, after) = (self.len, param.value.len());
+        let columns = self.state.len().checked_div(before).unwrap_or(0);
+        let mut state = vec![T::zero(); columns * after];
+        for (from, to) in self.state.chunks(before.max(1)).zip(state.chunks_mut(after.max(1))) {
+            copy_common(&old, &new, from, to);
+        }
+        if !self.anchor.is_empty() {
+            let mut anchor = param.value.to_vec();
+            copy_common(&old, &new, &self.anchor, &mut anchor);
+            self.capture(&anchor);
+        }
+        self.ceiling.weight = f64::INFINITY;
+        (self.state, self.len, self.shape) = (state, after, param.shape);
+        Ok(())
+    }
+}
+
+impl<T: Real> Slots<T> {
+    pub(crate) fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
+        self.get_mut(param.name)?.resize(param)
+    }
+}
+
+/// Copies the elements that arrays of both shapes have, row-major, from one to the other.
+fn copy_common<T: Copy>(old: &[usize], new: &[usize], from: &[T], to: &mut [T]) {
+    let (Some((&rows, old)), Some((&new_rows, new))) = (old.split_first(), new.split_first()) else {
+        return to.copy_from_slice(from);
+    };
+    let (width, new_width): (usize, usize) = (old.iter().product(), new.iter().product());
+    for i in 0..rows.min(new_rows) {
+        copy_common(old, new, &from[i * width..][..width], &mut to[i * new_width..][..new_width]);
     }
 }

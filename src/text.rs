@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 pub(crate) struct Number(pub(crate) f64);
 
 impl Number {
-    /// To four digits, for people.
+    /// To four digits, for people; as it is where rounding up would make it infinite.
     pub(crate) fn rounded(x: f64) -> Self {
-        Self(format!("{x:.3e}").parse().unwrap_or(x))
+        Self(format!("{x:.3e}").parse().ok().filter(|near: &f64| near.is_finite()).unwrap_or(x))
     }
 }
 
@@ -42,6 +42,11 @@ impl<'a> Arguments<'a> {
     /// The next argument, called `name` in an error.
     pub(crate) fn take(&mut self, name: &str) -> Result<f64> {
         self.parse(name, "a number")
+    }
+
+    /// The next argument, or `usual` where there is none left.
+    pub(crate) fn take_or(&mut self, name: &str, usual: f64) -> Result<f64> {
+        if self.rest.is_some() { self.take(name) } else { Ok(usual) }
     }
 
     /// The next argument, a number of steps.

@@ -6,7 +6,7 @@ use ndarray::{Array, Array1, Array2, Array3, ArrayD, Axis, IxDyn, s};
 use wane::ndarray::{param, param_without_grad};
 use wane::{AdamW, Error, Optimizer, Param, Policy, Report, Stepper};
 
-fn adamw() -> Stepper<wane::Adam, f64> {
+fn adamw() -> Stepper<AdamW, f64> {
     AdamW::new(0.1).build().expect("settings are in range")
 }
 

@@ -2,6 +2,7 @@
 
 mod common;
 mod properties {
+    pub(crate) mod finite;
     pub(crate) mod hyperparameters;
     pub(crate) mod identities;
     pub(crate) mod invariance;

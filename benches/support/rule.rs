@@ -32,9 +32,9 @@ impl Rule {
         match self {
             Self::Sgd => boxed(Sgd::new(RATE), decay, policy),
             Self::Momentum => boxed(Sgd::new(RATE).momentum(0.9), decay, policy),
-            Self::Nesterov => boxed(Sgd::new(RATE).momentum(0.9).nesterov(), decay, policy),
+            Self::Nesterov => boxed(Sgd::new(RATE).momentum(0.9).nesterov(true), decay, policy),
             Self::Adam => boxed(Adam::new(RATE), decay, policy),
-            Self::AmsGrad => boxed(Adam::new(RATE).amsgrad(), decay, policy),
+            Self::AmsGrad => boxed(Adam::new(RATE).amsgrad(true), decay, policy),
             Self::Lion => boxed(Lion::new(RATE), decay, policy),
             Self::Lamb => boxed(Lamb::new(RATE), decay, policy),
         }
@@ -43,24 +43,24 @@ impl Rule {
 
 fn boxed<A, T: Element>(settings: Settings<A>, decay: &Decay, policy: NonFinite) -> Box<dyn Optimizer<T>>
 where
-    A: Algorithm<f32> + Algorithm<f64>,
+    A: Algorithm,
 {
     T::build(settings.weight_decay(decay.clone()).non_finite(policy)).expect("the settings of the benches are valid")
 }
 
 /// `f32` and `f64`, so that code can be generic over optimizer and type at once.
 pub(crate) trait Element: wane::Float + num_traits::Float {
-    fn build<A: Algorithm<f32> + Algorithm<f64>>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>>;
+    fn build<A: Algorithm>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>>;
 }
 
 impl Element for f32 {
-    fn build<A: Algorithm<Self> + Algorithm<f64>>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
+    fn build<A: Algorithm>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
         Ok(Box::new(settings.build()?))
     }
 }
 
 impl Element for f64 {
-    fn build<A: Algorithm<f32> + Algorithm<Self>>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
+    fn build<A: Algorithm>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
         Ok(Box::new(settings.build()?))
     }
 }

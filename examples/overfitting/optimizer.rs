@@ -35,7 +35,7 @@ pub(crate) fn build(kind: Kind, learning_rate: f64, decay: Decay) -> Result<Box<
 }
 
 /// Decay is for the weight matrices: biases, of rank 1, go to a group without.
-fn matrices_only<A: Algorithm<f32>>(settings: Settings<A>, decay: Decay) -> Result<Box<dyn Optimizer<f32>>, Error> {
+fn matrices_only<A: Algorithm>(settings: Settings<A>, decay: Decay) -> Result<Box<dyn Optimizer<f32>>, Error> {
     let optimizer = settings
         .weight_decay(decay)
         .group("no decay", |s| s.weight_decay(Decay::none()))

@@ -5,6 +5,9 @@ use std::fmt;
 
 use super::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Error, Result, in_range};
+use crate::float::{Real, faded, rounded};
+use crate::schedule::Schedule;
+use crate::stepper::Run;
 use crate::text::Number;
 
 /// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
@@ -68,26 +71,48 @@ pub(crate) struct Rates {
     pub(crate) relative: f64,
 }
 
+impl Rates {
+    /// Where the schedule stands at `multiplier`.
+    pub(crate) fn at(peak: f64, multiplier: f64, factor: f64) -> Self {
+        let rate = peak * multiplier;
+        Self { now: rate * factor, relative: rate / peak }
+    }
+
+    /// Of the next step.
+    pub(crate) fn of(run: &Run, factor: f64) -> Self {
+        let rate = run.rate();
+        Self { now: rate * factor, relative: rate / run.peak }
+    }
+}
+
+/// What errors call a decay's amounts.
+const WEIGHT_DECAY: &str = "weight decay";
+
 impl Decay {
     /// What the decay pulls towards, if it does anything at all.
     pub(crate) fn anchor(&self) -> Anchor {
         if self.strength == Strength::None { Anchor::Origin } else { self.anchor }
     }
 
-    /// Does the peak rate divide something?
+    /// Whether the peak rate divides something.
     pub(crate) fn needs_peak(&self) -> bool {
         matches!(self.strength, Strength::Independent(_) | Strength::Timescale(_))
     }
 
-    /// λ of step k, where the strength follows the group's norms.
-    pub(crate) fn adaptive_lambda(&self, k: u64) -> Option<f64> {
+    /// λ, where the strength follows the group's norms.
+    pub(crate) fn adaptive_lambda(&self) -> Option<f64> {
         match self.strength {
-            Strength::Adaptive(lambda) => Some(lambda * self.schedule.multiplier(k)),
+            Strength::Adaptive(lambda) => Some(lambda),
             _ => None,
         }
     }
 
-    /// Is every number in range, and is there such a decay?
+    /// The schedule of the strength.
+    pub(crate) fn strength_schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Checks that every number is in range, and that there is such a decay.
     pub(crate) fn check(&self) -> Result<()> {
         const AT_LEAST_0: &str = "a finite number, at least 0";
         self.schedule.check()?;
@@ -125,12 +150,11 @@ impl Decay {
         }
     }
 
-    /// What the decay amounts to at step k; `average` is the group's running strength where it is adaptive.
-    pub(crate) fn effect(&self, rates: Rates, k: u64, average: f64) -> Effect {
-        let m = self.schedule.multiplier(k);
+    /// What the decay amounts to where its schedule stands at `m`; `average` is the group's running strength where it is adaptive.
+    pub(crate) fn effect(&self, rates: Rates, m: f64, average: f64) -> Effect {
         let (rate, lambda) = match self.strength {
             Strength::None => (0.0, 0.0),
-            Strength::Adaptive(_) => (1.0, average),
+            Strength::Adaptive(_) => (1.0, average * m),
             Strength::LrScaled(lambda) if self.place == Place::Coupled => (1.0, lambda * m),
             Strength::LrScaled(lambda) => (rates.now, lambda * m),
             Strength::Independent(lambda) => (rates.relative, lambda * m),
@@ -178,13 +202,46 @@ impl fmt::Display for Effect {
 }
 
 impl Effect {
-    /// The numbers, without an upper bound of their own, that a kernel multiplies or compares with.
-    pub(crate) fn amounts(self) -> [f64; 2] {
+    /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of something else, in the weights' type.
+    /// A share is kept as 1 − s, where a small one may be lost: that is PyTorch's order.
+    pub(crate) fn check<T: Real>(self) -> Result<()> {
+        self.map(|amount| rounded::<T>(WEIGHT_DECAY, amount).map(|_| amount)).map(|_| ())
+    }
+
+    /// Returns the same with amounts of 0 where a schedule, or a rate under one, has made them too small for the weights' type.
+    pub(crate) fn faded<T: Real>(self) -> Result<Self> {
+        self.map(|amount| faded::<T>(WEIGHT_DECAY, amount))
+    }
+
+    /// The same with other amounts.
+    fn map(self, change: impl Fn(f64) -> Result<f64>) -> Result<Self> {
+        Ok(match self {
+            Self::Coupled { l1, l2 } => match (change(l1)?, change(l2)?) {
+                (0.0, 0.0) => Self::Free,
+                (l1, l2) => Self::Coupled { l1, l2 },
+            },
+            Self::Proximal { before, threshold, after } => {
+                Self::Proximal { before, threshold: change(threshold)?, after: change(after)? }
+            }
+            Self::Free | Self::Shrink(_) | Self::Cautious(_) => self,
+        })
+    }
+
+    /// The effect on a displacement that is `trust` times as long: what is coupled stays in the gradient.
+    pub(crate) fn times(self, trust: f64) -> Self {
         match self {
-            Self::Coupled { l1, l2 } => [l1, l2],
-            Self::Proximal { threshold, after, .. } => [threshold, after],
-            Self::Free | Self::Shrink(_) | Self::Cautious(_) => [0.0; 2],
+            Self::Free | Self::Coupled { .. } => self,
+            Self::Shrink(share) => Self::Shrink(share.times(trust)),
+            Self::Cautious(share) => Self::Cautious(share.times(trust)),
+            Self::Proximal { before, threshold, after } => {
+                Self::Proximal { before: before.times(trust), threshold: threshold * trust, after: after * trust }
+            }
         }
+    }
+
+    /// The strengths of the penalty in the gradient, L1 and L2.
+    pub(crate) fn coupled(self) -> [f64; 2] {
+        if let Self::Coupled { l1, l2 } = self { [l1, l2] } else { [0.0; 2] }
     }
 
     /// The share of a weight that is removed, which must be in [0, 1).

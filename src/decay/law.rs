@@ -1,10 +1,11 @@
 //! The laws: what a decay does to one coordinate, and the list of all of them.
 
 use crate::float::Real;
+use crate::rule::Move;
 
 /// One coordinate of a decay. A law knows nothing of the optimizer it stands beside.
 ///
-/// `at` holds the law's M columns at this coordinate (an anchor). `u` is the optimizer's direction; rate·u is its
+/// `at` holds the law's M columns at this coordinate (an anchor). `step.u` is the optimizer's direction; rate·u is its
 /// displacement.
 pub(crate) trait Law<T: Real, const M: usize>: Copy {
     /// The gradient that the optimizer sees: that of the loss, or that of loss and penalty together.
@@ -15,21 +16,21 @@ pub(crate) trait Law<T: Real, const M: usize>: Copy {
 
     /// The new weight: the update, and the decay beside it.
     #[inline(always)]
-    fn settle(&self, x: T, u: T, rate: T, _at: [T; M]) -> T {
-        descend(x, u, rate)
+    fn settle(&self, x: T, step: Move<T>, rate: T, _at: [T; M]) -> T {
+        descend(x, step, rate)
     }
 
     /// The part of x − settle(x, u) that is not rate·u, for those who need the norm of the displacement.
     #[inline(always)]
-    fn drift(&self, _x: T, _u: T, _rate: T, _at: [T; M]) -> T {
+    fn drift(&self, _x: T, _step: Move<T>, _rate: T, _at: [T; M]) -> T {
         T::zero()
     }
 }
 
 /// x − rate·u, rounded once.
 #[inline(always)]
-pub(crate) fn descend<T: Real>(x: T, u: T, rate: T) -> T {
-    u.mul_add(-rate, x)
+pub(crate) fn descend<T: Real>(x: T, step: Move<T>, rate: T) -> T {
+    step.u.mul_add(-rate, x)
 }
 
 /// No decay.
@@ -49,13 +50,13 @@ impl<T: Real, L: Law<T, 0>> Law<T, 1> for Anchored<L> {
     }
 
     #[inline(always)]
-    fn settle(&self, x: T, u: T, rate: T, [a]: [T; 1]) -> T {
-        a + self.0.settle(x - a, u, rate, [])
+    fn settle(&self, x: T, step: Move<T>, rate: T, [a]: [T; 1]) -> T {
+        a + self.0.settle(x - a, step, rate, [])
     }
 
     #[inline(always)]
-    fn drift(&self, x: T, u: T, rate: T, [a]: [T; 1]) -> T {
-        self.0.drift(x - a, u, rate, [])
+    fn drift(&self, x: T, step: Move<T>, rate: T, [a]: [T; 1]) -> T {
+        self.0.drift(x - a, step, rate, [])
     }
 }
 
@@ -91,14 +92,14 @@ macro_rules! for_law {
                 if $pull.anchored { with!($wrapper($chosen), [anchor]) } else { with!($chosen, []) }
             };
         }
-        match $pull.effect {
+        match $pull.effect.times(trust) {
             Effect::Free => with!(Free, []),
             Effect::Coupled { l1, l2 } if l1 == 0.0 => either!(AnchoredCoupling, CoupledL2::<$T>::new(l2)),
             Effect::Coupled { l1, l2 } => either!(AnchoredCoupling, CoupledElastic::<$T>::new(l1, l2)),
-            Effect::Shrink(share) => either!(Anchored, Shrink::<$T>::new(share.times(trust))),
-            Effect::Cautious(share) => either!(Anchored, Cautious::<$T>::new(share.times(trust))),
+            Effect::Shrink(share) => either!(Anchored, Shrink::<$T>::new(share)),
+            Effect::Cautious(share) => either!(Anchored, Cautious::<$T>::new(share)),
             Effect::Proximal { before, threshold, after } => {
-                either!(Anchored, Proximal::<$T>::new(before.times(trust), threshold * trust, after * trust))
+                either!(Anchored, Proximal::<$T>::new(before, threshold, after))
             }
         }
     }};

@@ -3,6 +3,7 @@
 use super::effect::Share;
 use super::law::{Law, descend};
 use crate::float::{Real, clamp};
+use crate::rule::Move;
 
 /// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
 ///
@@ -14,11 +15,19 @@ pub(crate) struct Proximal<T> {
     threshold: T,
     /// 1/(1 + r): a multiplication, rounded twice, where a division would stall the loop.
     scale: T,
+    /// r/(1 + r), which 1 − scale loses where r is small.
+    shrunk: T,
 }
 
 impl<T: Real> Proximal<T> {
     pub(crate) fn new(share: Share, threshold: f64, r: f64) -> Self {
-        Self { keep: T::of(share.kept()), s: T::of(share.removed()), threshold: T::of(threshold), scale: T::of(1.0 / (1.0 + r)) }
+        Self {
+            keep: T::of(share.kept()),
+            s: T::of(share.removed()),
+            threshold: T::of(threshold),
+            scale: T::of(1.0 / (1.0 + r)),
+            shrunk: T::of(r / (1.0 + r)),
+        }
     }
 
     /// sign(y)·max(|y| − θ, 0) = y − clamp(y): exactly 0 within the threshold, and a NaN stays a NaN.
@@ -30,13 +39,13 @@ impl<T: Real> Proximal<T> {
 
 impl<T: Real> Law<T, 0> for Proximal<T> {
     #[inline(always)]
-    fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
-        self.soft(descend(d * self.keep, u, rate)) * self.scale
+    fn settle(&self, d: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
+        self.soft(descend(d * self.keep, step, rate)) * self.scale
     }
 
     #[inline(always)]
-    fn drift(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
-        let y = descend(d * self.keep, u, rate);
-        self.s * d + clamp(y, self.threshold) + self.soft(y) * (T::one() - self.scale)
+    fn drift(&self, d: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
+        let y = descend(d * self.keep, step, rate);
+        self.s * d + clamp(y, self.threshold) + self.soft(y) * self.shrunk
     }
 }

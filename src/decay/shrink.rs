@@ -3,6 +3,7 @@
 use super::effect::Share;
 use super::law::{Law, descend};
 use crate::float::Real;
+use crate::rule::Move;
 
 /// d ← (1 − s)·d − rate·u
 #[derive(Clone, Copy)]
@@ -19,12 +20,12 @@ impl<T: Real> Shrink<T> {
 
 impl<T: Real> Law<T, 0> for Shrink<T> {
     #[inline(always)]
-    fn settle(&self, d: T, u: T, rate: T, []: [T; 0]) -> T {
-        descend(d * self.keep, u, rate)
+    fn settle(&self, d: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
+        descend(d * self.keep, step, rate)
     }
 
     #[inline(always)]
-    fn drift(&self, d: T, _u: T, _rate: T, []: [T; 0]) -> T {
+    fn drift(&self, d: T, _step: Move<T>, _rate: T, []: [T; 0]) -> T {
         self.s * d
     }
 }

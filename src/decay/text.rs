@@ -81,13 +81,13 @@ impl FromStr for Decay {
             Some((rest, schedule)) => (rest, schedule.trim().parse()?),
             None => (text.trim(), Schedule::constant()),
         };
-        let (rest, anchor) = match rest.split_once('@') {
+        let (rest, anchor) = match rest.split_once('@').map(|(rest, anchor)| (rest, anchor.trim())) {
             Some((rest, "start")) => (rest, Anchor::Start),
             Some((rest, "lent")) => (rest, Anchor::Lent),
             Some(_) => return Err(Error::parse("decay", text, "`@start` or `@lent`")),
             None => (rest, Anchor::Origin),
         };
-        let decay = law(rest)?.towards(anchor).schedule(schedule);
+        let decay = law(rest.trim())?.towards(anchor).schedule(schedule);
         decay.check()?;
         Ok(decay)
     }

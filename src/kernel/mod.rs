@@ -6,5 +6,5 @@ pub(crate) mod sweep;
 
 pub use level::Level;
 pub(crate) use level::vectorize;
-pub(crate) use sweep::Gain;
-pub(crate) use sweep::Job;
+pub(crate) use reduce::SquareSum;
+pub(crate) use sweep::{Denormals, Gain, Job};

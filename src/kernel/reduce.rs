@@ -1,5 +1,5 @@
-//! Sums over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the CPU level, nor threads
-//! that take whole chunks, can change a bit of them.
+//! Sums of squares over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the CPU level, nor work that is
+//! cut at whole chunks, can change a bit of them. Every norm of the crate comes from here.
 
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -10,67 +10,91 @@ pub(crate) const LANES: usize = 64;
 /// Elements whose lanes are summed up before the next chunk begins.
 const CHUNK: usize = 1 << 14;
 
-/// Σx² in f64. For `f32` it is finite exactly when every element is; for `f64` the squares may overflow.
-pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> f64 {
-    vectorize(
-        level,
-        #[inline(always)]
-        || squares(x, [], |x, []| x),
-    )
+/// What is squared: K numbers for every element.
+pub(crate) trait Terms<T, const K: usize>: Copy {
+    /// The numbers of the elements from `start` on, a whole row of lanes.
+    fn lanes(&self, start: usize) -> [[T; LANES]; K];
+
+    /// The numbers of element i.
+    fn one(&self, i: usize) -> [T; K];
 }
 
-/// Σ(x − a)² in f64; an empty `a` stands for 0.
-pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> f64 {
+/// Σx²
+pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
+    let [sum] = square_sums::<T, 1>(|scale| match scale {
+        None => vectorize(
+            level,
+            #[inline(always)]
+            || squares(x.len(), Elements(x)),
+        ),
+        Some(scale) => vectorize(
+            level,
+            #[inline(always)]
+            || squares(x.len(), Scaled(Elements(x), scale)),
+        ),
+    });
+    sum
+}
+
+/// Σ(x − a)²; an empty `a` stands for 0.
+pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> SquareSum {
     if a.is_empty() {
         return sum_of_squares(level, x);
     }
-    vectorize(
-        level,
-        #[inline(always)]
-        || squares(x, [a], |x, [a]| x - a),
-    )
+    let [sum] = square_sums::<T, 1>(|scale| {
+        vectorize(
+            level,
+            #[inline(always)]
+            || squares(x.len(), Scaled(Differences(x, a), scale.unwrap_or(T::one()))),
+        )
+    });
+    sum
 }
 
-/// Σ of the squares of `value`, chunk after chunk. A plain loop: what an iterator adapter calls is not inlined for certain.
+/// Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter calls is not inlined for certain.
 #[inline(always)]
-fn squares<T: Real, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T + Copy) -> f64 {
-    let mut total = 0.0;
-    for start in (0..x.len()).step_by(CHUNK) {
-        let end = x.len().min(start + CHUNK);
-        total += chunk(&x[start..end], cols.map(|column| &column[start..end]), value);
-    }
-    total
-}
-
-/// Σ of the squares of `value` over one chunk.
-#[inline(always)]
-fn chunk<T: Real, const M: usize>(x: &[T], cols: [&[T]; M], value: impl Fn(T, [T; M]) -> T) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (blocks, rest) = x.as_chunks::<LANES>();
-    let (col_blocks, col_rests) =
-        (cols.map(|column| column.as_chunks::<LANES>().0), cols.map(|column| column.as_chunks::<LANES>().1));
-    for (i, block) in blocks.iter().enumerate() {
-        let at = col_blocks.map(|column| &column[i]);
-        for l in 0..LANES {
-            lanes[l] = add_square(lanes[l], value(block[l], at.map(|column| column[l])));
+pub(crate) fn squares<T: Real, const K: usize>(n: usize, terms: impl Terms<T, K>) -> [f64; K] {
+    let mut totals = [0.0; K];
+    for start in (0..n).step_by(CHUNK) {
+        let sums = chunk(start, n.min(start + CHUNK), terms);
+        for k in 0..K {
+            totals[k] += sums[k];
         }
     }
-    for (l, &x) in rest.iter().enumerate() {
-        lanes[l] = add_square(lanes[l], value(x, col_rests.map(|column| column[l])));
+    totals
+}
+
+#[inline(always)]
+fn chunk<T: Real, const K: usize>(start: usize, end: usize, terms: impl Terms<T, K>) -> [f64; K] {
+    let mut lanes = [[0.0; LANES]; K];
+    let rest = end - (end - start) % LANES;
+    for at in (start..rest).step_by(LANES) {
+        let values = terms.lanes(at);
+        for k in 0..K {
+            for l in 0..LANES {
+                lanes[k][l] = add_square(lanes[k][l], values[k][l]);
+            }
+        }
     }
-    tree(lanes)
+    for i in rest..end {
+        let values = terms.one(i);
+        for k in 0..K {
+            lanes[k][i - rest] = add_square(lanes[k][i - rest], values[k]);
+        }
+    }
+    lanes.map(tree)
 }
 
 /// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are exact in f64.
 #[inline(always)]
-pub(crate) fn add_square<T: Real>(sum: f64, x: T) -> f64 {
+fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
     x.mul_add(x, sum)
 }
 
 /// The sum of the lanes, halves added to halves.
 #[inline(always)]
-pub(crate) fn tree(mut lanes: [f64; LANES]) -> f64 {
+fn tree(mut lanes: [f64; LANES]) -> f64 {
     let mut width = LANES;
     while width > 1 {
         width /= 2;
@@ -79,4 +103,179 @@ pub(crate) fn tree(mut lanes: [f64; LANES]) -> f64 {
         }
     }
     lanes[0]
+}
+
+/// A row of lanes of a column, of a length that the compiler knows.
+#[inline(always)]
+pub(crate) fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
+    column[start..start + LANES].try_into().expect("it has this length")
+}
+
+/// The elements themselves.
+#[derive(Clone, Copy)]
+struct Elements<'a, T>(&'a [T]);
+
+impl<T: Real> Terms<T, 1> for Elements<'_, T> {
+    #[inline(always)]
+    fn lanes(&self, start: usize) -> [[T; LANES]; 1] {
+        [*row(self.0, start)]
+    }
+    #[inline(always)]
+    fn one(&self, i: usize) -> [T; 1] {
+        [self.0[i]]
+    }
+}
+
+/// Distances from an anchor.
+#[derive(Clone, Copy)]
+struct Differences<'a, T>(&'a [T], &'a [T]);
+
+impl<T: Real> Terms<T, 1> for Differences<'_, T> {
+    #[inline(always)]
+    fn lanes(&self, start: usize) -> [[T; LANES]; 1] {
+        let (x, a) = (row(self.0, start), row(self.1, start));
+        let mut d = [T::zero(); LANES];
+        for l in 0..LANES {
+            d[l] = x[l] - a[l];
+        }
+        [d]
+    }
+    #[inline(always)]
+    fn one(&self, i: usize) -> [T; 1] {
+        [self.0[i] - self.1[i]]
+    }
+}
+
+/// Terms times a power of two, so that their squares fit.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled<S, T>(pub(crate) S, pub(crate) T);
+
+impl<T: Real, S: Terms<T, K>, const K: usize> Terms<T, K> for Scaled<S, T> {
+    #[inline(always)]
+    fn lanes(&self, start: usize) -> [[T; LANES]; K] {
+        let mut values = self.0.lanes(start);
+        for row in &mut values {
+            for x in row {
+                *x = *x * self.1;
+            }
+        }
+        values
+    }
+    #[inline(always)]
+    fn one(&self, i: usize) -> [T; K] {
+        self.0.one(i).map(|x| x * self.1)
+    }
+}
+
+/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever that is exact enough, always for f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct SquareSum {
+    sum: f64,
+    power: i32,
+}
+
+/// The power that is tried where 0 does not do: squares of f64 reach from 4^−1074 to 4^1024.
+const POWER: i32 = 600;
+
+/// A sum of squares below this has lost digits, or all of them, to underflow.
+const SMALLEST: f64 = 1e-270;
+
+/// 2^power, for powers of the size of [`POWER`].
+fn two_to(power: i32) -> f64 {
+    if power == 0 { 1.0 } else { 2.0_f64.powi(power) }
+}
+
+/// Sums of squares by `sums`, which multiplies all terms by a scale first, if it is given one.
+pub(crate) fn square_sums<T: Real, const K: usize>(sums: impl Fn(Option<T>) -> [f64; K]) -> [SquareSum; K] {
+    let plain = sums(None);
+    let fits = (T::LARGEST * T::LARGEST).is_finite();
+    std::array::from_fn(|k| match plain[k] {
+        sum if fits || (SMALLEST..f64::INFINITY).contains(&sum) => SquareSum { sum, power: 0 },
+        sum => {
+            let power = if sum < SMALLEST { -POWER } else { POWER };
+            SquareSum { sum: sums(Some(T::of(two_to(-power))))[k], power }
+        }
+    })
+}
+
+impl SquareSum {
+    /// √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite exactly when every element is.
+    pub(crate) fn norm(self) -> f64 {
+        self.sum.sqrt() * two_to(self.power)
+    }
+
+    /// The sum of both, at the power of the larger one.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let power = match (self.sum == 0.0, other.sum == 0.0) {
+            (true, _) => other.power,
+            (_, true) => self.power,
+            _ => self.power.max(other.power),
+        };
+        let sum = self.at(power) + other.at(power);
+        if sum.is_infinite() && power < POWER && self.sum.is_finite() && other.sum.is_finite() {
+            let power = power + POWER;
+            return Self { sum: self.at(power) + other.at(power), power };
+        }
+        Self { sum, power }
+    }
+
+    /// The sum in units of 4^power.
+    fn at(self, power: i32) -> f64 {
+        let scale = two_to(self.power - power);
+        self.sum * scale * scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, size: f64) -> Vec<f64> {
+        (0..n).map(|i| size * (1.0 + (i * i % 97) as f64 / 50.0)).collect()
+    }
+
+    #[test]
+    fn whole_chunks_may_be_summed_apart() {
+        let x = numbers(5 * CHUNK / 2, 1.0);
+        let whole = sum_of_squares(Level::baseline(), &x);
+        let parts = x.chunks(CHUNK).map(|part| sum_of_squares(Level::baseline(), part));
+        assert_eq!(parts.reduce(SquareSum::plus), Some(whole));
+    }
+
+    /// A power of two scales a norm and changes no digit of it, wherever its squares lie.
+    #[test]
+    fn norms_of_huge_and_tiny_numbers() {
+        let near_one = sum_of_squares(Level::best(), &numbers(1000, 1.0)).norm();
+        for power in [-1000, -560, -530, -480, 0, 480, 505, 530, 1000] {
+            let scaled = sum_of_squares(Level::best(), &numbers(1000, two_to(power))).norm();
+            assert!((scaled / two_to(power) / near_one - 1.0).abs() < 1e-15, "2^{power}: {scaled:e}");
+        }
+        assert_eq!(sum_of_squares(Level::best(), &[5e-324]).norm(), 5e-324);
+        assert_eq!(sum_of_squares(Level::best(), &[f64::MAX]).norm(), f64::MAX);
+        assert_eq!(sum_of_squares(Level::best(), &[f64::MAX, f64::MAX]).norm(), f64::INFINITY);
+        assert_eq!(sum_of_squares::<f64>(Level::best(), &[0.0, -0.0]).norm(), 0.0);
+        assert!(sum_of_squares(Level::best(), &[1.0, f64::NAN]).norm().is_nan());
+        assert_eq!(sum_of_squares(Level::best(), &[1.0, f64::NEG_INFINITY]).norm(), f64::INFINITY);
+    }
+
+    #[test]
+    fn sums_of_different_powers_add_up() {
+        for (a, b) in
+            [(3e200, 4e200), (3e-200, 4e-200), (3.0, 4e200), (3e-200, 4.0), (3e-200, 4e200), (0.0, 4e-200), (1e154, 1e154)]
+        {
+            let [x, y] = [a, b].map(|x| sum_of_squares(Level::best(), &[x]));
+            let both = f64::hypot(a, b);
+            for sum in [x.plus(y), y.plus(x)] {
+                assert!((sum.norm() / both - 1.0).abs() < 1e-15, "{a:e} and {b:e}: {sum:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn distances_are_norms_of_differences() {
+        let (x, a) = (numbers(200, 1e200), numbers(200, 3e200));
+        let expected = sum_of_squares(Level::best(), &x).norm() * 2.0;
+        let found = squared_distance(Level::best(), &x, &a).norm();
+        assert!((found / expected - 1.0).abs() < 1e-14, "{found:e} for {expected:e}");
+    }
 }

@@ -5,7 +5,7 @@
 //!     g        <- gain(g)                     unscaling, clipping and the sign of `maximize`, in one factor
 //!     g        <- law.couple(g, x)            decay that acts through the gradient
 //!     u, state <- rule.update(g, state)       the optimizer itself
-//!     x        <- law.settle(x, u)            the update, and decay that acts beside it
+//!     x        <- law.settle(x, u, rate)      the update, and decay that acts beside it
 //! ```
 //!
 //! 1. All columns are cut to one length before the loop, so that no bounds check is left in it.
@@ -17,11 +17,22 @@
 
 use std::array::from_fn;
 
-use super::reduce::{LANES, add_square, tree};
+use super::reduce::{LANES, Scaled, SquareSum, Terms, row, square_sums, squares};
 use super::{Level, vectorize};
 use crate::decay::{Law, Pull, for_law};
 use crate::float::{Real, clamp};
 use crate::rule::Rule;
+
+/// Weights per tile where a second loop follows the sweep: few enough that it finds them in the first cache.
+const TILE: usize = 1024;
+
+/// What becomes of state that is smaller than the smallest normal number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denormals {
+    Keep,
+    /// It becomes 0 of its sign.
+    Flush,
+}
 
 /// What happens to a gradient before anything else sees it: a factor, then a bound on its absolute value.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +52,7 @@ impl<T: Real> Gain<T> {
 #[derive(Debug)]
 pub struct Job<'a, T> {
     pub(crate) level: Level,
+    pub(crate) denormals: Denormals,
     pub(crate) gain: Gain<T>,
     pub(crate) pull: Pull,
     /// A factor on the whole displacement, decay included: the trust ratio of LAMB, else 1.
@@ -57,29 +69,57 @@ impl<T: Real> Job<'_, T> {
     /// Updates the parameter: x ← settle(x, u), where the rule's direction u is multiplied by `rate`.
     #[inline(always)]
     pub(crate) fn run<R: Rule<T, N>, const N: usize>(self, rule: R, rate: f64) {
-        let Job { level, gain, pull, trust, x, g, state, anchor } = self;
+        let Job { level, denormals, gain, pull, trust, x, g, state, anchor } = self;
         let rate = T::of(rate * trust);
-        let columns = columns_mut(state, x.len());
-        for_law!(T, pull, trust, anchor, |law, cols| vectorize(
-            level,
-            #[inline(always)]
-            move || sweep(Update { rule, law, gain, rate }, x, g, columns, cols)
-        ));
+        let mut columns = columns_mut(state, x.len());
+        let tile = if denormals == Denormals::Keep { x.len().max(1) } else { TILE };
+        for_law!(T, pull, trust, anchor, |law, cols| for start in (0..x.len()).step_by(tile) {
+            let tile = start..x.len().min(start + tile);
+            let (x, g) = (&mut x[tile.clone()], &g[tile.clone()]);
+            let cols = cols.map(|column: &[T]| &column[tile.clone()]);
+            let mut state = columns.each_mut().map(|column| &mut column[tile.clone()]);
+            vectorize(
+                level,
+                #[inline(always)]
+                || sweep(Update { rule, law, gain, rate }, x, g, state.each_mut().map(|column| &mut **column), cols),
+            );
+            if denormals == Denormals::Flush {
+                state.into_iter().for_each(|column| flush(level, column));
+            }
+        });
     }
 
-    /// Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without writing anything.
+    /// Returns Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without writing anything.
     #[inline(always)]
-    pub(crate) fn measure<R: Rule<T, N>, const N: usize>(&self, rule: R, rate: f64) -> [f64; 2] {
+    pub(crate) fn measure<R: Rule<T, N>, const N: usize>(&self, rule: R, rate: f64) -> [SquareSum; 2] {
         let Job { level, gain, pull, trust, .. } = *self;
         let rate = T::of(rate * trust);
         let (x, g, anchor) = (&*self.x, self.g, self.anchor);
-        let columns = columns(self.state, x.len());
-        for_law!(T, pull, trust, anchor, |law, cols| vectorize(
-            level,
-            #[inline(always)]
-            move || measure(Update { rule, law, gain, rate }, x, g, columns, cols)
-        ))
+        let state = columns(self.state, x.len());
+        for_law!(T, pull, trust, anchor, |law, cols| {
+            let terms = Displacements { update: Update { rule, law, gain, rate }, x, g, state, cols };
+            square_sums(|scale| {
+                vectorize(
+                    level,
+                    #[inline(always)]
+                    || squares(x.len(), Scaled(terms, scale.unwrap_or(T::one()))),
+                )
+            })
+        })
     }
+}
+
+/// Denormal numbers become 0; a NaN stays.
+fn flush<T: Real>(level: Level, column: &mut [T]) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for x in column {
+                *x = if x.abs() < T::min_positive_value() { T::zero().copysign(*x) } else { *x };
+            }
+        },
+    );
 }
 
 /// `state` as N columns of length n.
@@ -111,8 +151,8 @@ impl<R, L, T: Real> Update<R, L, T> {
         L: Law<T, M>,
     {
         let g = self.law.couple(self.gain.apply(g), x, at);
-        let (u, state) = self.rule.update(g, state);
-        (self.law.settle(x, u, self.rate, at), state)
+        let (step, state) = self.rule.update(g, state);
+        (self.law.settle(x, step, self.rate, at), state)
     }
 
     /// By how much the weight would change, the update and the decay each to its own precision.
@@ -123,8 +163,8 @@ impl<R, L, T: Real> Update<R, L, T> {
         L: Law<T, M>,
     {
         let g = self.law.couple(self.gain.apply(g), x, at);
-        let (u, _) = self.rule.update(g, state);
-        u * self.rate + self.law.drift(x, u, self.rate, at)
+        let (step, _) = self.rule.update(g, state);
+        step.u * self.rate + self.law.drift(x, step, self.rate, at)
     }
 }
 
@@ -149,38 +189,30 @@ fn sweep<T: Real, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
     }
 }
 
-/// Σx² and Σr², in lanes: the displacements of a block first, then their squares.
-#[inline(always)]
-fn measure<T: Real, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize>(
+/// The weights and their displacements, to be squared.
+#[derive(Clone, Copy)]
+struct Displacements<'a, R, L, T, const N: usize, const M: usize> {
     update: Update<R, L, T>,
-    x: &[T],
-    g: &[T],
-    state: [&[T]; N],
-    cols: [&[T]; M],
-) -> [f64; 2] {
-    let n = x.len();
-    let whole = n - n % LANES;
-    let (blocks, _) = x.as_chunks::<LANES>();
-    let (g_blocks, _) = g[..n].as_chunks::<LANES>();
-    let state_blocks = state.map(|column| column[..n].as_chunks::<LANES>().0);
-    let col_blocks = cols.map(|column| column[..n].as_chunks::<LANES>().0);
-    let (mut weights, mut moves) = ([0.0; LANES], [0.0; LANES]);
-    for b in 0..blocks.len() {
-        let (x, g) = (&blocks[b], &g_blocks[b]);
-        let (state, cols) = (state_blocks.map(|column| &column[b]), col_blocks.map(|column| &column[b]));
+    x: &'a [T],
+    g: &'a [T],
+    state: [&'a [T]; N],
+    cols: [&'a [T]; M],
+}
+
+impl<T: Real, R: Rule<T, N>, L: Law<T, M>, const N: usize, const M: usize> Terms<T, 2> for Displacements<'_, R, L, T, N, M> {
+    #[inline(always)]
+    fn lanes(&self, start: usize) -> [[T; LANES]; 2] {
+        let (x, g) = (row(self.x, start), row(self.g, start));
+        let (state, cols) = (self.state.map(|column| row(column, start)), self.cols.map(|column| row(column, start)));
         let mut r = [T::zero(); LANES];
         for l in 0..LANES {
-            r[l] = update.displacement(x[l], g[l], from_fn(|k| state[k][l]), cols.map(|column| column[l]));
+            r[l] = self.update.displacement(x[l], g[l], from_fn(|k| state[k][l]), cols.map(|column| column[l]));
         }
-        for l in 0..LANES {
-            weights[l] = add_square(weights[l], x[l]);
-            moves[l] = add_square(moves[l], r[l]);
-        }
+        [*x, r]
     }
-    for i in whole..n {
-        let r = update.displacement(x[i], g[i], from_fn(|k| state[k][i]), cols.map(|column| column[i]));
-        weights[i - whole] = add_square(weights[i - whole], x[i]);
-        moves[i - whole] = add_square(moves[i - whole], r);
+    #[inline(always)]
+    fn one(&self, i: usize) -> [T; 2] {
+        let (state, at) = (self.state.map(|column| column[i]), self.cols.map(|column| column[i]));
+        [self.x[i], self.update.displacement(self.x[i], self.g[i], state, at)]
     }
-    [tree(weights), tree(moves)]
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::lamb::{Trust, TrustRatio};
-use super::{Formula, Rule, compiled};
+use super::{Algorithm, Formula, Move, Reach, Rule, algorithm, compiled};
 use crate::decay::Decay;
 use crate::error::{Result, in_range};
-use crate::float::Real;
-use crate::kernel::Job;
+use crate::float::{Real, kept, rounded};
+use crate::kernel::{Job, SquareSum};
 use crate::settings::Settings;
 
 /// Adam: steps divided by the root of a running mean of squared gradients.
@@ -91,6 +91,8 @@ pub struct Adam {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdamW;
 
+algorithm!(Adam: Adam = "adam", AdamW: Adam = "adamw");
+
 /// Where epsilon stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Epsilon {
@@ -112,14 +114,13 @@ impl Adam {
 
 impl AdamW {
     /// Adam at learning rate `lr` with decoupled decay 0.01.
-    #[expect(clippy::new_ret_no_self, reason = "AdamW is a setting of Adam")]
     #[must_use]
-    pub fn new(lr: f64) -> Settings<Adam> {
-        Adam::new(lr).weight_decay(Decay::decoupled(0.01))
+    pub fn new(lr: f64) -> Settings<Self> {
+        Adam::new(lr).named().weight_decay(Decay::decoupled(0.01))
     }
 }
 
-impl<S> Settings<Adam, S> {
+impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
     /// β₁ and β₂, the share of the first and second moment that is kept at each step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
@@ -143,15 +144,15 @@ impl<S> Settings<Adam, S> {
 
     /// AMSGrad: the largest second moment seen so far stands for the present one.
     #[must_use]
-    pub fn amsgrad(mut self) -> Self {
-        self.algorithm.amsgrad = true;
+    pub fn amsgrad(mut self, on: bool) -> Self {
+        self.algorithm.amsgrad = on;
         self
     }
 }
 
 impl fmt::Display for Adam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "adam(betas {} {}, ", self.beta1, self.beta2)?;
+        write!(f, "(betas {} {}, ", self.beta1, self.beta2)?;
         match self.epsilon {
             Epsilon::Corrected(eps) => write!(f, "eps {eps:e}")?,
             Epsilon::Hat(eps) => write!(f, "epsilon hat {eps:e}")?,
@@ -168,25 +169,22 @@ impl fmt::Display for Adam {
 
 /// What a step of Adam is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Scalars {
-    /// η/(1 − β₁ᵗ), with the root of the second correction in it under epsilon hat.
-    step: f64,
-    /// √(1 − β₂ᵗ), or 1 under epsilon hat.
-    root: f64,
+pub struct Scalars<T> {
     lr: f64,
+    moments: Moments<T>,
+    /// By how much the displacement may be longer than the largest gradient: step/ε.
+    steepest: f64,
 }
 
 impl Formula for Adam {
-    type Scalars = Scalars;
+    type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {
         in_range("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
         in_range("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")?;
-        let (name, eps) = match self.epsilon {
-            Epsilon::Corrected(eps) => ("eps", eps),
-            Epsilon::Hat(eps) => ("epsilon_hat", eps),
-        };
-        in_range(name, eps, eps >= 0.0, "a finite number, at least 0")
+        let (name, eps) = self.eps();
+        in_range(name, eps, eps >= 0.0, "a finite number, at least 0")?;
+        self.trust.check()
     }
 
     fn columns(&self) -> &'static [&'static str] {
@@ -194,37 +192,45 @@ impl Formula for Adam {
         if self.amsgrad { &COLUMNS } else { &COLUMNS[..2] }
     }
 
-    fn scalars(&self, lr: f64, t: u64) -> Scalars {
+    fn scalars<T: Real>(&self, lr: f64, t: u64) -> Result<Scalars<T>> {
         let (correction1, correction2) = (bias_correction(self.beta1, t), bias_correction(self.beta2, t));
-        let (step, root) = (lr / correction1, correction2.sqrt());
-        match self.epsilon {
-            Epsilon::Corrected(_) => Scalars { step, root, lr },
-            Epsilon::Hat(_) => Scalars { step: step * root, root: 1.0, lr },
-        }
+        let (step, root) = match self.epsilon {
+            Epsilon::Corrected(_) => (lr / correction1, correction2.sqrt()),
+            Epsilon::Hat(_) => (lr / correction1 * correction2.sqrt(), 1.0),
+        };
+        let (name, eps) = self.eps();
+        kept::<T>("beta1", self.beta1)?;
+        let moments = Moments {
+            lerp: Lerp::new(rounded("1 - beta1", 1.0 - self.beta1)?),
+            beta2: kept("beta2", self.beta2)?,
+            take2: rounded("1 - beta2", 1.0 - self.beta2)?,
+            step: rounded("learning rate, corrected for bias,", step)?,
+            root: rounded("root of the second bias correction", root)?,
+            eps: rounded(name, eps)?,
+        };
+        Ok(Scalars { lr, moments, steepest: step / eps })
     }
 
-    fn unbounded(&self, scalars: &Scalars) -> [(&'static str, f64); 2] {
-        let (Epsilon::Corrected(eps) | Epsilon::Hat(eps)) = self.epsilon;
-        [("learning rate, corrected for bias,", scalars.step), ("eps", eps)]
+    // |m| ≤ |g|, v ≤ g² and m/(√v/root + ε) ≤ |g|/ε.
+    fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
+        Reach { state: g.max(g * g), displacement: scalars.steepest * g }
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.
-    fn sweep<T: Real>(&self, scalars: &Scalars, job: Job<'_, T>) {
-        let moments = self.moments(scalars);
+    fn sweep<T: Real>(&self, &Scalars { moments, .. }: &Scalars<T>, job: Job<'_, T>) {
         if self.amsgrad { job.run(AmsGrad(moments), 1.0) } else { job.run(moments, 1.0) }
     }
 
-    fn trust<T: Real>(&self, scalars: &Scalars, job: &Job<'_, T>) -> Option<Trust> {
+    fn trust<T: Real>(&self, &Scalars { moments, lr, .. }: &Scalars<T>, job: &Job<'_, T>) -> Option<Trust> {
         if self.trust == TrustRatio::Off {
             return None;
         }
-        let moments = self.moments(scalars);
         let squares = if self.amsgrad { job.measure(AmsGrad(moments), 1.0) } else { job.measure(moments, 1.0) };
-        Some(self.trust.of(squares.map(f64::sqrt), scalars.lr))
+        Some(self.trust.of(squares.map(SquareSum::norm), lr))
     }
 }
 
-compiled!(Adam: f32, f64);
+compiled!(Adam);
 
 /// 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
 fn bias_correction(beta: f64, t: u64) -> f64 {
@@ -234,39 +240,52 @@ fn bias_correction(beta: f64, t: u64) -> f64 {
 }
 
 impl Adam {
-    #[inline(always)]
-    fn moments<T: Real>(&self, scalars: &Scalars) -> Moments<T> {
-        let take1 = T::of(1.0 - self.beta1);
-        let (Epsilon::Corrected(eps) | Epsilon::Hat(eps)) = self.epsilon;
-        Moments {
-            from_gradient: take1 >= T::of(0.5),
-            weight: if take1 < T::of(0.5) { take1 } else { take1 - T::one() },
-            beta2: T::of(self.beta2),
-            take2: T::of(1.0 - self.beta2),
-            step: T::of(scalars.step),
-            root: T::of(scalars.root),
-            eps: T::of(eps),
+    /// ε or ε̂, by its name.
+    fn eps(&self) -> (&'static str, f64) {
+        match self.epsilon {
+            Epsilon::Corrected(eps) => ("eps", eps),
+            Epsilon::Hat(eps) => ("epsilon_hat", eps),
         }
     }
 }
 
-#[derive(Clone, Copy)]
-struct Moments<T> {
+/// m + w(g − m) as PyTorch's `lerp` does it: from the nearer end, so from g where w is at least a half.
+#[derive(Clone, Copy, Debug)]
+struct Lerp<T> {
     from_gradient: bool,
     weight: T,
+}
+
+impl<T: Real> Lerp<T> {
+    fn new(w: T) -> Self {
+        let from_gradient = w >= T::of(0.5);
+        Self { from_gradient, weight: if from_gradient { w - T::one() } else { w } }
+    }
+
+    #[inline(always)]
+    fn between(&self, m: T, g: T) -> T {
+        let end = if self.from_gradient { g } else { m };
+        (g - m).mul_add(self.weight, end)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Moments<T> {
+    /// With the weight 1 − β₁.
+    lerp: Lerp<T>,
     beta2: T,
     take2: T,
+    /// η/(1 − β₁ᵗ), with the root of the second correction in it under epsilon hat.
     step: T,
+    /// √(1 − β₂ᵗ), or 1 under epsilon hat.
     root: T,
     eps: T,
 }
 
 impl<T: Real> Moments<T> {
-    /// m + w(g − m), as PyTorch's `lerp` does it: from the nearer end, so from g where w = 1 − β₁ is at least a half.
     #[inline(always)]
     fn first(&self, g: T, m: T) -> T {
-        let end = if self.from_gradient { g } else { m };
-        (g - m).mul_add(self.weight, end)
+        self.lerp.between(m, g)
     }
 
     #[inline(always)]
@@ -274,17 +293,18 @@ impl<T: Real> Moments<T> {
         (self.take2 * g).mul_add(g, self.beta2 * v)
     }
 
+    /// The direction has the sign of m, also where step·m is too small to have one.
     #[inline(always)]
-    fn direction(&self, m: T, v: T) -> T {
-        (self.step * m) / (v.sqrt() / self.root + self.eps)
+    fn step(&self, m: T, v: T) -> Move<T> {
+        Move { u: (self.step * m) / (v.sqrt() / self.root + self.eps), lean: m }
     }
 }
 
 impl<T: Real> Rule<T, 2> for Moments<T> {
     #[inline(always)]
-    fn update(&self, g: T, [m, v]: [T; 2]) -> (T, [T; 2]) {
+    fn update(&self, g: T, [m, v]: [T; 2]) -> (Move<T>, [T; 2]) {
         let (m, v) = (self.first(g, m), self.second(g, v));
-        (self.direction(m, v), [m, v])
+        (self.step(m, v), [m, v])
     }
 }
 
@@ -293,10 +313,10 @@ struct AmsGrad<T>(Moments<T>);
 
 impl<T: Real> Rule<T, 3> for AmsGrad<T> {
     #[inline(always)]
-    fn update(&self, g: T, [m, v, v_max]: [T; 3]) -> (T, [T; 3]) {
+    fn update(&self, g: T, [m, v, v_max]: [T; 3]) -> (Move<T>, [T; 3]) {
         let (m, v) = (self.0.first(g, m), self.0.second(g, v));
         // Written so that a NaN stays, as in PyTorch; `max` would drop it.
         let v_max = if v_max > v { v_max } else { v };
-        (self.0.direction(m, v_max), [m, v, v_max])
+        (self.0.step(m, v_max), [m, v, v_max])
     }
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Adam;
-use crate::error::{Error, Result};
+use super::{Adam, Algorithm, algorithm};
+use crate::error::{Error, Result, in_range};
 use crate::settings::Settings;
+use crate::text::{Arguments, Number};
 
 /// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's weights times the rate.
 ///
@@ -23,14 +24,14 @@ use crate::settings::Settings;
 /// | [`Lamb::new`]`(lr)` | η | – | finite, ≥ 0 |
 /// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
 /// | [`eps`](Settings::eps) | ε | 1e-6 | finite, ≥ 0 |
-/// | [`trust_ratio`](Settings::trust_ratio) | φ | [`TrustRatio::Lamb`] | |
+/// | [`trust_ratio`](Settings::trust_ratio) | φ | [`TrustRatio::Lamb`] | see [`TrustRatio`] |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
 /// A step reads the parameter twice: once for the norms, before anything is written, once for the update.
 ///
 /// # Differences
 ///
-/// * The paper's φ may clip ‖x‖; here, as in optax, it does not.
+/// * The paper's φ may clip ‖x‖; here, as in optax, it does not; [`TrustRatio::clamped`] bounds the ratio.
 /// * optax: the same. Keras decays outside the ratio, timm switches the ratio off where there is no decay, pytorch_optimizer
 ///   decays outside and clamps ‖x‖ at 10; PyTorch has no LAMB.
 ///
@@ -57,12 +58,13 @@ use crate::settings::Settings;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lamb;
 
+algorithm!(Lamb: Adam = "lamb");
+
 impl Lamb {
     /// Adam under LAMB's trust ratio at learning rate `lr`, with ε = 1e-6 and without decay.
-    #[expect(clippy::new_ret_no_self, reason = "LAMB is a setting of Adam")]
     #[must_use]
-    pub fn new(lr: f64) -> Settings<Adam> {
-        Adam::new(lr).eps(1e-6).trust_ratio(TrustRatio::Lamb)
+    pub fn new(lr: f64) -> Settings<Self> {
+        Adam::new(lr).named().eps(1e-6).trust_ratio(TrustRatio::Lamb)
     }
 }
 
@@ -72,10 +74,25 @@ impl Lamb {
 /// |---|---|---|
 /// | `Off` | `off` | 1 |
 /// | `Lamb` | `lamb` | ‖x‖ / ‖r‖, 1 where a norm is 0 |
+/// | [`clamped`](Self::clamped)`(min, max)` | `clamped:0.01,10` | the same, held within \[min, max\] |
+///
+/// r is the displacement per unit of learning rate. A layer that starts from weights of nearly 0 crawls under the plain ratio, as its steps are
+/// as short as its weights; a least ratio helps it. Bounds are finite, 0 ≤ min ≤ max.
 ///
 /// A norm that is not finite is an error before anything is written (under [`NonFinite::LetThrough`](crate::NonFinite) it
-/// makes the parameter NaN). Squares are summed in f64: weights of f64 below 1e-162 count as 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// makes the parameter NaN), and so is a decoupled decay whose share φ·s is 1 or more while the whole displacement is as long as the weights:
+/// it would turn them round. (A larger share is no harm where the update holds against it: the displacement is η·‖x‖ long in all.)
+///
+/// ```
+/// use wane::{Lamb, Optimizer, TrustRatio};
+///
+/// let mut opt = Lamb::new(0.1).trust_ratio(TrustRatio::clamped(0.5, 10.0)).build()?;
+/// let mut w = [1e-6_f64];
+/// opt.step_slice(&mut w, &[1.0])?;
+/// assert!((w[0] + 0.05).abs() < 1e-5);       // 0.1·0.5; the plain ratio would move it by 1e-7
+/// # Ok::<(), wane::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum TrustRatio {
     /// The displacement as the optimizer makes it.
@@ -83,32 +100,55 @@ pub enum TrustRatio {
     Off,
     /// φ = ‖x‖ / ‖r‖ with r the displacement per unit of learning rate: LAMB.
     Lamb,
+    /// LAMB's ratio within bounds.
+    Clamped {
+        /// The least ratio.
+        min: f64,
+        /// The largest ratio.
+        max: f64,
+    },
 }
 
 impl TrustRatio {
+    /// LAMB's ratio, held within [`min`, `max`].
+    #[must_use]
+    pub fn clamped(min: f64, max: f64) -> Self {
+        Self::Clamped { min, max }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        let Self::Clamped { min, max } = self else { return Ok(()) };
+        in_range("least trust ratio", min, min >= 0.0, "a finite number, at least 0")?;
+        in_range("largest trust ratio", max, max >= min, "a finite number, at least as large as the least ratio")
+    }
+
     /// φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
     pub(super) fn of(self, [weights, displacement]: [f64; 2], lr: f64) -> Trust {
+        let plain = if weights == 0.0 || displacement == 0.0 { 1.0 } else { lr * weights / displacement };
         let ratio = match self {
-            Self::Lamb if weights != 0.0 && displacement != 0.0 => lr * weights / displacement,
-            _ => 1.0,
+            Self::Off => 1.0,
+            Self::Lamb => plain,
+            Self::Clamped { min, max } => plain.clamp(min, max),
         };
-        Trust { displacement, ratio }
+        Trust { weights, displacement, ratio }
     }
 }
 
-/// A trust ratio with the norm it divides by, which may be infinite where the ratio is not.
+/// A trust ratio with the norms that it comes from, which may be infinite where the ratio is not.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust {
+    pub(crate) weights: f64,
     pub(crate) displacement: f64,
     pub(crate) ratio: f64,
 }
 
 impl fmt::Display for TrustRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Off => "off",
-            Self::Lamb => "lamb",
-        })
+        match *self {
+            Self::Off => f.write_str("off"),
+            Self::Lamb => f.write_str("lamb"),
+            Self::Clamped { min, max } => write!(f, "clamped:{},{}", Number(min), Number(max)),
+        }
     }
 }
 
@@ -116,15 +156,19 @@ impl FromStr for TrustRatio {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match text.trim() {
-            "off" => Ok(Self::Off),
-            "lamb" => Ok(Self::Lamb),
-            _ => Err(Error::parse("trust ratio", text, "`off` or `lamb`")),
-        }
+        let (word, mut next) = Arguments::of("trust ratio", text);
+        let ratio = match word {
+            "off" => Self::Off,
+            "lamb" => Self::Lamb,
+            "clamped" => Self::clamped(next.take("the least ratio")?, next.take("the largest ratio")?),
+            _ => return Err(next.error("off, lamb or clamped:min,max")),
+        };
+        ratio.check()?;
+        next.end(ratio)
     }
 }
 
-impl<S> Settings<Adam, S> {
+impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
     /// The trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves its parameters out.
     #[must_use]
     pub fn trust_ratio(mut self, trust: TrustRatio) -> Self {

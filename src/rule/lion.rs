@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Formula, Rule, compiled};
+use super::{Formula, Move, Reach, Rule, algorithm, compiled};
 use crate::error::{Result, in_range};
-use crate::float::{Real, sign};
+use crate::float::{Real, kept, rounded, sign};
 use crate::kernel::Job;
 use crate::settings::Settings;
 
@@ -70,13 +70,19 @@ impl<S> Settings<Lion, S> {
 
 impl fmt::Display for Lion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lion(betas {} {})", self.beta1, self.beta2)
+        write!(f, "(betas {} {})", self.beta1, self.beta2)
     }
 }
 
+/// What a step of Lion is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalars<T> {
+    lr: f64,
+    rule: SignMomentum<T>,
+}
+
 impl Formula for Lion {
-    /// The learning rate.
-    type Scalars = f64;
+    type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {
         in_range("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
@@ -87,28 +93,30 @@ impl Formula for Lion {
         &["exp_avg"]
     }
 
-    fn scalars(&self, lr: f64, _t: u64) -> f64 {
-        lr
-    }
-
-    fn unbounded(&self, &lr: &f64) -> [(&'static str, f64); 2] {
-        [("learning rate", lr); 2]
-    }
-
-    fn sweep<T: Real>(&self, &lr: &f64, job: Job<'_, T>) {
+    fn scalars<T: Real>(&self, lr: f64, _t: u64) -> Result<Scalars<T>> {
+        rounded::<T>("learning rate", lr)?;
         let rule = SignMomentum {
-            beta1: T::of(self.beta1),
-            take1: T::of(1.0 - self.beta1),
-            beta2: T::of(self.beta2),
-            take2: T::of(1.0 - self.beta2),
+            beta1: kept("beta1", self.beta1)?,
+            take1: rounded("1 - beta1", 1.0 - self.beta1)?,
+            beta2: kept("beta2", self.beta2)?,
+            take2: rounded("1 - beta2", 1.0 - self.beta2)?,
         };
+        Ok(Scalars { lr, rule })
+    }
+
+    fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
+        Reach { state: g, displacement: scalars.lr }
+    }
+
+    fn sweep<T: Real>(&self, &Scalars { lr, rule }: &Scalars<T>, job: Job<'_, T>) {
         job.run(rule, lr);
     }
 }
 
-compiled!(Lion: f32, f64);
+compiled!(Lion);
+algorithm!(Lion: Lion = "lion");
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct SignMomentum<T> {
     beta1: T,
     take1: T,
@@ -118,9 +126,9 @@ struct SignMomentum<T> {
 
 impl<T: Real> Rule<T, 1> for SignMomentum<T> {
     #[inline(always)]
-    fn update(&self, g: T, [m]: [T; 1]) -> (T, [T; 1]) {
+    fn update(&self, g: T, [m]: [T; 1]) -> (Move<T>, [T; 1]) {
         let c = g.mul_add(self.take1, m * self.beta1);
         let m = g.mul_add(self.take2, m * self.beta2);
-        (sign(c), [m])
+        (Move::along(sign(c)), [m])
     }
 }

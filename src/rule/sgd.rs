@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Formula, Rule, compiled};
+use super::{Formula, Move, Reach, Rule, algorithm, compiled};
 use crate::error::{Error, Result, in_range};
-use crate::float::Real;
+use crate::float::{Real, rounded};
 use crate::kernel::Job;
 use crate::settings::Settings;
 
@@ -86,8 +86,8 @@ impl<S> Settings<Sgd, S> {
 
     /// Nesterov momentum: the step looks ahead along the buffer, u = g + μ·b.
     #[must_use]
-    pub fn nesterov(mut self) -> Self {
-        self.algorithm.nesterov = true;
+    pub fn nesterov(mut self, on: bool) -> Self {
+        self.algorithm.nesterov = on;
         self
     }
 }
@@ -95,19 +95,30 @@ impl<S> Settings<Sgd, S> {
 impl fmt::Display for Sgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nesterov = if self.nesterov { ", nesterov" } else { "" };
-        write!(f, "sgd(momentum {}, dampening {}{nesterov})", self.momentum, self.dampening)
+        write!(f, "(momentum {}, dampening {}{nesterov})", self.momentum, self.dampening)
     }
 }
 
 /// What a step of SGD is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Scalars {
+pub struct Scalars<T> {
     lr: f64,
-    first: bool,
+    form: Form<T>,
+    /// By how much the direction may be longer than the largest gradient.
+    longest: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form<T> {
+    Plain,
+    First(Momentum<T, true, false>),
+    Later(Momentum<T, false, false>),
+    FirstNesterov(Momentum<T, true, true>),
+    LaterNesterov(Momentum<T, false, true>),
 }
 
 impl Formula for Sgd {
-    type Scalars = Scalars;
+    type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {
         in_range("momentum", self.momentum, self.momentum >= 0.0, "a finite number, at least 0")?;
@@ -125,40 +136,60 @@ impl Formula for Sgd {
         if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
     }
 
-    fn scalars(&self, lr: f64, t: u64) -> Scalars {
-        Scalars { lr, first: t == 1 }
+    fn scalars<T: Real>(&self, lr: f64, t: u64) -> Result<Scalars<T>> {
+        rounded::<T>("learning rate", lr)?;
+        let (mu, take) = (rounded("momentum", self.momentum)?, rounded("1 - dampening", 1.0 - self.dampening)?);
+        let form = match (self.momentum == 0.0, t == 1, self.nesterov) {
+            (true, ..) => Form::Plain,
+            (_, true, false) => Form::First(Momentum { mu, take }),
+            (_, false, false) => Form::Later(Momentum { mu, take }),
+            (_, true, true) => Form::FirstNesterov(Momentum { mu, take }),
+            (_, false, true) => Form::LaterNesterov(Momentum { mu, take }),
+        };
+        Ok(Scalars { lr, form, longest: self.longest(T::EPS) })
     }
 
-    fn unbounded(&self, _scalars: &Scalars) -> [(&'static str, f64); 2] {
-        [("momentum", self.momentum), ("dampening", self.dampening)]
+    fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
+        let longest = scalars.longest * g;
+        Reach { state: longest, displacement: scalars.lr * longest }
     }
 
-    fn sweep<T: Real>(&self, &Scalars { lr, first }: &Scalars, job: Job<'_, T>) {
-        let (mu, take) = (T::of(self.momentum), T::of(1.0 - self.dampening));
-        match (self.momentum == 0.0, first, self.nesterov) {
-            (true, ..) => job.run(Plain, lr),
-            (_, true, false) => job.run(Momentum::<T, true, false> { mu, take }, lr),
-            (_, false, false) => job.run(Momentum::<T, false, false> { mu, take }, lr),
-            (_, true, true) => job.run(Momentum::<T, true, true> { mu, take }, lr),
-            (_, false, true) => job.run(Momentum::<T, false, true> { mu, take }, lr),
+    fn sweep<T: Real>(&self, &Scalars { lr, form, .. }: &Scalars<T>, job: Job<'_, T>) {
+        match form {
+            Form::Plain => job.run(Plain, lr),
+            Form::First(rule) => job.run(rule, lr),
+            Form::Later(rule) => job.run(rule, lr),
+            Form::FirstNesterov(rule) => job.run(rule, lr),
+            Form::LaterNesterov(rule) => job.run(rule, lr),
         }
     }
 }
 
-compiled!(Sgd: f32, f64);
+impl Sgd {
+    /// Returns a bound on |u|/|g|: the buffer is a geometric sum, |b| ≤ |g|·max(1, |1 − δ|)/(1 − μ). A buffer that never forgets has none.
+    fn longest(&self, eps: f64) -> f64 {
+        // Each step of the sum is rounded.
+        let forgotten = (1.0 - self.momentum * (1.0 + 4.0 * eps)).max(0.0);
+        let buffer = (1.0 - self.dampening).abs().max(1.0) / forgotten;
+        if self.nesterov { 1.0 + self.momentum * buffer } else { buffer }
+    }
+}
+
+compiled!(Sgd);
+algorithm!(Sgd: Sgd = "sgd");
 
 #[derive(Clone, Copy)]
 struct Plain;
 
 impl<T: Real> Rule<T, 0> for Plain {
     #[inline(always)]
-    fn update(&self, g: T, []: [T; 0]) -> (T, [T; 0]) {
-        (g, [])
+    fn update(&self, g: T, []: [T; 0]) -> (Move<T>, [T; 0]) {
+        (Move::along(g), [])
     }
 }
 
 /// The first step is a rule of its own: a copy of the gradient keeps a −0, which 0·μ + g would lose.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
     mu: T,
     take: T,
@@ -166,9 +197,9 @@ struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
 
 impl<T: Real, const FIRST: bool, const NESTEROV: bool> Rule<T, 1> for Momentum<T, FIRST, NESTEROV> {
     #[inline(always)]
-    fn update(&self, g: T, [b]: [T; 1]) -> (T, [T; 1]) {
+    fn update(&self, g: T, [b]: [T; 1]) -> (Move<T>, [T; 1]) {
         let b = if FIRST { g } else { g.mul_add(self.take, b * self.mu) };
         let u = if NESTEROV { b.mul_add(self.mu, g) } else { b };
-        (u, [b])
+        (Move::along(u), [b])
     }
 }

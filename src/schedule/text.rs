@@ -20,18 +20,27 @@ impl fmt::Display for Form {
             Self::Constant => write!(f, "constant"),
             Self::Linear { from, to, steps } => write!(f, "linear:{},{},{steps}", Number(from), Number(to)),
             Self::Cosine { steps, floor } => write!(f, "cosine:{steps},{}", Number(floor)),
-            Self::WarmupCosine { warmup, steps, floor } => {
-                write!(f, "warmup-cosine:{warmup},{steps},{}", Number(floor))
+            Self::WarmupCosine { warmup, steps, floor, start } => {
+                write!(f, "warmup-cosine:{warmup},{steps},{}{}", Number(floor), Start(start))
             }
             Self::Step { every, factor } => write!(f, "step:{every},{}", Number(factor)),
             Self::Polynomial { steps, power, floor } => {
                 write!(f, "polynomial:{steps},{},{}", Number(power), Number(floor))
             }
             Self::Exponential { factor } => write!(f, "exponential:{}", Number(factor)),
-            Self::WarmupStableDecay { warmup, stable, decay, floor } => {
-                write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}", Number(floor))
+            Self::WarmupStableDecay { warmup, stable, decay, floor, start } => {
+                write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}{}", Number(floor), Start(start))
             }
         }
+    }
+}
+
+/// The start of a warm-up, where it is not the usual 0.
+struct Start(f64);
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0.0 { Ok(()) } else { write!(f, ",{}", Number(self.0)) }
     }
 }
 
@@ -39,14 +48,15 @@ impl FromStr for Schedule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let mut parts = text.split(" then@");
+        let mut parts = text.split("then@");
         let mut schedule = Self::from(parts.next().unwrap_or_default().parse::<Form>()?);
         for part in parts {
             let (start, form) = part
-                .split_once(' ')
+                .trim_start()
+                .split_once(char::is_whitespace)
                 .and_then(|(start, form)| Some((start.parse().ok()?, form)))
                 .ok_or_else(|| Error::parse("schedule", text, "a step and a schedule after `then@`"))?;
-            schedule.later.push((start, form.parse()?));
+            schedule = schedule.then(start, form.parse::<Form>()?.into());
         }
         schedule.check()?;
         Ok(schedule)
@@ -62,9 +72,12 @@ impl FromStr for Form {
             "constant" => Self::Constant,
             "linear" => Self::Linear { from: next.take("from")?, to: next.take("to")?, steps: next.count("steps")? },
             "cosine" => Self::Cosine { steps: next.count("steps")?, floor: next.take("floor")? },
-            "warmup-cosine" => {
-                Self::WarmupCosine { warmup: next.count("warmup")?, steps: next.count("steps")?, floor: next.take("floor")? }
-            }
+            "warmup-cosine" => Self::WarmupCosine {
+                warmup: next.count("warmup")?,
+                steps: next.count("steps")?,
+                floor: next.take("floor")?,
+                start: next.take_or("start", 0.0)?,
+            },
             "step" => Self::Step { every: next.count("every")?, factor: next.take("factor")? },
             "polynomial" => {
                 Self::Polynomial { steps: next.count("steps")?, power: next.take("power")?, floor: next.take("floor")? }
@@ -75,6 +88,7 @@ impl FromStr for Form {
                 stable: next.count("stable")?,
                 decay: next.count("decay")?,
                 floor: next.take("floor")?,
+                start: next.take_or("start", 0.0)?,
             },
             _ => {
                 return Err(

@@ -39,24 +39,21 @@ const MAXIMUM: &[&str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 fn table<T>() -> Vec<Row<T>>
 where
     T: Float,
-    Sgd: Algorithm<T>,
-    Adam: Algorithm<T>,
-    Lion: Algorithm<T>,
 {
     use Reach::{Element, Parameter};
     vec![
         Row { name: "sgd", lr: 0.05, reach: Element, state: &[], make: |s| s.build(Sgd::new(s.lr)) },
         Row { name: "sgd momentum", lr: 0.05, reach: Element, state: BUFFER, make: |s| s.build(Sgd::new(s.lr).momentum(0.9)) },
         Row { name: "sgd dampening", lr: 0.05, reach: Element, state: BUFFER, make: |s| s.build(Sgd::new(s.lr).momentum(0.9).dampening(0.3)) },
-        Row { name: "sgd nesterov", lr: 0.05, reach: Element, state: BUFFER, make: |s| s.build(Sgd::new(s.lr).momentum(0.8).nesterov()) },
+        Row { name: "sgd nesterov", lr: 0.05, reach: Element, state: BUFFER, make: |s| s.build(Sgd::new(s.lr).momentum(0.8).nesterov(true)) },
         Row { name: "adam", lr: 0.02, reach: Element, state: MOMENTS, make: |s| s.build(Adam::new(s.lr)) },
         Row { name: "adam fast", lr: 0.02, reach: Element, state: MOMENTS, make: |s| s.build(Adam::new(s.lr).betas(0.4, 0.9).eps(1e-3)) },
-        Row { name: "amsgrad", lr: 0.02, reach: Element, state: MAXIMUM, make: |s| s.build(Adam::new(s.lr).betas(0.9, 0.7).amsgrad()) },
+        Row { name: "amsgrad", lr: 0.02, reach: Element, state: MAXIMUM, make: |s| s.build(Adam::new(s.lr).betas(0.9, 0.7).amsgrad(true)) },
         Row { name: "adam epsilon hat", lr: 0.02, reach: Element, state: MOMENTS, make: |s| s.build(Adam::new(s.lr).epsilon_hat(1e-4)) },
         Row { name: "adamw", lr: 0.02, reach: Element, state: MOMENTS, make: |s| s.build(AdamW::new(s.lr)) },
         Row { name: "lion", lr: 0.01, reach: Element, state: &["exp_avg"], make: |s| s.build(Lion::new(s.lr)) },
         Row { name: "lamb", lr: 0.02, reach: Parameter, state: MOMENTS, make: |s| s.build(Lamb::new(s.lr)) },
-        Row { name: "lamb amsgrad", lr: 0.02, reach: Parameter, state: MAXIMUM, make: |s| s.build(Lamb::new(s.lr).betas(0.9, 0.7).amsgrad()) },
+        Row { name: "lamb amsgrad", lr: 0.02, reach: Parameter, state: MAXIMUM, make: |s| s.build(Lamb::new(s.lr).betas(0.9, 0.7).amsgrad(true)) },
     ]
 }
 
@@ -102,7 +99,7 @@ pub(crate) enum Goal {
 }
 
 impl Setup {
-    fn build<A: Algorithm<T>, T: Float>(&self, settings: Settings<A>) -> Result<Box<dyn Optimizer<T>>> {
+    fn build<A: Algorithm, T: Float>(&self, settings: Settings<A>) -> Result<Box<dyn Optimizer<T>>> {
         let settings = settings
             .weight_decay(self.decay.clone())
             .lr_schedule(self.schedule.clone())
@@ -111,7 +108,7 @@ impl Setup {
             .level(self.level);
         let settings = match self.goal {
             Goal::Descend => settings,
-            Goal::Climb => settings.maximize(),
+            Goal::Climb => settings.maximize(true),
         };
         Ok(Box::new(settings.build()?))
     }

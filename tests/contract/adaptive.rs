@@ -36,7 +36,7 @@ fn each_group_has_its_own_average() {
     let mut opt = Sgd::new(LR)
         .weight_decay(Decay::adaptive(LAMBDA))
         .group("other", |s| s)
-        .group("off", |s| s.frozen())
+        .group("off", |s| s.frozen(true))
         .build::<f64>()
         .unwrap();
     let (mut a, mut b, mut c) = ([1.0, -2.0], [0.5], [3.0, 4.0]);
@@ -50,7 +50,7 @@ fn each_group_has_its_own_average() {
         let [d, e, f, g] = &mut idle;
         opt.step(&mut [
             Param::new("a", &mut a, &ga),
-            Param::new("d", d, &[1e9]).frozen(),
+            Param::new("d", d, &[1e9]).frozen(true),
             Param::new("b", &mut b, &gb),
             Param::new("e", e, &[1e9]).in_group("off"),
             Param::without_grad("f", f),

@@ -13,8 +13,12 @@ fn statuses_say_what_became_of_each_parameter() {
     let of = |opt: &dyn Optimizer<f64>| ["a", "b", "c", "d"].map(|name| opt.status(name));
     assert_eq!(of(&opt), [Some(Status::Registered), None, None, Some(Status::Registered)]);
 
-    opt.step(&mut [Param::new("a", &mut a, &[1.0]), Param::without_grad("b", &mut b), Param::new("c", &mut c, &[1.0]).frozen()])
-        .unwrap();
+    opt.step(&mut [
+        Param::new("a", &mut a, &[1.0]),
+        Param::without_grad("b", &mut b),
+        Param::new("c", &mut c, &[1.0]).frozen(true),
+    ])
+    .unwrap();
     let expected = [Status::Updated, Status::NoGradient, Status::Frozen, Status::Registered].map(Some);
     assert_eq!(of(&opt), expected);
 
@@ -29,7 +33,7 @@ fn statuses_say_what_became_of_each_parameter() {
         Param::new("a", &mut a, &[1.0]),
         Param::without_grad("b", &mut b),
         Param::new("c", &mut c, &[f64::NAN]),
-        Param::new("d", &mut d, &[1.0]).frozen(),
+        Param::new("d", &mut d, &[1.0]).frozen(true),
     ];
     opt.step(all).unwrap();
     assert_eq!(of(&opt), [Some(Status::Skipped); 4]);

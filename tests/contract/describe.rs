@@ -13,8 +13,8 @@ fn the_table_says_everything() {
         .lr_schedule(Schedule::linear(1.0, 0.5, 2))
         .clip(Clip::GlobalNorm(1.0))
         .non_finite(NonFinite::Skip)
-        .group("head", |s| s.lr_factor(2.0).eps(1e-6).amsgrad())
-        .group("body", |s| s.frozen().weight_decay(Decay::none()))
+        .group("head", |s| s.lr_factor(2.0).eps(1e-6).amsgrad(true))
+        .group("body", |s| s.frozen(true).weight_decay(Decay::none()))
         .assign("body", Policy::name_starts_with("body."))
         .build()
         .unwrap();
@@ -32,10 +32,10 @@ fn the_table_says_everything() {
         "\
 learning rate 0.375, peak 0.5, schedule linear:1,0.5,2, clip global-norm:1, non-finite gradients skip, 1 completed steps
 group      params  weights  lr     decay                        next step   optimizer
-default    1       6        0.375  independent:1e-4*step:2,0.5  s = 7.5e-5  adam(betas 0.9 0.95, eps 1e-8)
-undecayed  1       3        0.375  none                         none        adam(betas 0.9 0.95, eps 1e-8)
-head       1       2        0.75   independent:1e-4*step:2,0.5  s = 7.5e-5  adam(betas 0.9 0.95, eps 1e-6, amsgrad)
-body       1       4        0.375  none                         none        adam(betas 0.9 0.95, eps 1e-8), frozen
+default    1       6        0.375  independent:1e-4*step:2,0.5  s = 7.5e-5  adamw(betas 0.9 0.95, eps 1e-8)
+undecayed  1       3        0.375  none                         none        adamw(betas 0.9 0.95, eps 1e-8)
+head       1       2        0.75   independent:1e-4*step:2,0.5  s = 7.5e-5  adamw(betas 0.9 0.95, eps 1e-6, amsgrad)
+body       1       4        0.375  none                         none        adamw(betas 0.9 0.95, eps 1e-8), frozen
 
 parameter    shape      group      lr     decay                        updates  last step
 late         3 weights  undecayed  0.375  none                         0        Registered
@@ -48,7 +48,7 @@ body.weight  [4, 1, 1]  body       0.375  none                         0        
 
 #[test]
 fn the_table_can_be_read_by_a_program() {
-    let mut opt = Sgd::new(0.5).group("b", |s| s.lr_factor(0.5).weight_decay(Decay::l1(0.25)).frozen()).build().unwrap();
+    let mut opt = Sgd::new(0.5).group("b", |s| s.lr_factor(0.5).weight_decay(Decay::l1(0.25)).frozen(true)).build().unwrap();
     let (mut v, mut w) = ([1.0_f64; 4], [1.0; 2]);
     opt.step(&mut [Param::new("v", &mut v, &[1.0; 4]).shape(&[2, 2]), Param::new("w", &mut w, &[1.0; 2]).in_group("b")]).unwrap();
     let table = opt.describe();
@@ -95,12 +95,12 @@ fn parameters_stand_in_the_order_of_first_sight() {
 fn every_optimizer_says_its_options() {
     let said = |table: wane::Description| table.groups()[0].optimizer().to_string();
     assert_eq!(
-        said(Sgd::new(0.1).momentum(0.9).nesterov().build::<f32>().unwrap().describe()),
+        said(Sgd::new(0.1).momentum(0.9).nesterov(true).build::<f32>().unwrap().describe()),
         "sgd(momentum 0.9, dampening 0, nesterov)"
     );
     assert_eq!(said(Lion::new(0.1).build::<f32>().unwrap().describe()), "lion(betas 0.9 0.99)");
     let lamb = said(Lamb::new(0.1).build::<f32>().unwrap().describe());
-    assert_eq!(lamb, "adam(betas 0.9 0.999, eps 1e-6, trust ratio lamb)");
+    assert_eq!(lamb, "lamb(betas 0.9 0.999, eps 1e-6, trust ratio lamb)");
     let adam = said(wane::Adam::new(0.1).epsilon_hat(1e-7).trust_ratio(TrustRatio::Off).build::<f32>().unwrap().describe());
     assert_eq!(adam, "adam(betas 0.9 0.999, epsilon hat 1e-7)");
 }

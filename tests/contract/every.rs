@@ -18,10 +18,10 @@ pub(super) fn every_with(policy: NonFinite) -> Vec<(Boxed, &'static [&'static st
         let adam = &COLUMNS[1..3];
         Ok(vec![
             (Box::new(Sgd::new(0.1).non_finite(policy).weight_decay(Decay::l1(0.01)).build()?), &[]),
-            (Box::new(Sgd::new(0.1).non_finite(policy).momentum(0.9).nesterov().build()?), &COLUMNS[..1]),
+            (Box::new(Sgd::new(0.1).non_finite(policy).momentum(0.9).nesterov(true).build()?), &COLUMNS[..1]),
             (Box::new(Adam::new(0.1).non_finite(policy).weight_decay(Decay::coupled_l2(0.1)).build()?), adam),
             (Box::new(AdamW::new(0.1).non_finite(policy).epsilon_hat(1e-7).build()?), adam),
-            (Box::new(AdamW::new(0.1).non_finite(policy).amsgrad().clip(Clip::GlobalNorm(1.0)).build()?), &COLUMNS[1..]),
+            (Box::new(AdamW::new(0.1).non_finite(policy).amsgrad(true).clip(Clip::GlobalNorm(1.0)).build()?), &COLUMNS[1..]),
             (Box::new(Lion::new(0.1).non_finite(policy).weight_decay(Decay::cautious(0.5)).build()?), &COLUMNS[1..2]),
             (Box::new(Lamb::new(0.1).non_finite(policy).weight_decay(Decay::decoupled(0.1)).build()?), adam),
             (Box::new(Sgd::new(0.1).non_finite(policy).momentum(0.5).weight_decay(Decay::adaptive(0.1)).build()?), &COLUMNS[..1]),

@@ -36,34 +36,63 @@ fn settled(
 fn four_levels_of_precedence() {
     let mut opt = two_groups(|s| s.assign("a", Policy::name_starts_with("fc.")).assign("b", Policy::name_ends_with(".bias")));
     let opt = &mut opt;
-    // Nothing said, no policy: the default. A policy: its group, and the first one where two match.
+    // Nothing said, no policy: the default. A policy: its group, and both where two match; the last word about the decay is b's.
     assert_eq!(settled(opt, "embedding", |p| p), (DEFAULT, "default".into()));
     assert_eq!(settled(opt, "norm.bias", |p| p), (B, "b".into()));
     assert_eq!(settled(opt, "fc.weight", |p| p), (A, "a".into()));
-    assert_eq!(settled(opt, "fc.bias", |p| p), (A, "a".into()));
-    // The parameter's own word before any policy, and `no_decay` before all, in whatever order they are said.
+    assert_eq!(settled(opt, "fc.bias", |p| p), (B, "a + b".into()));
+    // The parameter's own word instead of all policies, and `no_decay` on top of either, in whatever order they are said.
     assert_eq!(settled(opt, "fc.1.bias", |p| p.in_group("b")), (B, "b".into()));
     assert_eq!(settled(opt, "fc.2.bias", |p| p.in_group("default")), (DEFAULT, "default".into()));
     assert_eq!(settled(opt, "fc.3.bias", |p| p.in_group("undecayed")), (UNDECAYED, "undecayed".into()));
-    assert_eq!(settled(opt, "fc.4.bias", |p| p.no_decay()), (UNDECAYED, "undecayed".into()));
-    assert_eq!(settled(opt, "fc.5.bias", |p| p.no_decay().in_group("b")), (UNDECAYED, "undecayed".into()));
-    assert_eq!(settled(opt, "fc.6.bias", |p| p.in_group("b").no_decay()), (UNDECAYED, "undecayed".into()));
+    assert_eq!(settled(opt, "fc.4.bias", |p| p.no_decay()), (UNDECAYED, "a + b + undecayed".into()));
+    assert_eq!(settled(opt, "fc.5.bias", |p| p.no_decay().in_group("b")), (UNDECAYED, "b + undecayed".into()));
+    assert_eq!(settled(opt, "fc.6.bias", |p| p.in_group("b").no_decay()), (UNDECAYED, "b + undecayed".into()));
+    assert_eq!(settled(opt, "embedding.7", |p| p.no_decay()), (UNDECAYED, "undecayed".into()));
+    assert_eq!(settled(opt, "fc.8", |p| p.in_group("b + a")), (A, "b + a".into()));
     assert_eq!(settled(opt, "lone", |p| p.in_group("a").in_group("b")), (B, "b".into()));
 }
 
 #[test]
-fn the_first_policy_that_matches_wins() {
+fn all_policies_that_match_apply_and_the_last_word_wins() {
     let prefix = || Policy::name_starts_with("fc.");
     let suffix = || Policy::name_ends_with(".bias");
     let mut opt = two_groups(|s| s.assign("a", prefix()).assign("b", suffix()));
-    assert_eq!(settled(&mut opt, "fc.bias", |p| p).1, "a");
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p), (B, "a + b".into()));
     let mut opt = two_groups(|s| s.assign("b", suffix()).assign("a", prefix()));
-    assert_eq!(settled(&mut opt, "fc.bias", |p| p).1, "b");
-    // A policy can put parameters back where they would be without it.
-    let mut opt = two_groups(|s| s.assign("default", suffix()).assign("a", prefix()).assign("undecayed", Policy::rank_below(9)));
-    assert_eq!(settled(&mut opt, "fc.bias", |p| p).1, "default");
-    assert_eq!(settled(&mut opt, "fc.weight", |p| p).1, "a");
-    assert_eq!(settled(&mut opt, "embedding", |p| p.shape(&[1])).1, "undecayed");
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p), (A, "b + a".into()));
+    // A group that two policies assign to is in the name once, where it was assigned last; `default` changes nothing.
+    let mut opt = two_groups(|s| s.assign("a", prefix()).assign("b", suffix()).assign("a", suffix()).assign("default", prefix()));
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p), (A, "b + a".into()));
+    assert_eq!(settled(&mut opt, "fc.weight", |p| p), (A, "a".into()));
+    let mut opt = two_groups(|s| s.assign("default", suffix()).assign("undecayed", Policy::rank_below(9)));
+    assert_eq!(settled(&mut opt, "fc.bias", |p| p.shape(&[1])), (UNDECAYED, "undecayed".into()));
+}
+
+/// The two lines of the documentation, whatever the order of the groups.
+#[test]
+fn rates_and_decays_compose() {
+    let mut opt = AdamW::new(0.01)
+        .weight_decay(Decay::fixed(0.5))
+        .group("no decay", |s| s.weight_decay(Decay::none()))
+        .group("head", |s| s.lr_factor(10.0))
+        .assign("head", Policy::name_starts_with("head."))
+        .assign("no decay", Policy::vectors())
+        .build::<f64>()
+        .unwrap();
+    let mut w = [[1.0; 4]; 4];
+    let [a, b, c, d] = &mut w;
+    opt.register(&[
+        Param::without_grad("body.weight", a).shape(&[2, 2]),
+        Param::without_grad("body.bias", b).shape(&[1, 4, 1, 1]),
+        Param::without_grad("head.weight", c).shape(&[2, 1, 2]),
+        Param::without_grad("head.bias", d).shape(&[4]),
+    ])
+    .unwrap();
+    let table = opt.describe();
+    let rows: Vec<_> = table.params().iter().map(|row| (row.group(), row.learning_rate(), row.decay())).collect();
+    assert_eq!(rows[2..], [("head", 0.1, "fixed:0.5"), ("head + no decay", 0.1, "none")]);
+    assert_eq!(rows[..2], [("default", 0.01, "fixed:0.5"), ("no decay", 0.01, "none")]);
 }
 
 #[test]
@@ -83,10 +112,10 @@ fn policies_look_at_names_and_shapes() {
     ])
     .unwrap();
     let groups: Vec<_> = opt.describe().params().iter().map(|row| row.group().to_string()).collect();
-    assert_eq!(groups, ["default", "a", "b", "b", "default"]);
+    assert_eq!(groups, ["default", "a + b", "b", "b", "default"]);
 }
 
-/// Once, when a name is first seen, and not at all where the parameter speaks for itself.
+/// Once, when a name is first seen, and not at all where the parameter names a group itself.
 #[test]
 fn policies_are_asked_once() {
     let asked = Arc::new(AtomicUsize::new(0));
@@ -94,18 +123,17 @@ fn policies_are_asked_once() {
     let mut opt = two_groups(|s| {
         let policy = Policy::when("counted", move |p| {
             count.fetch_add(1, Ordering::Relaxed);
-            assert!(!p.is_empty() && p.name() == "w");
+            assert!(!p.is_empty() && p.name() != "x");
             true
         });
-        s.assign("a", policy).assign("b", Policy::rank_below(2))
+        s.assign("a", policy)
     });
     for _ in 0..3 {
         settled(&mut opt, "w", |p| p);
-        // `rank_below` would miss the shape of these.
         settled(&mut opt, "x", |p| p.in_group("b"));
         settled(&mut opt, "y", |p| p.no_decay());
     }
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 /// A parameter stays in its group when it is given without a word later.
@@ -121,8 +149,8 @@ fn a_group_is_kept() {
 /// A group is an edited copy of the settings as they are in the end, wherever in the chain it stands.
 #[test]
 fn a_group_is_a_copy_of_the_final_settings() {
-    let before = Adam::new(0.1).group("g", |s| s.eps(0.5)).betas(0.25, 0.75).amsgrad().weight_decay(Decay::l1(0.25));
-    let after = Adam::new(0.1).betas(0.25, 0.75).amsgrad().weight_decay(Decay::l1(0.25)).group("g", |s| s.eps(0.5));
+    let before = Adam::new(0.1).group("g", |s| s.eps(0.5)).betas(0.25, 0.75).amsgrad(true).weight_decay(Decay::l1(0.25));
+    let after = Adam::new(0.1).betas(0.25, 0.75).amsgrad(true).weight_decay(Decay::l1(0.25)).group("g", |s| s.eps(0.5));
     let run = |settings: Settings<Adam>| {
         let mut opt = settings.build::<f64>().unwrap();
         let mut w = [1.0, -1.0];
@@ -160,7 +188,7 @@ fn groups_do_not_touch_each_other() {
 /// `undecayed` is the default but for its decay.
 #[test]
 fn undecayed_parameters_keep_all_other_settings() {
-    fn check<A: Algorithm<f64>>(settings: Settings<A>) {
+    fn check<A: Algorithm>(settings: Settings<A>) {
         let mut with = settings.clone().weight_decay(Decay::coupled_l2(0.5).towards(Anchor::Start)).build::<f64>().unwrap();
         let mut without = settings.weight_decay(Decay::none()).build::<f64>().unwrap();
         let (mut v, mut w) = ([1.0, 2.0], [1.0, 2.0]);
@@ -170,8 +198,8 @@ fn undecayed_parameters_keep_all_other_settings() {
         }
         assert_eq!(v.map(f64::to_bits), w.map(f64::to_bits));
     }
-    check(Sgd::new(0.1).momentum(0.9).nesterov());
-    check(AdamW::new(0.1).betas(0.5, 0.5).lr_schedule(Schedule::exponential(0.5)).maximize());
+    check(Sgd::new(0.1).momentum(0.9).nesterov(true));
+    check(AdamW::new(0.1).betas(0.5, 0.5).lr_schedule(Schedule::exponential(0.5)).maximize(true));
 }
 
 /// SGD at rate 1, gradient 1: what is gone is the rate. Independent decay without a gradient: what is gone is the share.

@@ -22,9 +22,9 @@ fn left_alone(say: impl for<'a> Fn(&'a mut [f64]) -> Param<'a, f64>, status: Sta
 #[test]
 fn a_frozen_parameter_keeps_weights_and_state() {
     const NOT_FINITE: &[f64] = &[f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
-    left_alone(|w| Param::new("w", w, NOT_FINITE).frozen(), Status::Frozen);
-    left_alone(|w| Param::new("w", w, &[1e300; 3]).frozen(), Status::Frozen);
-    left_alone(|w| Param::without_grad("w", w).frozen(), Status::Frozen);
+    left_alone(|w| Param::new("w", w, NOT_FINITE).frozen(true), Status::Frozen);
+    left_alone(|w| Param::new("w", w, &[1e300; 3]).frozen(true), Status::Frozen);
+    left_alone(|w| Param::without_grad("w", w).frozen(true), Status::Frozen);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_gap_changes_nothing_afterwards() {
             step(&mut *whole, "w", &mut v, k);
             step(&mut *opt, "w", &mut w, k);
             opt.step(&mut [Param::without_grad("w", &mut w)]).unwrap();
-            opt.step(&mut [Param::new("w", &mut w, &[f64::NAN; 3]).frozen()]).unwrap();
+            opt.step(&mut [Param::new("w", &mut w, &[f64::NAN; 3]).frozen(true)]).unwrap();
             opt.step(&mut []).unwrap();
         }
         assert_eq!(bits(&v), bits(&w), "{}", opt.describe());
@@ -55,7 +55,7 @@ fn a_gap_changes_nothing_afterwards() {
 fn a_frozen_group_stays_as_it_is() {
     let mut opt = AdamW::new(0.1)
         .weight_decay(Decay::fixed(0.5))
-        .group("backbone", |s| s.frozen())
+        .group("backbone", |s| s.frozen(true))
         .assign("backbone", Policy::name_starts_with("body."))
         .build::<f64>()
         .unwrap();
@@ -93,8 +93,9 @@ fn an_empty_step_is_a_step() {
 fn a_step_in_which_all_is_frozen_can_be_seen() {
     for (mut opt, _) in every() {
         let (mut v, mut w) = ([1.0, 2.0, 3.0], [4.0]);
-        let report =
-            opt.step(&mut [Param::new("v", &mut v, &[f64::NAN; 3]).frozen(), Param::without_grad("w", &mut w).frozen()]).unwrap();
+        let report = opt
+            .step(&mut [Param::new("v", &mut v, &[f64::NAN; 3]).frozen(true), Param::without_grad("w", &mut w).frozen(true)])
+            .unwrap();
         assert_eq!((report.updated(), report.left_alone(), report.grad_norm()), (0, 2, Some(0.0)));
         assert_eq!((v, w), ([1.0, 2.0, 3.0], [4.0]));
         assert_eq!((opt.steps_of("v"), opt.steps_of("w"), opt.completed_steps()), (Some(0), Some(0), 1));

@@ -53,7 +53,7 @@ fn a_slice_takes_what_a_parameter_takes() {
     let mut w = [8.0];
     opt.step_scaled(&mut [Param::slice(&mut w, &[1.0]).in_group("fast")], 0.5).unwrap();
     assert_eq!(w, [7.0]);
-    let report = opt.step(&mut [Param::slice(&mut w, &[f64::NAN]).frozen()]).unwrap();
+    let report = opt.step(&mut [Param::slice(&mut w, &[f64::NAN]).frozen(true)]).unwrap();
     assert_eq!((w, report.left_alone()), ([7.0], 1));
     opt.step_slice(&mut w, &[1.0]).unwrap();
     assert_eq!(w, [5.0]);

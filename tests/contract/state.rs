@@ -29,7 +29,7 @@ fn there_is_no_state_before_the_first_update() {
         none(&*opt);
         opt.step(&mut [Param::without_grad("w", &mut w)]).unwrap();
         none(&*opt);
-        opt.step(&mut [Param::new("w", &mut w, &grad(0)).frozen()]).unwrap();
+        opt.step(&mut [Param::new("w", &mut w, &grad(0)).frozen(true)]).unwrap();
         none(&*opt);
         step(&mut *opt, "w", &mut w, 0);
         assert!(columns.iter().all(|column| opt.state("w", column).is_some()));
@@ -48,7 +48,7 @@ fn columns_hold_what_their_names_say() {
     run(&mut sgd);
     assert_eq!(sgd.state("w", "momentum_buffer"), Some(&[0.5 * 4.0 + 0.75 * 2.0][..]));
 
-    let mut adam = Adam::new(0.1).betas(0.5, 0.75).amsgrad().build().unwrap();
+    let mut adam = Adam::new(0.1).betas(0.5, 0.75).amsgrad(true).build().unwrap();
     run(&mut adam);
     assert_eq!(adam.state("w", "exp_avg"), Some(&[0.5 * 2.0 + 0.5 * 2.0][..]));
     assert_eq!(adam.state("w", "exp_avg_sq"), Some(&[0.75 * 4.0 + 0.25 * 4.0][..]));

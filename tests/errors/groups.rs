@@ -1,6 +1,6 @@
 //! Groups and policies: unknown ones, doubled ones, and parameters that ask for another one.
 
-use wane::{Adam, AdamW, Decay, Error, Lamb, Lion, Param, Policy, Settings, Sgd};
+use wane::{Adam, AdamW, Decay, Error, Lamb, Lion, Optimizer, Param, Policy, Settings, Sgd};
 
 use super::scene::{Scene, assert_error};
 
@@ -41,8 +41,8 @@ fn a_policy_for_an_unknown_group() {
 #[test]
 fn a_group_that_is_there_already() {
     let text = |name| format!("group `{name}` is defined already; `default` and `undecayed` belong to every optimizer");
-    fn twice<A: wane::Algorithm<f32>>(settings: Settings<A>, name: &str) -> Error {
-        settings.group("other", |s| s).group(name, |s| s).build().unwrap_err()
+    fn twice<A: wane::Algorithm>(settings: Settings<A>, name: &str) -> Error {
+        settings.group("other", |s| s).group(name, |s| s).build::<f32>().unwrap_err()
     }
     for name in ["default", "undecayed", "other"] {
         for error in
@@ -58,12 +58,12 @@ fn another_group_than_before() {
     assert_error!(
         scene().refuses(|w, g| Param::new("last", w, g).in_group("plain")),
         Error::GroupChanged { .. },
-        "parameter `last` is in group `default` and now asks for group `plain`; `forget` it first"
+        "parameter `last` is in group `default` and now asks for group `plain`; `assign` moves it"
     );
     assert_error!(
         scene().refuses(|w, g| Param::new("last", w, g).no_decay()),
         Error::GroupChanged { .. },
-        "parameter `last` is in group `default` and now asks for group `undecayed`; `forget` it first"
+        "parameter `last` is in group `default` and now asks for group `undecayed`; `assign` moves it"
     );
 }
 
@@ -73,7 +73,7 @@ fn another_group_than_before_at_registration() {
     assert_error!(
         scene().refuses_to_register(|w, g| Param::new("last", w, g).in_group("plain")),
         Error::GroupChanged { .. },
-        "parameter `last` is in group `default` and now asks for group `plain`; `forget` it first"
+        "parameter `last` is in group `default` and now asks for group `plain`; `assign` moves it"
     );
 }
 
@@ -86,4 +86,76 @@ fn a_policy_without_the_shape_it_needs() {
     let text = "the policy `rank below 2` needs the shape of parameter `odd`, which was given without one";
     assert_error!(scene().refuses(|w, g| Param::new("odd", w, g)), Error::ShapeNeeded { .. }, text);
     assert_error!(scene().refuses_to_register(|w, g| Param::new("odd", w, g)), Error::ShapeNeeded { .. }, text);
+}
+
+#[test]
+fn a_policy_without_a_match() {
+    let settings =
+        || AdamW::new(0.1).group("none", |s| s.weight_decay(Decay::none())).assign("none", Policy::name_starts_with("norm"));
+    let mut opt = settings().strict_policies(true).build::<f64>().unwrap();
+    let mut w = [1.0];
+    assert_error!(
+        opt.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap_err(),
+        Error::PolicyWithoutMatch { .. },
+        "the policy `name starts with norm`, which assigns to the group `none`, matches no parameter"
+    );
+    assert_eq!((w, opt.completed_steps(), opt.names()), ([1.0], 0, Vec::<&str>::new()));
+    // What was registered before counts.
+    opt.register(&[Param::without_grad("norm.1", &mut [1.0])]).unwrap();
+    opt.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap();
+    let mut lenient = settings().build::<f64>().unwrap();
+    lenient.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap();
+    assert_eq!(lenient.describe().notes(), ["the policy `name starts with norm` of group `none` has matched no parameter"]);
+    assert!(opt.describe().notes().is_empty());
+}
+
+#[test]
+fn moving_what_is_not_there_or_where_nothing_is() {
+    let mut scene = Scene::<f32>::new(AdamW::new(0.1).build().unwrap());
+    let error = scene.unchanged_by(|scene| scene.opt.assign("odd", "undecayed"));
+    assert_error!(error, Error::UnknownParameter { .. }, "there is no parameter `odd`");
+    let error = scene.unchanged_by(|scene| scene.opt.assign("first", "none"));
+    assert_error!(
+        error,
+        Error::UnknownGroup { .. },
+        "`assign` names the group `none`, which is not defined; there are: `default`, `undecayed`"
+    );
+    let error = scene.unchanged_by(|scene| scene.opt.resize(&Param::without_grad("odd", &mut [1.0])));
+    assert_error!(error, Error::UnknownParameter { .. }, "there is no parameter `odd`");
+}
+
+#[test]
+fn resizing_to_other_axes() {
+    let mut scene = Scene::<f32>::new(AdamW::new(0.1).build().unwrap());
+    for (shape, text) in [(&[4][..], "shape [4]"), (&[2, 2, 1], "shape [2, 2, 1]")] {
+        let error = scene.unchanged_by(|scene| scene.opt.resize(&Param::without_grad("last", &mut [1.0; 4]).shape(shape)));
+        let text =
+            format!("parameter `last` cannot be resized from shape [2, 2] to {text}: only the lengths of its axes may change");
+        assert_error!(error, Error::AxesChanged { .. }, text);
+    }
+    let error = scene.unchanged_by(|scene| scene.opt.resize(&Param::without_grad("last", &mut [1.0; 4])));
+    let text = "parameter `last` cannot be resized from shape [2, 2] to no shape: only the lengths of its axes may change";
+    assert_error!(error, Error::AxesChanged { .. }, text);
+    let error = scene.unchanged_by(|scene| scene.opt.resize(&Param::without_grad("last", &mut [1.0; 4]).shape(&[2, 3])));
+    assert!(matches!(error, Error::ShapeLength { .. }), "{error:?}");
+}
+
+/// Two edits that are each right, and contradict each other: nobody can know before a parameter has both.
+#[test]
+fn groups_that_cannot_be_joined() {
+    let mut opt = Sgd::new(0.1)
+        .momentum(0.9)
+        .group("still", |s| s.momentum(0.0))
+        .group("ahead", |s| s.nesterov(true))
+        .assign("still", Policy::name_starts_with("s"))
+        .assign("ahead", Policy::name_ends_with("a"))
+        .build::<f64>()
+        .unwrap();
+    let before = opt.describe();
+    assert_error!(
+        opt.step(&mut [Param::new("s", &mut [1.0], &[1.0]), Param::new("s.a", &mut [1.0], &[1.0])]).unwrap_err(),
+        Error::InGroup { .. },
+        "in group `still + ahead`: nesterov needs a momentum above 0, and momentum = 0 was given"
+    );
+    assert_eq!(opt.describe(), before);
 }

@@ -75,7 +75,10 @@ fn a_rate_that_overflows_by_its_bias_correction() {
     scene.opt.set_learning_rate(3e38).unwrap();
     let error = scene.refuses(|w, g| Param::new("odd", w, g));
     assert!(matches!(error, Error::OutOfRange { value, .. } if value > 1e39), "{error}");
-    assert!(error.to_string().ends_with("it must be within the range of the weights' type"), "{error}");
+    assert!(
+        error.to_string().ends_with("it must be 0, or between 1.4e-45 and 3.4e38: a number of the weights' type, f32"),
+        "{error}"
+    );
 }
 
 /// 0·∞ is NaN: a strength of 0 under a schedule that overflows is refused, not let through.
@@ -100,59 +103,106 @@ fn a_gradient_factor_that_is_0_in_f32() {
     assert_error!(
         scene.refuses_numbers(),
         Error::OutOfRange { setting: "gradient factor", .. },
-        "gradient factor = 1e-60 is out of range: it must be above 0 in the weights' type"
+        "gradient factor = 1e-60 is out of range: it must be 0, or between 1.4e-45 and 3.4e38: a number of the weights' type, f32"
     );
 }
 
-/// SGD whose rate is 0.5 in steps 0 and 2, and lower in between.
+/// SGD at a rate of 0.5 whose decay doubles in every step from a half of its strength: in step 2 it is too strong, for which there is no schedule
+/// that ends.
 fn ramped(decay: Decay) -> Scene<f64> {
-    let ramp = Schedule::constant().then(1, Schedule::linear(0.25, 1.0, 1));
-    Scene::new(Sgd::new(0.5).lr_schedule(ramp).weight_decay(decay).build().unwrap())
+    let ramp = Schedule::exponential(2.0);
+    Scene::new(Sgd::new(0.5).weight_decay(decay.schedule(ramp)).build().unwrap())
 }
 
-/// The strengths take the factors 0.5, 1.25 and 2; the first two are within bounds.
+/// The strengths take the factors 1, 2 and 4; the first two are within bounds.
 #[test]
 fn a_decay_that_would_remove_everything() {
-    let cautious = Decay::new(Penalty::L2, Place::Cautious, Strength::Fixed(0.5));
+    let cautious = Decay::new(Penalty::L2, Place::Cautious, Strength::Fixed(0.25));
     for (decay, form, share) in [
-        (Decay::fixed(0.5), "fixed:0.5", "1"),
-        (Decay::decoupled(2.0), "decoupled:2", "2"),
-        (Decay::independent(0.75), "independent:0.75", "1.5"),
-        (Decay::timescale(2.0), "timescale:2", "1"),
-        (Decay::half_life(1.0), "half-life:1", "1"),
-        (cautious, "fixed-cautious:0.5", "1"),
-        (Decay::elastic_net(4.0, 0.5), "elastic-net:4,0.5", "2"),
+        (Decay::fixed(0.25), "fixed:0.25", "1"),
+        (Decay::decoupled(0.75), "decoupled:0.75", "1.5"),
+        (Decay::independent(0.375), "independent:0.375", "1.5"),
+        (Decay::timescale(4.0), "timescale:4", "1"),
+        (cautious, "fixed-cautious:0.25", "1"),
+        (Decay::elastic_net(1.5, 0.5), "elastic-net:1.5,0.5", "1.5"),
     ] {
-        let mut scene = ramped(decay.schedule(Schedule::linear(0.5, 2.0, 2)));
-        let form = format!("{form}*linear:0.5,2,2");
+        let mut scene = ramped(decay);
+        let form = format!("{form}*exponential:2");
         let text = format!(
-            "the decay `{form}` of group `default` would remove the share {share} of each weight in this step: it must be in [0, 1)"
+            "the decay `{form}` of group `default` would remove the share {share} of each weight in step 2: it must be in [0, 1)"
         );
-        assert_error!(scene.refuses_numbers(), Error::ShrinkOutOfRange { .. }, text);
+        assert_error!(scene.refuses_numbers(), Error::ShrinkOutOfRange { step: 2, .. }, text);
+    }
+}
+
+/// What peak, factor, schedules and strengths reach is known when the optimizer is built: the first step that goes too far is named.
+#[test]
+fn a_decay_that_schedules_will_bring_too_far() {
+    let sgd = |decay, schedule| Sgd::new(2.0).weight_decay(decay).lr_schedule(schedule);
+    let up = || Schedule::linear(0.0, 1.0, 1000);
+    let late = || Schedule::constant().then(100, up());
+    for (settings, step) in [
+        (sgd(Decay::decoupled(0.6), up()), 834),
+        (sgd(Decay::cautious(0.6), up()), 834),
+        (sgd(Decay::elastic_net(1.2, 0.5), up()), 834),
+        (sgd(Decay::decoupled(0.3).schedule(Schedule::linear(0.0, 4.0, 1000)), Schedule::constant()), 417),
+        (sgd(Decay::fixed(0.5).schedule(Schedule::linear(0.0, 4.0, 1000)), Schedule::cosine(1000, 0.0)), 500),
+        // 0.8·t·(4 − 3t) is 1 at t = 1/2, largest at 2/3, and 1 again at 5/6.
+        (sgd(Decay::decoupled(0.4).schedule(Schedule::linear(4.0, 1.0, 1000)), up()), 500),
+        (sgd(Decay::independent(1.5), Schedule::warmup_cosine(300, 1000, 0.0)), 200),
+        (sgd(Decay::decoupled(0.45), Schedule::warmup_stable_decay(10, 10, 10, 4.0)), 21),
+        (sgd(Decay::decoupled(0.3), late().then(200, Schedule::exponential(1.2)).then(300, Schedule::constant())), 203),
+        (sgd(Decay::half_life(0.018), Schedule::constant()), 0),
+        (sgd(Decay::none(), up()).group("g", |s| s.weight_decay(Decay::decoupled(0.06)).lr_factor(10.0)), 834),
+    ] {
+        let text = format!("{settings:?}");
+        let error = settings.clone().build::<f32>().unwrap_err();
+        let Error::ShrinkOutOfRange { step: found, share, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((*found, *share >= 1.0), (step, true), "{error}: {text}");
+        assert_eq!(settings.build::<f64>().unwrap_err(), error);
+    }
+}
+
+/// One too far from the other, but never in one step: what is refused is what will happen, not the product of two largest values.
+#[test]
+fn schedules_that_never_meet_are_taken() {
+    let up = || Schedule::linear(0.0, 1.0, 1000);
+    for settings in [
+        Sgd::new(2.0).lr_schedule(up()).weight_decay(Decay::decoupled(1.9).schedule(Schedule::linear(1.0, 0.0, 1000))),
+        Sgd::new(2.0).lr_schedule(up()).weight_decay(Decay::decoupled(0.499)),
+        Sgd::new(2.0).lr_schedule(Schedule::step(10, 0.1)).weight_decay(Decay::decoupled(0.49)),
+        // Grows without end: a rate finder stops in time.
+        Sgd::new(1e-7).lr_schedule(Schedule::exponential(1.2)).weight_decay(Decay::decoupled(0.5)),
+        Sgd::new(0.1).weight_decay(Decay::half_life(0.1)),
+        // At two billion steps the search still ends.
+        Sgd::new(2.0).lr_schedule(Schedule::cosine(2_000_000_000, 0.0)).weight_decay(Decay::decoupled(0.4999)),
+    ] {
+        settings.build::<f32>().unwrap();
     }
 }
 
 #[test]
 fn a_rate_by_hand_that_makes_the_decay_remove_everything() {
     let mut scene = Scene::<f32>::new(AdamW::new(0.5).weight_decay(Decay::independent(0.25)).build().unwrap());
-    scene.opt.set_learning_rate(2.0).unwrap();
+    let error = scene.unchanged_by(|scene| scene.opt.set_learning_rate(2.0));
     assert_error!(
-        scene.refuses_numbers(),
+        error,
         Error::ShrinkOutOfRange { share: 1.0, .. },
-        "the decay `independent:0.25` of group `default` would remove the share 1 of each weight in this step: it must be in [0, 1)"
+        "the decay `independent:0.25` of group `default` would remove the share 1 of each weight in step 2: it must be in [0, 1)"
     );
 }
 
 /// The default group comes first and keeps an average of its own, which must not move when a later group is refused.
 #[test]
 fn a_decay_of_a_group_that_would_remove_everything() {
+    let heavy = Decay::decoupled(0.5).schedule(Schedule::exponential(2.0));
     let settings =
-        Sgd::new(0.5).weight_decay(Decay::adaptive(0.5)).group("heavy", |s| s.weight_decay(Decay::decoupled(0.5)).lr_factor(6.0));
+        Sgd::new(0.5).weight_decay(Decay::adaptive(0.5)).group("heavy", move |s| s.weight_decay(heavy.clone()).lr_factor(2.0));
     let mut scene = Scene::<f32>::new(settings.build().unwrap());
     scene.factor = 4.0;
     assert_error!(
         scene.refuses(|w, g| Param::new("odd", w, g).in_group("heavy")),
-        Error::ShrinkOutOfRange { share: 1.5, .. },
-        "the decay `decoupled:0.5` of group `heavy` would remove the share 1.5 of each weight in this step: it must be in [0, 1)"
+        Error::ShrinkOutOfRange { share: 2.0, .. },
+        "the decay `decoupled:0.5*exponential:2` of group `heavy` would remove the share 2 of each weight in step 2: it must be in [0, 1)"
     );
 }

@@ -72,17 +72,17 @@ fn options_of_sgd() {
 #[test]
 fn nesterov_without_what_it_needs() {
     assert_error!(
-        Sgd::new(0.1).nesterov().build::<f32>().unwrap_err(),
+        Sgd::new(0.1).nesterov(true).build::<f32>().unwrap_err(),
         Error::Conflict { setting: "nesterov", .. },
         "nesterov needs a momentum above 0, and momentum = 0 was given"
     );
     assert_error!(
-        Sgd::new(0.1).momentum(0.9).dampening(-0.25).nesterov().build::<f32>().unwrap_err(),
+        Sgd::new(0.1).momentum(0.9).dampening(-0.25).nesterov(true).build::<f32>().unwrap_err(),
         Error::Conflict { setting: "nesterov", .. },
         "nesterov needs a dampening of 0, and dampening = -0.25 was given"
     );
     assert_error!(
-        Sgd::new(0.1).momentum(0.9).nesterov().group("still", |s| s.momentum(0.0)).build::<f32>().unwrap_err(),
+        Sgd::new(0.1).momentum(0.9).nesterov(true).group("still", |s| s.momentum(0.0)).build::<f32>().unwrap_err(),
         Error::InGroup { .. },
         "in group `still`: nesterov needs a momentum above 0, and momentum = 0 was given"
     );
@@ -133,10 +133,11 @@ fn clipping() {
 fn settings_at_the_edge_are_taken() {
     assert!(Sgd::new(0.0).momentum(2.0).dampening(-3.0).build::<f32>().is_ok());
     assert!(Adam::new(0.1).betas(0.0, 0.0).eps(0.0).build::<f32>().is_ok());
-    assert!(Lion::new(0.1).betas(1.0 - f64::EPSILON, 0.0).group("still", |s| s.lr_factor(0.0)).build::<f32>().is_ok());
+    assert!(Lion::new(0.1).betas(1.0 - f64::EPSILON, 0.0).group("still", |s| s.lr_factor(0.0)).build::<f64>().is_ok());
+    assert!(Lion::new(0.1).betas(1.0 - f64::from(f32::EPSILON) / 2.0, 0.0).build::<f32>().is_ok());
     assert!(Lamb::new(0.1).epsilon_hat(0.0).clip(Clip::Value(5e-324)).build::<f64>().is_ok());
     assert!(Sgd::new(0.1).weight_decay(Decay::elastic_net(0.0, 1.0)).build::<f64>().is_ok());
-    assert!(Sgd::new(0.1).weight_decay(Decay::half_life(5e-324)).build::<f64>().is_ok());
+    assert!(Sgd::new(0.1).weight_decay(Decay::half_life(0.02)).build::<f64>().is_ok());
     assert!(Sgd::new(0.1).lr_schedule(Schedule::step(1, 0.0)).build::<f64>().is_ok());
     assert!(Sgd::new(0.1).lr_schedule(Schedule::warmup_cosine(0, 1, 0.0)).build::<f64>().is_ok());
 }

@@ -44,7 +44,7 @@ fn gradients_of_another_length() {
         "parameter `odd` has 4 weights and 0 gradients"
     );
     assert_refused!(
-        |w, g| Param::new("last", w, &g[2..]).frozen(),
+        |w, g| Param::new("last", w, &g[2..]).frozen(true),
         Error::GradientLength { weights: 4, gradients: 2, .. },
         "parameter `last` has 4 weights and 2 gradients"
     );

@@ -30,9 +30,13 @@ fn words() {
     for text in ["", "ignore", "Skip", "error:1"] {
         refused::<NonFinite>("policy for non-finite gradients", text, policies);
     }
-    for text in ["", "lars", "lamb:2"] {
-        refused::<TrustRatio>("trust ratio", text, "`off` or `lamb`");
+    for text in ["", "lars", "Lamb"] {
+        refused::<TrustRatio>("trust ratio", text, "off, lamb or clamped:min,max");
     }
+    refused::<TrustRatio>("trust ratio", "lamb:2", "an end before `2`");
+    out_of_range::<TrustRatio>("clamped:-1,1", "least trust ratio = -1 is out of range: it must be a finite number, at least 0");
+    let expected = "largest trust ratio = 1 is out of range: it must be a finite number, at least as large as the least ratio";
+    out_of_range::<TrustRatio>("clamped:2,1", expected);
 }
 
 #[test]
@@ -77,9 +81,9 @@ fn schedules() {
         "schedule's factor = NaN is out of range: it must be a finite number, at least 0",
     );
     assert_error!(
-        "constant then@5 constant then@5 constant".parse::<Schedule>().unwrap_err(),
+        "constant then@5 constant then@4 constant".parse::<Schedule>().unwrap_err(),
         Error::Conflict { .. },
-        "then needs a later step than the part before it, and step 5 was given"
+        "then needs a later step than the part before it, and step 4 was given"
     );
 }
 

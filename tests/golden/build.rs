@@ -1,6 +1,6 @@
 //! An optimizer from the options of a case.
 
-use wane::{Adam, AdamW, Clip, Decay, InGroup, Lamb, Level, Lion, NonFinite, Settings, Sgd};
+use wane::{Adam, AdamW, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, NonFinite, Settings, Sgd};
 
 use super::fixture::{Case, Options};
 
@@ -9,6 +9,8 @@ use super::fixture::{Case, Options};
 pub(crate) enum Recipe {
     Sgd(Settings<Sgd>),
     Adam(Settings<Adam>),
+    AdamW(Settings<AdamW>),
+    Lamb(Settings<Lamb>),
     Lion(Settings<Lion>),
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn torch(case: Case, how: How) -> Recipe {
     match case.optimizer() {
         "SGD" => Recipe::Sgd(finish(torch_sgd(case.options()), case, TORCH_COUPLED, how)),
         "Adam" => Recipe::Adam(finish(torch_adam(Adam::new, case.options()), case, TORCH_COUPLED, how)),
-        "AdamW" => Recipe::Adam(finish(torch_adam(AdamW::new, case.options()), case, TORCH_DECOUPLED, how)),
+        "AdamW" => Recipe::AdamW(finish(torch_adam(AdamW::new, case.options()), case, TORCH_DECOUPLED, how)),
         other => panic!("no optimizer {other}"),
     }
 }
@@ -58,26 +60,23 @@ pub(crate) fn torch(case: Case, how: How) -> Recipe {
 fn torch_sgd(options: Options) -> Settings<Sgd> {
     let options = options.only(&["lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"]);
     let settings = Sgd::new(options.number("lr")).momentum(options.number("momentum")).dampening(options.number("dampening"));
-    let settings = if options.flag("nesterov") { settings.nesterov() } else { settings };
-    if options.flag("maximize") { settings.maximize() } else { settings }
+    settings.nesterov(options.flag("nesterov")).maximize(options.flag("maximize"))
 }
 
-fn torch_adam(new: fn(f64) -> Settings<Adam>, options: Options) -> Settings<Adam> {
+fn torch_adam<A: Algorithm<Formula = Adam>>(new: fn(f64) -> Settings<A>, options: Options) -> Settings<A> {
     let options = options.only(&["lr", "betas", "eps", "weight_decay", "amsgrad", "maximize"]);
     let (beta1, beta2) = options.betas();
     let settings = new(options.number("lr")).betas(beta1, beta2).eps(options.number("eps"));
-    let settings = if options.flag("amsgrad") { settings.amsgrad() } else { settings };
-    if options.flag("maximize") { settings.maximize() } else { settings }
+    settings.amsgrad(options.flag("amsgrad")).maximize(options.flag("maximize"))
 }
 
 pub(crate) fn optax(case: Case, how: How) -> Recipe {
     let options = case.options().only(&["learning_rate", "b1", "b2", "eps", "weight_decay"]);
     let (lr, beta1, beta2) = (options.number("learning_rate"), options.number("b1"), options.number("b2"));
-    let adam = |new: fn(f64) -> Settings<Adam>| new(lr).betas(beta1, beta2).eps(options.number("eps"));
     match case.optimizer() {
         "lion" => Recipe::Lion(finish(Lion::new(lr).betas(beta1, beta2), case, OPTAX, how)),
-        "lamb" => Recipe::Adam(finish(adam(Lamb::new), case, OPTAX, how)),
-        "adamw" => Recipe::Adam(finish(adam(AdamW::new), case, OPTAX, how)),
+        "lamb" => Recipe::Lamb(finish(Lamb::new(lr).betas(beta1, beta2).eps(options.number("eps")), case, OPTAX, how)),
+        "adamw" => Recipe::AdamW(finish(AdamW::new(lr).betas(beta1, beta2).eps(options.number("eps")), case, OPTAX, how)),
         other => panic!("no optimizer {other}"),
     }
 }
@@ -102,7 +101,7 @@ pub(crate) fn keras(case: Case, how: How) -> Recipe {
 }
 
 /// What every optimizer has: decay, clipping, groups.
-fn finish<A>(settings: Settings<A>, case: Case, meaning: Meaning, how: How) -> Settings<A> {
+fn finish<A: Algorithm>(settings: Settings<A>, case: Case, meaning: Meaning, how: How) -> Settings<A> {
     let decay = how.decay.unwrap_or(meaning.decay);
     let settings = match case.options().optional("weight_decay") {
         Some(lambda) => settings.weight_decay(decay(lambda)),
@@ -122,7 +121,7 @@ fn clip(case: Case, meaning: Meaning) -> Clip {
     }
 }
 
-fn change<A>(group: Settings<A, InGroup>, whole: Options, changes: Options, decay: Unit) -> Settings<A, InGroup> {
+fn change<A: Algorithm>(group: Settings<A, InGroup>, whole: Options, changes: Options, decay: Unit) -> Settings<A, InGroup> {
     let changes = changes.only(&["lr", "weight_decay"]);
     let group = match changes.optional("weight_decay") {
         Some(lambda) => group.weight_decay(decay(lambda)),

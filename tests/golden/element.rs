@@ -46,6 +46,8 @@ macro_rules! element {
                 Ok(match recipe {
                     Recipe::Sgd(settings) => Box::new(settings.build()?),
                     Recipe::Adam(settings) => Box::new(settings.build()?),
+                    Recipe::AdamW(settings) => Box::new(settings.build()?),
+                    Recipe::Lamb(settings) => Box::new(settings.build()?),
                     Recipe::Lion(settings) => Box::new(settings.build()?),
                 })
             }

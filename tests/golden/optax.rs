@@ -39,7 +39,7 @@ fn near_optax_f64() {
 /// Lion and LAMB without a word are optax's without decay.
 #[test]
 fn defaults_are_those_of_optax() {
-    for (name, recipe) in [("lion", Recipe::Lion(Lion::new(0.001))), ("lamb", Recipe::Adam(Lamb::new(0.01)))] {
+    for (name, recipe) in [("lion", Recipe::Lion(Lion::new(0.001))), ("lamb", Recipe::Lamb(Lamb::new(0.01)))] {
         let case = case(&OPTAX, name);
         let trajectory = play(case, f64::build(recipe).unwrap(), Absent::WithoutGradient).unwrap();
         let near = Near::Within(epsilons(case) * f64::EPSILON);

@@ -97,7 +97,7 @@ fn closed_form<T: Element>(unit: &str) -> Vec<T> {
 }
 
 fn recipes(decay: &Decay) -> [Recipe; 3] {
-    fn decayed<A>(settings: Settings<A>, decay: &Decay) -> Settings<A> {
+    fn decayed<A: wane::Algorithm>(settings: Settings<A>, decay: &Decay) -> Settings<A> {
         settings.lr_schedule(learning_rates()).weight_decay(decay.clone().schedule(Schedule::linear(SCALE, SCALE, 1)))
     }
     [

@@ -117,7 +117,7 @@ fn defaults_are_those_of_pytorch() {
     let recipes = [
         ("SGD plain", Recipe::Sgd(Sgd::new(0.01))),
         ("Adam defaults", Recipe::Adam(Adam::new(0.001))),
-        ("AdamW defaults", Recipe::Adam(AdamW::new(0.001))),
+        ("AdamW defaults", Recipe::AdamW(AdamW::new(0.001))),
     ];
     for (name, recipe) in recipes {
         let case = case(&TORCH, name);

@@ -25,7 +25,7 @@ impl Law {
         let ramp = (cell.ramp.at)(k);
         let amount = match cell.strength {
             Strength::None => 0.0,
-            Strength::Adaptive(_) => running,
+            Strength::Adaptive(_) => ramp * running,
             Strength::LrScaled(lambda) if cell.place == Place::Coupled => ramp * lambda,
             Strength::LrScaled(lambda) => ramp * rates.now * lambda,
             Strength::Independent(lambda) => ramp * lambda * rates.now / rates.peak,

@@ -119,7 +119,6 @@ impl Oracle {
         let present = self.twins.iter().zip(grads).filter(|(_, grad)| grad.is_some());
         let distance = norm(present.flat_map(|(twin, _)| twin.distances()));
         let gradient = norm(grads.iter().flatten().flatten().copied());
-        let lambda = lambda * (self.plan.cell.ramp.at)(self.k);
         let now = if distance == 0.0 { 0.0 } else { lambda * gradient / distance };
         self.running = 0.1 * self.running + 0.9 * now;
     }

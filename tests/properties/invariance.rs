@@ -228,7 +228,7 @@ fn a_reset_optimizer_is_a_new_one<T: Element>() {
         for cell in cells::all() {
             let mut opt = row.build(&setup(&row, &cell));
             trained(&mut *opt, &[3, 17], 3);
-            opt.set_learning_rate(0.5).unwrap();
+            opt.set_learning_rate(1.5 * row.lr).unwrap();
             opt.reset();
             let tensors = trained(&mut *opt, &LENGTHS, STEPS);
             assert_eq!(bits(&row, &*opt, &tensors), outcome(&row, &setup(&row, &cell)), "{}", label(&row, &cell));

@@ -1,0 +1,250 @@
+//! All groups of an optimizer, and how a parameter comes to one.
+//!
+//! A group's settings are the optimizer's own, changed by edits. `default` has none, `undecayed` has one, and so has every group that was
+//! defined. A parameter that several policies match is in a group with all their edits, which is made when the first such parameter is seen.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::decay::Decay;
+use crate::error::{Error, Result};
+use crate::float::Real;
+use crate::group::{Group, Member};
+use crate::param::{GroupChoice, Param};
+use crate::policy::Policy;
+use crate::rule::Formula;
+use crate::stepper::Run;
+
+/// The groups that every optimizer has: its own settings, and these without decay.
+pub(crate) const RESERVED: [&str; 2] = ["default", "undecayed"];
+
+/// Their places among the groups and among the edits.
+pub(crate) const DEFAULT: usize = 0;
+pub(crate) const UNDECAYED: usize = 1;
+
+/// What joins the names of the groups that a parameter is in.
+const JOINED: &str = " + ";
+
+/// A change of the optimizer's settings, under the name of the group that it makes.
+#[derive(Clone)]
+pub(crate) struct Edit<F> {
+    pub(crate) name: String,
+    pub(crate) change: Change<F>,
+}
+
+pub(crate) type Change<F> = Arc<dyn Fn(Member<F>) -> Member<F> + Send + Sync>;
+
+impl<F> fmt::Debug for Edit<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Edit({})", self.name)
+    }
+}
+
+/// A policy, and the edit for what it matches.
+#[derive(Clone, Debug)]
+struct Assigned {
+    policy: Policy,
+    edit: usize,
+    matched: Matched,
+}
+
+/// Whether a policy has matched a parameter yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Matched {
+    Never,
+    /// One whose step has not ended yet.
+    Fresh,
+    Yes,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Groups<F: Formula, T: Real> {
+    groups: Vec<Group<F, T>>,
+    base: Member<F>,
+    edits: Vec<Edit<F>>,
+    policies: Vec<Assigned>,
+}
+
+impl<F: Formula, T: Real> Groups<F, T> {
+    /// `default`, `undecayed`, and the groups of these edits, in this order, with everything checked.
+    pub(crate) fn new(base: Member<F>, defined: Vec<Edit<F>>, policies: Vec<(String, Policy)>, run: &Run) -> Result<Self> {
+        let undecayed = Arc::new(|member| Member { decay: Decay::none(), ..member });
+        let reserved: [Change<F>; 2] = [Arc::new(|member| member), undecayed];
+        let reserved = RESERVED.into_iter().zip(reserved).map(|(name, change)| Edit { name: name.into(), change });
+        let mut all = Self { groups: Vec::new(), base, edits: reserved.collect(), policies: Vec::new() };
+        all.make(&[], run)?;
+        all.make(&[UNDECAYED], run)?;
+        for edit in defined {
+            if all.edits.iter().any(|known| known.name == edit.name) {
+                return Err(Error::GroupExists { group: edit.name });
+            }
+            all.edits.push(edit);
+            all.make(&[all.edits.len() - 1], run)?;
+        }
+        for (group, policy) in policies {
+            let edit = all.edit(&group).ok_or_else(|| all.unknown(format!("the policy `{policy}`"), &group))?;
+            all.policies.push(Assigned { policy, edit, matched: Matched::Never });
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Group<F, T>> {
+        self.groups.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group<F, T>> {
+        self.groups.iter_mut()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Makes the group of these edits, and returns its place.
+    fn make(&mut self, edits: &[usize], run: &Run) -> Result<usize> {
+        let names: Vec<_> = edits.iter().map(|&edit| &*self.edits[edit].name).collect();
+        let name = if names.is_empty() { RESERVED[DEFAULT].into() } else { names.join(JOINED) };
+        let settings = edits.iter().fold(self.base.clone(), |member, &edit| (self.edits[edit].change)(member));
+        settings.check::<T>(&name, run).map_err(|error| if edits.is_empty() { error } else { error.in_group(&name) })?;
+        self.groups.push(Group::new(&name, edits.into(), settings));
+        Ok(self.groups.len() - 1)
+    }
+
+    /// Returns the place of the group of these edits, which is made if it is not there.
+    fn place(&mut self, edits: &[usize], run: &Run) -> Result<usize> {
+        match self.groups.iter().position(|group| group.edits == edits) {
+            Some(known) => Ok(known),
+            None => self.make(edits, run),
+        }
+    }
+
+    /// Returns the place of a new parameter's group: its own word first, then all policies that match; `no_decay` on top of either.
+    pub(crate) fn choose(&mut self, param: &Param<'_, T>, run: &Run) -> Result<usize> {
+        let mut edits = match param.group.named {
+            Some(name) => self.named(name, || format!("parameter `{}`", param.name))?,
+            None => self.matching(param)?,
+        };
+        if param.group.undecayed {
+            append(&mut edits, UNDECAYED);
+        }
+        self.place(&edits, run)
+    }
+
+    /// Returns the place of a group by its name, for a parameter that is to move there.
+    pub(crate) fn find(&mut self, name: &str, run: &Run) -> Result<usize> {
+        let edits = self.named(name, || "`assign`".into())?;
+        self.place(&edits, run)
+    }
+
+    /// The edits of a group by its name: one that is there, or names joined by ` + `.
+    fn named(&self, name: &str, by: impl Fn() -> String) -> Result<Vec<usize>> {
+        if let Some(known) = self.groups.iter().find(|group| *group.name == *name) {
+            return Ok(known.edits.clone());
+        }
+        let mut edits = Vec::new();
+        for part in name.split(JOINED) {
+            match self.edit(part) {
+                Some(DEFAULT) => {}
+                Some(edit) => append(&mut edits, edit),
+                None => return Err(self.unknown(by(), name)),
+            }
+        }
+        Ok(edits)
+    }
+
+    fn matching(&mut self, param: &Param<'_, T>) -> Result<Vec<usize>> {
+        let mut edits = Vec::new();
+        for assigned in &mut self.policies {
+            if assigned.policy.matches(&param.info())? {
+                if assigned.matched == Matched::Never {
+                    assigned.matched = Matched::Fresh;
+                }
+                if assigned.edit != DEFAULT {
+                    append(&mut edits, assigned.edit);
+                }
+            }
+        }
+        Ok(edits)
+    }
+
+    /// Checks that a known parameter is where it asks to be.
+    pub(crate) fn check(&self, known: usize, param: &Param<'_, T>) -> Result<()> {
+        let GroupChoice { named, undecayed } = param.group;
+        let group = &self.groups[known];
+        if named.is_none_or(|name| *group.name == *name) && (!undecayed || group.edits.contains(&UNDECAYED)) {
+            return Ok(());
+        }
+        let found = match named {
+            Some(name) => {
+                let mut edits = self.named(name, || format!("parameter `{}`", param.name))?;
+                if undecayed {
+                    append(&mut edits, UNDECAYED);
+                }
+                if edits == group.edits {
+                    return Ok(());
+                }
+                name
+            }
+            None => RESERVED[UNDECAYED],
+        };
+        Err(Error::GroupChanged { name: param.name.into(), known: group.name.to_string(), found: found.into() })
+    }
+
+    fn edit(&self, name: &str) -> Option<usize> {
+        self.edits.iter().position(|edit| edit.name == name)
+    }
+
+    fn unknown(&self, by: String, group: &str) -> Error {
+        let known: Vec<_> = self.edits.iter().map(|edit| format!("`{}`", edit.name)).collect();
+        Error::UnknownGroup { by, group: group.into(), known: known.join(", ") }
+    }
+
+    /// The policies that have matched no parameter yet, with their groups.
+    pub(crate) fn without_match(&self) -> impl Iterator<Item = (&Policy, &str)> {
+        let never = self.policies.iter().filter(|assigned| assigned.matched == Matched::Never);
+        never.map(|assigned| (&assigned.policy, &*self.edits[assigned.edit].name))
+    }
+
+    /// What policies have matched in this step stays.
+    pub(crate) fn accept(&mut self) {
+        self.settle(Matched::Yes);
+    }
+
+    /// The step that brought new names has failed. (Groups that were made for them stay, unseen, without a parameter.)
+    pub(crate) fn rollback(&mut self) {
+        self.settle(Matched::Never);
+    }
+
+    fn settle(&mut self, now: Matched) {
+        for assigned in self.policies.iter_mut().filter(|assigned| assigned.matched == Matched::Fresh) {
+            assigned.matched = now;
+        }
+    }
+
+    /// As after `build`.
+    pub(crate) fn reset(&mut self) {
+        self.groups.iter_mut().for_each(Group::reset);
+        for assigned in &mut self.policies {
+            assigned.matched = Matched::Never;
+        }
+    }
+}
+
+/// Adds an edit at the end, where the last word is; an edit has one word only.
+fn append(edits: &mut Vec<usize>, edit: usize) {
+    edits.retain(|&known| known != edit);
+    edits.push(edit);
+}
+
+impl<F: Formula, T: Real> std::ops::Index<usize> for Groups<F, T> {
+    type Output = Group<F, T>;
+    fn index(&self, place: usize) -> &Group<F, T> {
+        &self.groups[place]
+    }
+}
+
+impl<F: Formula, T: Real> std::ops::IndexMut<usize> for Groups<F, T> {
+    fn index_mut(&mut self, place: usize) -> &mut Group<F, T> {
+        &mut self.groups[place]
+    }
+}

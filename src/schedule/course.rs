@@ -1,0 +1,71 @@
+//! What schedules reach: the first step at which two of them together go too far, found without trying every step.
+
+use super::{Form, Schedule};
+
+/// How many steps are looked at before the search gives up; two smooth schedules take a few dozen.
+const BUDGET: usize = 20_000;
+
+/// Returns the first step whose two multipliers are `too_much`, which must stay true for larger ones.
+///
+/// Between two turns every schedule only rises or only falls, so the larger of its ends bounds it there; a stretch whose bounds are not too
+/// much is passed over, another one is halved. Past the last turn schedules stay or fall, but for those that grow without end: what
+/// these will reach depends on how long one trains, so only their beginning is looked at.
+pub(crate) fn first_step(schedules: [&Schedule; 2], too_much: impl Fn(u64, [f64; 2]) -> bool) -> Option<u64> {
+    let mut turns: Vec<u64> = schedules.iter().flat_map(|schedule| schedule.turns()).collect();
+    turns.sort_unstable();
+    turns.dedup();
+    let mut search = Search { schedules, too_much, left: BUDGET };
+    let found = turns.windows(2).find_map(|ends| search.within(ends[0], ends[1]));
+    found.or_else(|| turns.last().and_then(|&last| search.within(last, last)))
+}
+
+struct Search<'a, F> {
+    schedules: [&'a Schedule; 2],
+    too_much: F,
+    left: usize,
+}
+
+impl<F: Fn(u64, [f64; 2]) -> bool> Search<'_, F> {
+    fn within(&mut self, first: u64, last: u64) -> Option<u64> {
+        self.left = self.left.checked_sub(1)?;
+        let ends = [first, last].map(|k| self.schedules.map(|schedule| schedule.multiplier(k)));
+        if (self.too_much)(first, ends[0]) {
+            return Some(first);
+        }
+        let bound = [0, 1].map(|i| ends[0][i].max(ends[1][i]));
+        if first == last || !(self.too_much)(last, bound) {
+            return None;
+        }
+        let middle = first + (last - first) / 2;
+        self.within(first, middle).or_else(|| self.within(middle + 1, last))
+    }
+}
+
+impl Schedule {
+    /// The steps between which it only rises or only falls: ends of parts, and turns within them.
+    fn turns(&self) -> Vec<u64> {
+        let starts = std::iter::once(0).chain(self.later.iter().map(|(start, _)| *start));
+        let ends = self.later.iter().map(|(start, _)| start.saturating_sub(1)).chain([u64::MAX]);
+        let forms = std::iter::once(&self.first).chain(self.later.iter().map(|(_, form)| form));
+        let mut turns = Vec::new();
+        for ((start, end), form) in starts.zip(ends).zip(forms) {
+            turns.extend(form.turns().into_iter().map(|turn| start.saturating_add(turn).min(end)));
+            turns.extend((end < u64::MAX).then_some(end));
+        }
+        turns
+    }
+}
+
+impl Form {
+    fn turns(&self) -> Vec<u64> {
+        match *self {
+            Self::Constant | Self::Step { .. } | Self::Exponential { .. } => vec![0],
+            Self::Linear { steps, .. } | Self::Cosine { steps, .. } | Self::Polynomial { steps, .. } => vec![0, steps],
+            Self::WarmupCosine { warmup, steps, .. } => vec![0, warmup, steps],
+            Self::WarmupStableDecay { warmup, stable, decay, .. } => {
+                let settled = warmup.saturating_add(stable);
+                vec![0, warmup, settled, settled.saturating_add(decay)]
+            }
+        }
+    }
+}
