@@ -5,8 +5,9 @@
     python tools/golden.py             # write the files
     python tools/golden.py --check     # make them again in memory and compare
 
-The same versions give the same files, byte for byte, from run to run and on AVX2 and AVX-512 alike. On a CPU without
-fused multiply-add PyTorch's kernels round differently: do not make the files there.
+The same versions give the same files, byte for byte, from run to run and on AVX2 and AVX-512 alike
+(ATEN_CPU_CAPABILITY=avx2 or avx512): torch's fused kernels take vectors of AVX2's size in both. On a CPU without fused
+multiply-add (or with ATEN_CPU_CAPABILITY=default) they round differently: do not make the files there.
 
 Inputs are pure integer arithmetic, so that a test in any language can make them again. Tensor k, element i
 (row-major), step s (the weights are step 0):
@@ -41,7 +42,7 @@ torch.json, optax.json, keras.json: {"made_with", "tensors", "cases": [case ...]
         norms    only with clip.max_norm in PyTorch: the gradient norm before clipping, one for each of the 100 steps
 
 Implementations and what may be asked of them:
-    fused        PyTorch's fused CPU kernel, one thread: equal bits
+    fused        PyTorch's fused CPU kernel, one thread: equal bits on whole vectors, which all `tensors` are
     default      PyTorch's for-loop: not equal bits (its square root is not IEEE's), within 3 epsilon (absolute) at 100
     optax        eager, with jax_enable_x64 in f32 too, so bias corrections are f64: f64 to 1e-15, f32 to 1e-6 absolute (against x - s*x; x*(1 - s), as PyTorch rounds it, is within 6e-15 and 2.3e-6)
     keras        on JAX, eager: f64 to 1e-15; f32, which computes beta^t in f32, to 1e-6 (momentum: 1e-5) because the
@@ -51,6 +52,17 @@ torch.json also has "special": fused kernels on infinities, NaN, signed zeros, s
 
     inputs       {"f32" | "f64": {"weights": hex, "gradients": [of step 1, of step 2]}}: one tensor of 64 elements
     cases        [{name, optimizer, options, runs: {"f32" | "f64": {"1" | "2": {"weights": hex, state columns}}}}]
+
+torch.json's "tail" has its own {"tensors", "cases"}, with cases as above and `fused` alone. Its one tensor is not whole
+vectors: 19 elements are 16 and a tail of 3, with vectors of 4 (f64), 8 (f32) and even 16 elements alike. What fills no
+vector goes through a scalar path, n mod 8 elements of an f32 tensor, n mod 4 of an f64 one. It fuses another product:
+
+                 on vectors                              in the tail
+    SGD          b = fma(1 - dampening, g, mu*b)         b = fma(mu, b, (1 - dampening)*g)
+    Adam, AdamW  v = fma((1 - beta2)*g, g, beta2*v)      v = fma(beta2, v, ((1 - beta2)*g)*g)
+
+The rest is the same, so SGD without momentum has equal bits in the tail too; the others stay within 4 epsilon of the
+largest number of the tensor here, over 100 steps.
 
 schedules.json: {"made_with", "cases": [{name, scheduler, closed, recursive}]}: base rate 1, so rates are factors.
 `scheduler` is {"type", parameters} in PyTorch's names, nested for SequentialLR. `closed` and `recursive` are f64 hex,
@@ -64,7 +76,7 @@ import json
 import os
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -79,8 +91,9 @@ import torch  # noqa: E402
 from torch.optim import lr_scheduler  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden"
-SHAPES = [(4, 8), (16,), (2, 2, 4)]
-GRADIENT_EXPONENTS = [-3, 4, -10]
+# (shape, gradient exponent). TENSORS are whole vectors; TAIL is 3 elements longer, with vectors of 4, 8 and 16 alike.
+TENSORS = [((4, 8), -3), ((16,), 4), ((2, 2, 4), -10)]
+TAIL = [((19,), 0)]
 STEPS = 100
 SNAPSHOTS = (1, 2, 10, 100)
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -104,13 +117,12 @@ def values(stream, step, shape, exponent, dtype):
     return np.ldexp(signed.astype(np.float64), exponent - 23).astype(dtype).reshape(shape)
 
 
-def initial_weights(dtype):
-    return [values(2 * k, 0, shape, 0, dtype) for k, shape in enumerate(SHAPES)]
+def initial_weights(dtype, tensors=TENSORS):
+    return [values(2 * k, 0, shape, 0, dtype) for k, (shape, _) in enumerate(tensors)]
 
 
-def gradients(step, dtype):
-    exponents = enumerate(zip(SHAPES, GRADIENT_EXPONENTS))
-    return [values(2 * k + 1, step, shape, e, dtype) for k, (shape, e) in exponents]
+def gradients(step, dtype, tensors=TENSORS):
+    return [values(2 * k + 1, step, shape, e, dtype) for k, (shape, e) in enumerate(tensors)]
 
 
 # Output
@@ -136,8 +148,11 @@ def assert_short(settings):
 
 
 def header():
-    tensors = [{"shape": s, "gradient_exponent": e} for s, e in zip(SHAPES, GRADIENT_EXPONENTS)]
-    return {"made_with": made_with(), "tensors": tensors}
+    return {"made_with": made_with(), "tensors": described(TENSORS)}
+
+
+def described(tensors):
+    return [{"shape": shape, "gradient_exponent": e} for shape, e in tensors]
 
 
 def made_with():
@@ -243,14 +258,14 @@ def torch_optimizer(case, weights, flags):
     return getattr(torch.optim, case.optimizer)(groups, **case.options, **flags)
 
 
-def torch_run(case, dtype, flags, snapshots):
-    weights = [torch.tensor(w, requires_grad=True) for w in initial_weights(dtype)]
+def torch_run(case, dtype, flags, snapshots, tensors=TENSORS):
+    weights = [torch.tensor(w, requires_grad=True) for w in initial_weights(dtype, tensors)]
     optimizer = torch_optimizer(case, weights, flags)
     run = {"weights": {}}
     norms = []
     for step in range(1, STEPS + 1):
         torch_set_rates(case, optimizer, step)
-        for k, (w, g) in enumerate(zip(weights, gradients(step, dtype))):
+        for k, (w, g) in enumerate(zip(weights, gradients(step, dtype, tensors))):
             w.grad = torch.tensor(g) if case.present(k, step) else None
         norms += torch_clip(case.clip, weights)
         optimizer.step()
@@ -286,6 +301,10 @@ def torch_options(optimizer):
     return {k: v for k, v in optimizer.defaults.items() if k in TORCH_OPTIONS}
 
 
+def torch_record(case, runs):
+    return case.record(torch_options(torch_optimizer(case, [torch.zeros(1) for _ in TENSORS], {})), runs)
+
+
 def torch_case(case):
     runs = {}
     for name, dtype in DTYPES.items():
@@ -296,8 +315,36 @@ def torch_case(case):
                 "fused": torch_run(case, dtype, IMPLEMENTATIONS["fused"], SNAPSHOTS),
                 "default": torch_run(case, dtype, IMPLEMENTATIONS["default"], (STEPS,)),
             }
-    options = torch_options(torch_optimizer(case, [torch.zeros(1) for _ in SHAPES], {}))
-    return case.record(options, runs)
+    return torch_record(case, runs)
+
+
+# PyTorch on a tensor that is not whole vectors
+
+TAIL_CASES = (
+    "SGD plain",
+    "SGD weight-decay",
+    "SGD momentum",
+    "SGD dampening",
+    "SGD nesterov weight-decay",
+    "SGD all",
+    "Adam defaults",
+    "Adam betas 0.4 0.9",
+    "Adam amsgrad weight-decay",
+    "AdamW defaults",
+    "AdamW large lr and weight-decay",
+)
+
+
+def tail_case(case):
+    fused = IMPLEMENTATIONS["fused"]
+    runs = {name: {"fused": torch_run(case, dtype, fused, SNAPSHOTS, TAIL)} for name, dtype in DTYPES.items()}
+    return torch_record(case, runs)
+
+
+def tail():
+    cases = [replace(case, groups=[group(0)]) for case in torch_cases() if case.name in TAIL_CASES]
+    assert len(cases) == len(TAIL_CASES)
+    return {"tensors": described(TAIL), "cases": [tail_case(c) for c in cases]}
 
 
 # PyTorch on special values
@@ -392,7 +439,7 @@ def optax_run(case, dtype):
 def optax_state(state):
     columns = {name: optax.tree_utils.tree_get(state, name) for name in ("mu", "nu")}
     present = {name: tensors for name, tensors in columns.items() if tensors is not None}
-    return [{"step": STEPS} | {name: bits(t[k]) for name, t in present.items()} for k in range(len(SHAPES))]
+    return [{"step": STEPS} | {name: bits(t[k]) for name, t in present.items()} for k in range(len(TENSORS))]
 
 
 def optax_case(case):
@@ -447,7 +494,7 @@ def keras_gradients(case, weights, step, dtype):
 def keras_state(case, optimizer):
     columns = {name: getattr(optimizer, attribute) for name, attribute in KERAS_STATE[case.optimizer].items()}
     columns = {name: variables for name, variables in columns.items() if variables}
-    return [{"step": STEPS} | {name: bits(v[k].value) for name, v in columns.items()} for k in range(len(SHAPES))]
+    return [{"step": STEPS} | {name: bits(v[k].value) for name, v in columns.items()} for k in range(len(TENSORS))]
 
 
 def keras_case(case):
@@ -527,7 +574,8 @@ def schedule_case(name, spec):
 
 
 def files():
-    yield "torch.json", header() | {"cases": [torch_case(c) for c in torch_cases()], "special": special()}
+    cases = [torch_case(c) for c in torch_cases()]
+    yield "torch.json", header() | {"cases": cases, "special": special(), "tail": tail()}
     yield "optax.json", header() | {"cases": [optax_case(c) for c in optax_cases()]}
     yield "keras.json", header() | {"cases": [keras_case(c) for c in keras_cases()]}
     cases = [schedule_case(name, spec) for name, spec in SCHEDULES.items()]

@@ -13,6 +13,8 @@ use super::play::{Absent, SNAPSHOTS, Trajectory, play};
 pub(crate) enum Near {
     /// The same bits; NaN equals NaN.
     Bits,
+    /// The same bits in so many elements from the first on.
+    FirstBits(usize),
     /// Within this share of the largest number of the tensor.
     Within(f64),
 }
@@ -24,6 +26,7 @@ impl Near {
         }
         match self {
             Self::Bits => same(got, want),
+            Self::FirstBits(count) => same(&got[..count], &want[..count]),
             Self::Within(bound) => within(distance(got, want), bound),
         }
     }
@@ -147,6 +150,8 @@ fn a_nan_or_a_last_bit_is_noticed() {
     for (got, want) in [(1.0, next), (0.0, -0.0), (f64::NAN, 1.0), (1.0, f64::NAN)] {
         assert!(Near::Bits.judge(&[got], &[want]).is_err(), "{got} {want}");
     }
+    assert!(Near::FirstBits(1).judge(&[1.0, next], &[1.0, 1.0]).is_ok());
+    assert!(Near::FirstBits(2).judge(&[1.0, next, 1.0], &[1.0, 1.0, 1.0]).is_err());
     assert!(Near::Within(1e-15).judge(&[next, 2.0], &[1.0, 2.0]).is_ok());
     for got in [[1.0 + 1e-14, 2.0], [f64::NAN, 2.0], [1.0, f64::NAN], [f64::INFINITY, 2.0]] {
         assert!(Near::Within(1e-15).judge(&got, &[1.0, 2.0]).is_err(), "{got:?}");
