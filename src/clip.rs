@@ -16,7 +16,8 @@ use crate::text::{Arguments, Number};
 /// | `OptaxGlobalNorm(c)` | `optax-global-norm:c` | g·c/‖g‖ where ‖g‖ > c, optax's `clip_by_global_norm` |
 ///
 /// ‖g‖ is the Euclidean norm over all gradients of the step that are not frozen, after the gradient factor, in f64. Bounds are finite
-/// and above 0. The factor is multiplied with the gradient factor and rounded once.
+/// and above 0, also in the weights' type where they bound elements. The factor is multiplied with the gradient factor and rounded once; where
+/// nothing is left of the product in the weights' type, the step is refused, as for a norm that is not finite.
 ///
 /// ```
 /// use wane::{Clip, Optimizer, Sgd};
@@ -56,7 +57,7 @@ impl Clip {
         matches!(self, Self::GlobalNorm(_) | Self::OptaxGlobalNorm(_))
     }
 
-    /// The factor on every gradient. A NaN norm gives a NaN.
+    /// Returns the factor on every gradient. A NaN norm gives a NaN.
     pub(crate) fn factor(self, norm: f64) -> f64 {
         match self {
             Self::GlobalNorm(bound) => {
@@ -102,15 +103,36 @@ impl FromStr for Clip {
     }
 }
 
-/// What a step does about gradients that are NaN or infinite, and about norms that are.
+/// What a step does about gradients that are NaN or infinite, about norms that are, and about what a finite gradient would make infinite.
 ///
 /// | value | text form | a bad gradient | cost |
 /// |---|---|---|---|
-/// | `Error` | `error` | is an [`Error::NonFiniteGradient`], and nothing has changed | one more read of the gradient |
+/// | `Error` | `error` | is an error, and nothing has changed | one more read of the gradient |
 /// | `Skip` | `skip` | skips the step: nothing changes, no count advances, the report says so | the same |
-/// | `LetThrough` | `let-through` | makes its weight NaN, and all weights that share a norm with it (clipping by norm, adaptive decay, trust ratio) | none |
+/// | `LetThrough` | `let-through` | goes through the equations, see below | none |
+///
+/// Errors are [`NonFiniteGradient`](Error::NonFiniteGradient), [`NonFiniteAnchor`](Error::NonFiniteAnchor) for what is lent as an anchor,
+/// [`NonFiniteNorm`](Error::NonFiniteNorm), and [`Overflow`](Error::Overflow) where a weight or a number of the state would be infinite or NaN after
+/// the step and was finite before: in `f32` Adam's second moment from gradients of about 2e19 on, every optimizer at about 1e38, and
+/// with ε = 0 a weight that has seen no gradient (0/0). Bounds that come with the norm tell the usual case; only beyond gradients of
+/// 1e18, or with ε = 0, the step is rehearsed on copies, which takes twice the time and, once, as much memory as the parameter. Under coupled decay
+/// and towards anchors, weights count as well. They are read when a parameter is first seen; weights beyond 1e18 that are put in later, from
+/// outside, are not noticed.
 ///
 /// A skipped step makes new names known and captures their anchors; no weight, no state and no count changes.
+///
+/// Under `LetThrough` a bad gradient g leaves, without clipping by norm, adaptive decay or a trust ratio:
+///
+/// | optimizer | g = NaN | g = ±∞ |
+/// |---|---|---|
+/// | SGD | weight NaN | weight ∓∞; with coupled decay NaN in the next step |
+/// | SGD with momentum | weight and buffer NaN | weight ∓∞, buffer ±∞; NaN once an infinity of the other sign comes |
+/// | Adam, AdamW | weight and moments NaN | weight NaN; m = ±∞, v = ∞, in the next step m = NaN |
+/// | Lion | weight and momentum NaN | weight finite, momentum ±∞ for good: from then on always the same sign |
+///
+/// and no other weight is touched. [`Clip::Value`] makes the bound of an infinity. Where a norm joins weights, a NaN makes all of them NaN; an
+/// infinity makes the factor of clipping by norm 0, so that its own weight becomes NaN and all others stay as they are; trust ratios and adaptive
+/// strengths become NaN or infinite with it, and so do all weights that they scale.
 ///
 /// The extra read gives the gradient norm of the report as well, so clipping by norm costs nothing more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

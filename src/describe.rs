@@ -78,17 +78,15 @@ pub struct ParamRow {
 }
 
 impl Description {
-    pub(crate) fn of<'a, F: Formula, T: Real>(
+    pub(crate) fn of<F: Formula, T: Real>(
         run: &Run,
         groups: &Groups<F, T>,
-        slots: impl Iterator<Item = &'a Slot<T>>,
+        slots: &[&Slot<T>],
         status: impl Fn(&Slot<T>) -> Status,
     ) -> Self {
-        let mut slots: Vec<_> = slots.collect();
-        slots.sort_unstable_by_key(|slot| slot.born);
         let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], run, status(slot))).collect();
         let mut members = vec![(0, 0); groups.len()];
-        for slot in &slots {
+        for slot in slots {
             let (params, weights) = &mut members[slot.group];
             (*params, *weights) = (*params + 1, *weights + slot.len);
         }

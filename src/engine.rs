@@ -106,9 +106,7 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
     }
 
     fn names(&self) -> Vec<&str> {
-        let mut slots: Vec<_> = self.slots.iter().collect();
-        slots.sort_unstable_by_key(|slot| slot.born);
-        slots.into_iter().map(|slot| &*slot.name).collect()
+        self.slots.by_birth().into_iter().map(|slot| &*slot.name).collect()
     }
 
     fn steps_of(&self, name: &str) -> Option<u64> {
@@ -140,7 +138,7 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
     }
 
     fn describe(&self) -> Description {
-        Description::of(&self.run, &self.groups, self.slots.iter(), |slot| self.status_of(slot))
+        Description::of(&self.run, &self.groups, &self.slots.by_birth(), |slot| self.status_of(slot))
     }
 
     fn boxed_clone(&self) -> Box<dyn Optimizer<T>> {

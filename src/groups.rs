@@ -199,10 +199,19 @@ impl<F: Formula, T: Real> Groups<F, T> {
         Error::UnknownGroup { by, group: group.into(), known: known.join(", ") }
     }
 
-    /// The policies that have matched no parameter yet, with their groups.
+    /// The policies that have matched no parameter of an ended step or registration, with their groups.
     pub(crate) fn without_match(&self) -> impl Iterator<Item = (&Policy, &str)> {
-        let never = self.policies.iter().filter(|assigned| assigned.matched == Matched::Never);
-        never.map(|assigned| (&assigned.policy, &*self.edits[assigned.edit].name))
+        self.with(&[Matched::Never, Matched::Fresh])
+    }
+
+    /// The same, counting what they have matched in the step at hand.
+    pub(crate) fn without_match_now(&self) -> impl Iterator<Item = (&Policy, &str)> {
+        self.with(&[Matched::Never])
+    }
+
+    fn with(&self, matched: &'static [Matched]) -> impl Iterator<Item = (&Policy, &str)> {
+        let such = self.policies.iter().filter(|assigned| matched.contains(&assigned.matched));
+        such.map(|assigned| (&assigned.policy, &*self.edits[assigned.edit].name))
     }
 
     /// What policies have matched in this step stays.

@@ -96,6 +96,7 @@ impl<'a, T: Float> Param<'a, T> {
     }
 
     /// Not decayed, whatever else its group says.
+    #[doc(alias = "exclude_from_weight_decay")]
     #[must_use]
     pub fn no_decay(mut self) -> Self {
         self.group.undecayed = true;

@@ -113,6 +113,8 @@ impl<A: Algorithm> fmt::Debug for Whole<A> {
 
 impl<A: Algorithm, S> Settings<A, S> {
     /// The weight decay, in place of the one before.
+    #[doc(alias = "l2")]
+    #[doc(alias = "regularization")]
     #[must_use]
     pub fn weight_decay(mut self, decay: Decay) -> Self {
         self.decay = decay;
@@ -179,6 +181,7 @@ impl<A: Algorithm> Settings<A> {
     }
 
     /// Gradient clipping.
+    #[doc(alias = "clip_grad_norm")]
     #[must_use]
     pub fn clip(mut self, clip: Clip) -> Self {
         self.scope.run.clip = clip;

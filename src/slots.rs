@@ -196,8 +196,11 @@ impl<T: Float> Slots<T> {
         Ok(&mut self.slots[known])
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<T>> {
-        self.slots.iter()
+    /// All slots in the order in which their names were first seen.
+    pub(crate) fn by_birth(&self) -> Vec<&Slot<T>> {
+        let mut slots: Vec<_> = self.slots.iter().collect();
+        slots.sort_unstable_by_key(|slot| slot.born);
+        slots
     }
 
     /// The slots of the first `n` parameters, which [`arrange`](Self::arrange) has put in their order.
@@ -268,14 +271,18 @@ impl<T: Float> Slots<T> {
 
     /// Adds up something over the first `n` slots, in the order of their names, whatever the order of the step.
     pub(crate) fn sum(&mut self, n: usize, mut term: impl FnMut(usize, &Slot<T>) -> SquareSum) -> SquareSum {
-        let slots = &self.slots;
-        // As long as nothing is swapped, the order is the one of the step before.
+        self.sort(n);
+        self.sorted.iter().fold(SquareSum::default(), |sum, &i| sum.plus(term(i, &self.slots[i])))
+    }
+
+    /// As long as nothing is swapped, the order is the one of the step before.
+    fn sort(&mut self, n: usize) {
         if self.sorted.len() != n {
+            let slots = &self.slots;
             self.sorted.clear();
             self.sorted.extend(0..n);
             self.sorted.sort_unstable_by(|&a, &b| slots[a].name.cmp(&slots[b].name));
         }
-        self.sorted.iter().fold(SquareSum::default(), |sum, &i| sum.plus(term(i, &slots[i])))
     }
 
     /// New names stay; `n` are of this step.

@@ -20,7 +20,7 @@ use crate::float::{Real, rounded};
 use crate::group::Group;
 use crate::groups::Groups;
 use crate::halt::Halt;
-use crate::kernel::{Gain, Job, SquareSum, reduce};
+use crate::kernel::{Denormals, Gain, Job, SquareSum, flush, reduce};
 use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::rule::{Formula, Trust};
@@ -74,12 +74,14 @@ impl<F: Formula, T: Real> Engine<F, T> {
     }
 
     fn arrange(&mut self, params: &[Param<'_, T>]) -> Result<()> {
+        // A policy may have panicked before.
+        self.groups.rollback();
         let (groups, run) = (&mut self.groups, &self.run);
         if self.slots.arrange(params, |param| groups.choose(param, run))? {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
         }
-        match self.groups.without_match().next() {
+        match self.groups.without_match_now().next() {
             Some((policy, group)) if self.run.strict_policies && self.run.completed == 0 => {
                 Err(Error::PolicyWithoutMatch { policy: policy.to_string(), group: group.into() })
             }
@@ -322,6 +324,9 @@ fn apply<F: Formula, T: Real>(
         if slot.is_active() {
             let group = &groups[slot.group];
             group.settings.formula.sweep(group.scalars(slot.step.scalars), job(run, gain, group, param, slot));
+            if run.denormals == Denormals::Flush {
+                flush(run.level, &mut slot.state);
+            }
         }
     }
 }
@@ -340,7 +345,6 @@ pub(crate) fn job<'a, F: Formula, T: Real>(
     };
     Job {
         level: run.level,
-        denormals: run.denormals,
         gain,
         pull: group.plan.pull,
         trust: slot.step.trust,

@@ -5,10 +5,14 @@ mod contract {
 
     mod adaptive;
     mod counts;
+    mod decays;
     mod describe;
     mod gradients;
     mod groups;
     mod left_alone;
+    mod let_through;
+    mod moves;
+    mod policies;
     mod rates;
     mod slices;
     mod state;

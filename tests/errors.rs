@@ -8,6 +8,7 @@ mod errors {
     mod gradients;
     mod groups;
     mod numbers;
+    mod rounding;
     mod settings;
     mod steps;
     mod texts;

@@ -302,3 +302,16 @@ fn what_is_no_choice_is_refused() {
     ]);
     refused::<Level>(&["", "best", "AVX2", "sse2", "avx-512"]);
 }
+
+/// Blanks between the parts of a decay or a schedule mean nothing.
+#[test]
+fn blanks_between_parts_are_allowed() {
+    let decay: Decay = "decoupled:0.1@start*cosine:5,0".parse().unwrap();
+    for text in ["decoupled:0.1@start *cosine:5,0", " decoupled:0.1 @start* cosine:5,0 ", "decoupled:0.1 @ start * cosine:5, 0"] {
+        assert_eq!(text.parse::<Decay>().as_ref(), Ok(&decay), "{text}");
+    }
+    let schedule: Schedule = "linear:0,1,5 then@5 constant".parse().unwrap();
+    for text in ["linear:0, 1, 5 then@5 constant", " linear:0,1,5  then@5  constant ", "linear:0,1,5 then@ 5 constant"] {
+        assert_eq!(text.parse::<Schedule>().as_ref(), Ok(&schedule), "{text}");
+    }
+}

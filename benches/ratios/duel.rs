@@ -54,6 +54,13 @@ pub(crate) fn solo(effort: Effort, lengths: &[usize], run: &mut dyn FnMut()) -> 
     (0..effort.sittings * effort.rounds).map(|_| time(run, effort.repetitions(lengths))).collect()
 }
 
+/// The same for two runs that have their memory already; each steps over `weights` weights.
+pub(crate) fn by_turns(effort: Effort, runs: [&mut dyn FnMut(); 2], weights: usize) -> Vec<[f64; 2]> {
+    let [first, second] = runs;
+    let repetitions = [effort.repetitions(&[weights]); 2];
+    (0..effort.sittings * effort.rounds).map(|round| turns(round, [&mut *first, &mut *second], repetitions)).collect()
+}
+
 /// One turn of each, and in every second round the other way about.
 fn turns(round: usize, runs: [&mut dyn FnMut(); 2], repetitions: [usize; 2]) -> [f64; 2] {
     let [first, second] = runs;

@@ -9,6 +9,7 @@ mod support;
 mod duel;
 mod laws;
 mod limits;
+mod linear;
 mod overhead;
 mod report;
 
@@ -28,5 +29,10 @@ fn main() {
 
 type Section = fn(Effort);
 
-const SECTIONS: [(&str, Section); 4] =
-    [("limits", limits::optimizers), ("divider", limits::divider), ("overhead", overhead::tensors), ("laws", laws::watch)];
+const SECTIONS: [(&str, Section); 5] = [
+    ("limits", limits::optimizers),
+    ("divider", limits::divider),
+    ("overhead", overhead::tensors),
+    ("linear", linear::costs),
+    ("laws", laws::watch),
+];

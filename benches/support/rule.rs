@@ -41,26 +41,12 @@ impl Rule {
     }
 }
 
-fn boxed<A, T: Element>(settings: Settings<A>, decay: &Decay, policy: NonFinite) -> Box<dyn Optimizer<T>>
-where
-    A: Algorithm,
-{
-    T::build(settings.weight_decay(decay.clone()).non_finite(policy)).expect("the settings of the benches are valid")
+fn boxed<A: Algorithm, T: Element>(settings: Settings<A>, decay: &Decay, policy: NonFinite) -> Box<dyn Optimizer<T>> {
+    let settings = settings.weight_decay(decay.clone()).non_finite(policy);
+    settings.build().expect("the settings of the benches are valid").into()
 }
 
-/// `f32` and `f64`, so that code can be generic over optimizer and type at once.
-pub(crate) trait Element: wane::Float + num_traits::Float {
-    fn build<A: Algorithm>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>>;
-}
+/// `f32` and `f64`.
+pub(crate) trait Element: wane::Float + num_traits::Float {}
 
-impl Element for f32 {
-    fn build<A: Algorithm>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
-        Ok(Box::new(settings.build()?))
-    }
-}
-
-impl Element for f64 {
-    fn build<A: Algorithm>(settings: Settings<A>) -> wane::Result<Box<dyn Optimizer<Self>>> {
-        Ok(Box::new(settings.build()?))
-    }
-}
+impl<T: wane::Float + num_traits::Float> Element for T {}

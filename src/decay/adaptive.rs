@@ -4,7 +4,7 @@
 ///
 /// ```text
 /// λ_t = λ·‖g‖ / ‖d‖                 over the group's decayed, unfrozen parameters that have a gradient in this step
-/// λ̄ ← 0.1·λ̄ + 0.9·λ_t               from λ̄ = 0; the coupled strength of this step
+/// λ̄ ← 0.1·λ̄ + 0.9·λ_t               from λ̄ = 0; times the decay's schedule, the coupled strength of this step
 /// ```
 ///
 /// ‖g‖ is taken after unscaling and after clipping by norm, before clipping by value. Where all d are 0 there is nothing to

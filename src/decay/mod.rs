@@ -52,8 +52,8 @@ use crate::schedule::Schedule;
 /// which the learning rate scales, so it takes [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive);
 /// the other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight, so only L2 takes them.
 ///
-/// A share s outside [0, 1) is an error of the step, before anything is written (the proximal place, which cannot pass 0, takes any s); where λ is 0 in a step, no bit differs from a run
-/// without decay.
+/// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it there, else of the step, before anything is
+/// written (the proximal place, which cannot pass 0, takes any s); where λ is 0 in a step, no bit differs from a run without decay.
 ///
 /// | number | default | allowed |
 /// |---|---|---|
@@ -65,7 +65,7 @@ use crate::schedule::Schedule;
 /// # Which parameters
 ///
 /// Decay acts on every parameter of the group it is set for, and only where there is a gradient, as in PyTorch. Biases and gains are
-/// usually left out: [`Policy::rank_below`](crate::Policy::rank_below), or [`Param::no_decay`](crate::Param::no_decay).
+/// usually left out: [`Policy::vectors`](crate::Policy::vectors), or [`Param::no_decay`](crate::Param::no_decay).
 ///
 /// # Example
 ///
@@ -86,6 +86,11 @@ use crate::schedule::Schedule;
 /// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv 1711.05101 (decoupled, independent);
 /// Wang & Aitchison, arXiv 2405.13698 (timescale); Li, Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv
 /// 2510.12402 (cautious); Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
+#[doc(alias = "weight_decay")]
+#[doc(alias = "l2")]
+#[doc(alias = "l1")]
+#[doc(alias = "regularization")]
+#[doc(alias = "regularizer")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decay {
     penalty: Penalty,
@@ -174,6 +179,7 @@ impl Decay {
     }
 
     /// Classical L2: g ← g + λ·d.
+    #[doc(alias = "weight_decay")]
     #[must_use]
     pub fn coupled_l2(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Coupled, Strength::LrScaled(lambda))
@@ -192,6 +198,7 @@ impl Decay {
     }
 
     /// Decoupled L2 in PyTorch's units: s = η_t·λ.
+    #[doc(alias = "adamw")]
     #[must_use]
     pub fn decoupled(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(lambda))
@@ -247,6 +254,10 @@ impl Decay {
     ///
     /// The norms go over the group's parameters that have a gradient and are not frozen, after unscaling and clipping by norm. The paper has
     /// one ratio over all decayed parameters: the same, as long as they are one group.
+    ///
+    /// A [schedule](Self::schedule) m multiplies the strength, λ̄·m(k), and not what the average is made of: where m is 0 nothing decays, and the
+    /// average goes on.
+    #[doc(alias = "AWD")]
     #[must_use]
     pub fn adaptive(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Coupled, Strength::Adaptive(lambda))
@@ -264,6 +275,7 @@ impl Decay {
     /// assert_eq!(w, [6.0]);
     /// # Ok::<(), wane::Error>(())
     /// ```
+    #[doc(alias = "L2-SP")]
     #[must_use]
     pub fn towards(mut self, anchor: Anchor) -> Self {
         self.anchor = anchor;

@@ -7,4 +7,4 @@ pub(crate) mod sweep;
 pub use level::Level;
 pub(crate) use level::vectorize;
 pub(crate) use reduce::SquareSum;
-pub(crate) use sweep::{Denormals, Gain, Job};
+pub(crate) use sweep::{Denormals, Gain, Job, flush};

@@ -21,17 +21,17 @@ pub(crate) trait Terms<T, const K: usize>: Copy {
 
 /// Σx²
 pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
-    let [sum] = square_sums::<T, 1>(|scale| match scale {
-        None => vectorize(
-            level,
-            #[inline(always)]
-            || squares(x.len(), Elements(x)),
-        ),
-        Some(scale) => vectorize(
+    let plain = vectorize(
+        level,
+        #[inline(always)]
+        || squares(x.len(), Elements(x)),
+    );
+    let [sum] = square_sums(plain, &|scale| {
+        vectorize(
             level,
             #[inline(always)]
             || squares(x.len(), Scaled(Elements(x), scale)),
-        ),
+        )
     });
     sum
 }
@@ -41,13 +41,14 @@ pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> Squar
     if a.is_empty() {
         return sum_of_squares(level, x);
     }
-    let [sum] = square_sums::<T, 1>(|scale| {
+    let sums: &dyn Fn(T) -> [f64; 1] = &|scale| {
         vectorize(
             level,
             #[inline(always)]
-            || squares(x.len(), Scaled(Differences(x, a), scale.unwrap_or(T::one()))),
+            || squares(x.len(), Scaled(Differences(x, a), scale)),
         )
-    });
+    };
+    let [sum] = square_sums(sums(T::one()), sums);
     sum
 }
 
@@ -185,15 +186,16 @@ fn two_to(power: i32) -> f64 {
     if power == 0 { 1.0 } else { 2.0_f64.powi(power) }
 }
 
-/// Sums of squares by `sums`, which multiplies all terms by a scale first, if it is given one.
-pub(crate) fn square_sums<T: Real, const K: usize>(sums: impl Fn(Option<T>) -> [f64; K]) -> [SquareSum; K] {
-    let plain = sums(None);
+/// Sums of squares from the plain ones, and from `scaled` ones, whose terms are multiplied by a power of two, where the plain ones are too large
+/// or too small.
+#[inline]
+pub(crate) fn square_sums<T: Real, const K: usize>(plain: [f64; K], scaled: &dyn Fn(T) -> [f64; K]) -> [SquareSum; K] {
     let fits = (T::LARGEST * T::LARGEST).is_finite();
     std::array::from_fn(|k| match plain[k] {
         sum if fits || (SMALLEST..f64::INFINITY).contains(&sum) => SquareSum { sum, power: 0 },
         sum => {
             let power = if sum < SMALLEST { -POWER } else { POWER };
-            SquareSum { sum: sums(Some(T::of(two_to(-power))))[k], power }
+            SquareSum { sum: scaled(T::of(two_to(-power)))[k], power }
         }
     })
 }
@@ -205,7 +207,13 @@ impl SquareSum {
     }
 
     /// The sum of both, at the power of the larger one.
+    #[inline]
     pub(crate) fn plus(self, other: Self) -> Self {
+        let sum = self.sum + other.sum;
+        if self.power == other.power && sum.is_finite() { Self { sum, ..self } } else { self.plus_scaled(other) }
+    }
+
+    fn plus_scaled(self, other: Self) -> Self {
         let power = match (self.sum == 0.0, other.sum == 0.0) {
             (true, _) => other.power,
             (_, true) => self.power,

@@ -26,19 +26,20 @@ use crate::settings::Settings;
 /// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
 /// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 |
 /// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 |
-/// | [`amsgrad`](Settings::amsgrad) | v_max | off | |
+/// | [`amsgrad`](Settings::amsgrad)`(on)` | v_max | off | |
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] |
 ///
 /// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t counts a parameter's own
-/// updates from 1. With ε = 0 a weight whose gradients have all been 0 becomes NaN (0/0), as in PyTorch.
+/// updates from 1. With ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in PyTorch: by default the step is refused
+/// ([`NonFinite`](crate::NonFinite)). β that becomes 1 in the weights' type is refused.
 ///
 /// # Differences
 ///
-/// * PyTorch: none; the same bits as `torch.optim.Adam(fused=True)` 2.15 on whole vectors. (PyTorch sends the last
-///   n mod 16 elements of an f32 tensor, n mod 8 of an f64 one, through a scalar path that now and then differs in the last
-///   bit; here every element takes the same path.) Its `weight_decay` is [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`]
-///   for AdamW. Powers of β come from the platform's `pow`, in f64.
+/// * PyTorch: the bits of `torch.optim.Adam(fused=True)` 2.15 (x86-64 with fused multiply-add) on whole vectors. The last n mod 8 elements of an
+///   f32 tensor, n mod 4 of an f64 one, take PyTorch's scalar path, where v = fma(β₂, v, ((1 − β₂)·g)·g) stands for fma((1 − β₂)·g, g, β₂·v): v may
+///   differ in its last bits there and, more rarely, the weight. At a NaN AMSGrad's v_max keeps its old value there; here it becomes NaN. Its
+///   `weight_decay` is [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`] for AdamW. Powers of β come from the platform's `pow`, in f64.
 /// * Keras and TensorFlow: ε̂ = 1e-7, so `.epsilon_hat(1e-7)`; the damping of early steps is larger than with ε.
 /// * optax: the maximum of AMSGrad is taken of the bias-corrected v there, of the uncorrected one here and in PyTorch. The
 ///   AMSGrad paper has no bias correction.
@@ -59,6 +60,9 @@ use crate::settings::Settings;
 ///
 /// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of Adam and Beyond*, ICLR 2018,
 /// arXiv 1904.09237, for AMSGrad.
+#[doc(alias = "amsgrad")]
+#[doc(alias = "exp_avg")]
+#[doc(alias = "exp_avg_sq")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     beta1: f64,
@@ -68,13 +72,26 @@ pub struct Adam {
     pub(super) trust: TrustRatio,
 }
 
-/// Adam with decoupled weight decay, 0.01 by default: a constructor for [`Adam`]'s settings, not a second optimizer.
+/// Adam with decoupled weight decay, 0.01 by default: [`Adam`]'s formula under its own name and default.
 ///
 /// ```text
 /// x ← x·(1 − η·λ), then Adam's step on the undecayed gradient
 /// ```
 ///
-/// Defaults and bits are those of `torch.optim.AdamW(fused=True)`. The paper's λ is not multiplied by the learning rate:
+/// | setting | symbol | default | allowed |
+/// |---|---|---|---|
+/// | [`AdamW::new`]`(lr)` | η | – | finite, ≥ 0 |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
+/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 |
+/// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 |
+/// | [`amsgrad`](Settings::amsgrad)`(on)` | v_max | off | |
+/// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
+/// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.01)` | see [`Decay`] |
+///
+/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, policies. State, and differences from others, are
+/// [`Adam`]'s.
+///
+/// Defaults, and bits on whole vectors, are those of `torch.optim.AdamW(fused=True)`. The paper's λ is not multiplied by the learning rate:
 /// that is [`Decay::independent`].
 ///
 /// ```
@@ -88,6 +105,8 @@ pub struct Adam {
 /// ```
 ///
 /// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, arXiv 1711.05101.
+#[doc(alias = "weight_decay")]
+#[doc(alias = "decoupled weight decay")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdamW;
 

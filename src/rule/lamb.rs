@@ -15,7 +15,7 @@ use crate::text::{Arguments, Number};
 /// x ← x − η·φ·r                       φ = ‖x‖ / ‖r‖,  1 where a norm is 0
 /// ```
 ///
-/// LAMB is a constructor for [`Adam`]'s settings with ε = 1e-6 and [`TrustRatio::Lamb`]; every setting of Adam is there. The
+/// LAMB is [`Adam`]'s formula under its own name, with ε = 1e-6 and [`TrustRatio::Lamb`]; every setting of Adam is there. The
 /// norms are those of the whole parameter, before the step. Any decay works inside the ratio, which then multiplies its share s and its
 /// threshold too: the paper's `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
 ///

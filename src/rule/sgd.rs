@@ -22,7 +22,7 @@ use crate::settings::Settings;
 /// | [`Sgd::new`]`(lr)` | η | – | finite, ≥ 0 |
 /// | [`momentum`](Settings::momentum) | μ | 0 | finite, ≥ 0 |
 /// | [`dampening`](Settings::dampening) | δ | 0 | finite |
-/// | [`nesterov`](Settings::nesterov) | | off | needs μ > 0 and δ = 0 |
+/// | [`nesterov`](Settings::nesterov)`(on)` | | off | needs μ > 0 and δ = 0 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
 /// State per weight: none, or one column `momentum_buffer` with momentum. The learning rate stands outside the buffer, so a
@@ -30,8 +30,10 @@ use crate::settings::Settings;
 ///
 /// # Differences
 ///
-/// * PyTorch: none; the same bits as `torch.optim.SGD(fused=True)` 2.15. Its `weight_decay` is
-///   [`Decay::coupled_l2`](crate::Decay::coupled_l2).
+/// * PyTorch: the bits of `torch.optim.SGD(fused=True)` 2.15 (x86-64 with fused multiply-add): without momentum for every element, with momentum on
+///   whole vectors. PyTorch sends the last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one, through a scalar path, where
+///   b = fma(μ, b, (1 − δ)·g) stands for fma(1 − δ, g, μ·b): from the second step on these may differ by rounding. Here every element takes
+///   the same path. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
 /// * Keras, TensorFlow and Sutskever et al. (2013) keep the learning rate inside the buffer: a different trajectory under a
 ///   schedule. Keras's `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
 /// * optax's `trace` starts from a zero buffer without dampening: equal when δ = 0.
@@ -54,6 +56,9 @@ use crate::settings::Settings;
 ///
 /// Robbins & Monro, *A Stochastic Approximation Method* (1951); Polyak (1964) for the heavy ball; Sutskever et al., *On the
 /// importance of initialization and momentum in deep learning*, ICML 2013, for the form of Nesterov's momentum.
+#[doc(alias = "momentum")]
+#[doc(alias = "nesterov")]
+#[doc(alias = "heavy ball")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sgd {
     momentum: f64,

@@ -138,3 +138,10 @@ fn strengths_are_shown() {
         assert_eq!(opt.describe().groups()[0].strength(), strength, "{decay}");
     }
 }
+
+/// The largest number is not infinity, also where it is shown to four digits.
+#[test]
+fn the_largest_strength_is_shown_as_a_number() {
+    let opt = Sgd::new(0.1).weight_decay(Decay::coupled_l2(f64::MAX)).build::<f64>().unwrap();
+    assert_eq!(opt.describe().groups()[0].strength(), "λ = 1.7976931348623157e308");
+}

@@ -137,3 +137,71 @@ fn schedules_that_no_optimizer_takes_have_multipliers() {
         assert_eq!(schedule.multiplier(at), multiplier, "{schedule} at {at}");
     }
 }
+
+/// At its end a schedule is at what it was told to end at, to the bit, also where a difference of 1 and a small number is lost.
+#[test]
+fn schedules_end_where_they_were_told() {
+    for end in [1e-17, 0.1, 0.3, 1.0 / 3.0, 0.0, 7.3] {
+        for (schedule, k) in [
+            (Schedule::linear(1.0, end, 10), 10),
+            (Schedule::linear(0.7, end, 3), 3),
+            (Schedule::warmup_stable_decay(2, 3, 5, end), 10),
+            (Schedule::cosine(10, end), 10),
+            (Schedule::warmup_cosine(5, 12, end), 12),
+            (Schedule::polynomial(10, 2.0, end), 10),
+        ] {
+            for k in [k, k + 1, u64::MAX] {
+                assert_eq!(schedule.multiplier(k).to_bits(), f64::to_bits(end), "{schedule} at {k}");
+            }
+        }
+    }
+}
+
+/// A length of 0, as a configuration may have it, needs no branch.
+#[test]
+fn parts_of_no_steps_are_passed_over() {
+    let all = |schedule: &Schedule| [0, 1, 2, 9, 10, 11, 100].map(|k| schedule.multiplier(k));
+    let cosine = Schedule::cosine(10, 0.1);
+    assert_eq!(Schedule::linear(0.5, 1.0, 7).then(0, cosine.clone()), cosine);
+    assert_eq!(all(&Schedule::warmup_cosine(0, 10, 0.1)), all(&cosine));
+    assert_eq!(all(&Schedule::warmup_cosine(0, 10, 0.1).warmup_start(0.5)), all(&cosine));
+    let (a, b, c) = (Schedule::constant(), Schedule::exponential(0.5), Schedule::linear(0.25, 0.5, 4));
+    assert_eq!(a.clone().then(5, b.clone()).then(5, c.clone()), a.clone().then(5, c.clone()));
+    assert_eq!(a.clone().then(5, b.clone().then(0, c.clone())), a.then(5, c));
+    assert_eq!(all(&Schedule::linear(0.5, 0.25, 0)), [0.25; 7]);
+    assert_eq!(all(&Schedule::cosine(0, 0.25)), [0.25; 7]);
+    assert_eq!(Schedule::warmup_cosine(3, 3, 0.25).multiplier(3), 0.25);
+    assert_eq!([0, 1, 2].map(|k| Schedule::warmup_stable_decay(1, 1, 0, 0.25).multiplier(k)), [0.0, 1.0, 0.25]);
+    for text in ["linear:0.5,1,0", "cosine:0,0.1", "warmup-cosine:3,3,0", "polynomial:0,1,0", "warmup-stable-decay:0,0,0,0.5"] {
+        let schedule: Schedule = text.parse().unwrap();
+        assert_eq!(schedule.to_string(), text);
+        Sgd::new(0.1).lr_schedule(schedule).build::<f32>().unwrap();
+    }
+}
+
+/// (k + 1)/(W + 1): the first step of a warm-up is not lost.
+#[test]
+fn a_warm_up_may_start_above_0() {
+    for schedule in [Schedule::warmup_cosine(4, 20, 0.0), Schedule::warmup_stable_decay(4, 4, 4, 0.0)] {
+        let schedule = schedule.warmup_start(0.2);
+        for k in 0..=4_u32 {
+            let expected = f64::from(k + 1) / 5.0;
+            assert!((schedule.multiplier(k.into()) - expected).abs() < 1e-15, "{schedule} at {k}");
+        }
+        assert_eq!(schedule.to_string().parse::<Schedule>().unwrap(), schedule);
+    }
+    let (text, plain) = ("warmup-cosine:4,20,0,0.2", "warmup-cosine:4,20,0");
+    assert_eq!(text.parse::<Schedule>().unwrap(), Schedule::warmup_cosine(4, 20, 0.0).warmup_start(0.2));
+    assert_eq!(plain.parse::<Schedule>().unwrap().to_string(), plain);
+    assert_eq!(Schedule::constant().warmup_start(0.5), Schedule::constant());
+}
+
+/// A step that is given nothing, or no gradient, is completed, and the schedule moves on with it.
+#[test]
+fn empty_steps_move_the_schedule() {
+    let mut opt = Sgd::new(1.0).lr_schedule(Schedule::exponential(0.5)).build::<f32>().unwrap();
+    opt.step(&mut []).unwrap();
+    opt.step(&mut [Param::without_grad("w", &mut [1.0])]).unwrap();
+    opt.step(&mut [Param::new("w", &mut [1.0], &[1.0]).frozen(true)]).unwrap();
+    assert_eq!((opt.completed_steps(), opt.learning_rate(), opt.steps_of("w")), (3, 0.125, Some(0)));
+}

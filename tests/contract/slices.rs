@@ -1,6 +1,6 @@
 //! `step_slice`: one flat slice, whose state is the optimizer's own.
 
-use wane::{Optimizer, Param, Status};
+use wane::{Optimizer, Param, Sgd, Status};
 
 use super::every::{bits, every, grad, state_of};
 
@@ -48,7 +48,7 @@ fn an_optimizer_may_change_from_slices_to_names() {
 /// A slice can be scaled, frozen, and given groups, as a parameter.
 #[test]
 fn a_slice_takes_what_a_parameter_takes() {
-    let settings = wane::Sgd::new(1.0).group("fast", |s| s.lr_factor(2.0));
+    let settings = Sgd::new(1.0).group("fast", |s| s.lr_factor(2.0));
     let mut opt = settings.build::<f64>().unwrap();
     let mut w = [8.0];
     opt.step_scaled(&mut [Param::slice(&mut w, &[1.0]).in_group("fast")], 0.5).unwrap();
@@ -57,4 +57,15 @@ fn a_slice_takes_what_a_parameter_takes() {
     assert_eq!((w, report.left_alone()), ([7.0], 1));
     opt.step_slice(&mut w, &[1.0]).unwrap();
     assert_eq!(w, [5.0]);
+}
+
+/// No weights are no weights, whatever the other axes are.
+#[test]
+fn an_empty_parameter_may_have_any_shape() {
+    let mut opt = Sgd::new(0.1).build::<f32>().unwrap();
+    for (name, shape) in [("a", &[usize::MAX, 2, 0][..]), ("b", &[0]), ("c", &[0, usize::MAX, usize::MAX])] {
+        opt.step(&mut [Param::new(name, &mut [], &[]).shape(shape)]).unwrap();
+        opt.step(&mut [Param::new(name, &mut [], &[]).shape(shape)]).unwrap();
+        assert_eq!(opt.steps_of(name), Some(2));
+    }
 }

@@ -3,11 +3,12 @@
 const SOURCE: &str = include_str!("../../src/error.rs");
 
 /// Where the variants are provoked.
-const TESTS: [&str; 7] = [
+const TESTS: [&str; 8] = [
     include_str!("decays.rs"),
     include_str!("gradients.rs"),
     include_str!("groups.rs"),
     include_str!("numbers.rs"),
+    include_str!("rounding.rs"),
     include_str!("settings.rs"),
     include_str!("steps.rs"),
     include_str!("texts.rs"),

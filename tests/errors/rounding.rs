@@ -1,0 +1,127 @@
+//! Scalars that the weights' type does not have: a positive number that is 0 there, a number that is infinite there, a share that is 1 there.
+
+use wane::{
+    Adam, AdamW, Clip, Decay, Error, Float, Lamb, Lion, Optimizer, Param, Penalty, Place, Policy, Schedule, Settings, Sgd,
+    Strength,
+};
+
+use super::scene::{Scene, assert_error};
+
+/// Refused for f32, and a number for f64.
+macro_rules! refused_in_f32 {
+    ($($settings:expr => $name:literal),+ $(,)?) => {$(
+        let error = $settings.build::<f32>().unwrap_err();
+        let Error::OutOfRange { setting, allowed, .. } = innermost(&error) else { panic!("{error:?}") };
+        assert_eq!(*setting, $name, "{error}");
+        assert!(allowed.contains("the weights' type"), "{error}");
+        $settings.build::<f64>().unwrap_or_else(|error| panic!("{error}"));
+    )+};
+}
+
+fn innermost(error: &Error) -> &Error {
+    if let Error::InGroup { error, .. } = error { innermost(error) } else { error }
+}
+
+fn fixed(penalty: Penalty, place: Place, amount: f64) -> Decay {
+    Decay::new(penalty, place, Strength::Fixed(amount))
+}
+
+#[test]
+fn positive_numbers_that_are_0_in_f32() {
+    let group = |s: Settings<Sgd>| s.group("slow", |s| s.lr_factor(1e-46)).assign("slow", Policy::name_starts_with("w"));
+    refused_in_f32! {
+        Adam::new(0.1).eps(1e-46) => "eps",
+        Adam::new(0.1).epsilon_hat(1e-46) => "epsilon_hat",
+        Lamb::new(0.1).eps(1e-46) => "eps",
+        Sgd::new(1e-46) => "learning rate",
+        Lion::new(1e-46) => "learning rate",
+        Adam::new(1e-46) => "learning rate",
+        group(Sgd::new(0.1)) => "learning rate",
+        Sgd::new(0.1).momentum(1e-46) => "momentum",
+        Sgd::new(0.1).clip(Clip::Value(1e-46)) => "clipping bound",
+        Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e-46)) => "weight decay",
+        Adam::new(0.1).weight_decay(Decay::coupled_l1(1e-46)) => "weight decay",
+        Adam::new(0.1).weight_decay(Decay::coupled_elastic_net(1e-45, 0.01)) => "weight decay",
+        Lion::new(0.1).weight_decay(Decay::l1(1e-45)) => "weight decay",
+        Sgd::new(0.1).weight_decay(fixed(Penalty::L2, Place::Proximal, 1e-46)) => "weight decay",
+        Sgd::new(0.1).weight_decay(fixed(Penalty::L1, Place::Decoupled, 1e-46)) => "weight decay",
+    }
+}
+
+#[test]
+fn numbers_that_are_infinite_in_f32() {
+    refused_in_f32! {
+        Adam::new(0.1).eps(1e39) => "eps",
+        Sgd::new(1e39) => "learning rate",
+        Adam::new(1e38) => "learning rate, corrected for bias,",
+        Sgd::new(1e30).group("fast", |s| s.lr_factor(1e30)) => "learning rate",
+        Sgd::new(0.1).momentum(1e39) => "momentum",
+        Sgd::new(0.1).momentum(0.9).dampening(-1e39) => "1 - dampening",
+        Sgd::new(0.1).clip(Clip::Value(1e39)) => "clipping bound",
+        Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e39)) => "weight decay",
+        Sgd::new(0.1).weight_decay(fixed(Penalty::L2, Place::Proximal, 1e39)) => "weight decay",
+        // What schedules will reach.
+        Sgd::new(1e30).lr_schedule(Schedule::linear(0.0, 1e10, 1000)) => "learning rate",
+        Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e30).schedule(Schedule::linear(0.0, 1e10, 1000))) => "weight decay",
+    }
+}
+
+/// An average that never forgets is none.
+#[test]
+fn shares_that_are_1_in_f32() {
+    let share = 1.0 - 1e-9;
+    refused_in_f32! {
+        Adam::new(0.1).betas(share, 0.9) => "beta1",
+        Adam::new(0.1).betas(0.9, share) => "beta2",
+        Lion::new(0.1).betas(share, 0.9) => "beta1",
+        Lion::new(0.1).betas(0.9, share) => "beta2",
+    }
+}
+
+#[test]
+fn a_rate_by_hand_that_is_0_in_f32() {
+    for lr in [1e-46, 1e-39] {
+        let settings = Adam::new(0.1).group("slow", |s| s.lr_factor(1e-7));
+        let mut scene = Scene::<f32>::new(settings.build().unwrap());
+        let error = scene.unchanged_by(|scene| scene.opt.set_learning_rate(lr));
+        assert!(matches!(error, Error::OutOfRange { setting: "learning rate", .. }), "{error:?}");
+    }
+    let mut scene = Scene::<f32>::new(Adam::new(0.1).build().unwrap());
+    scene.opt.set_learning_rate(0.0).unwrap();
+    let error = scene.unchanged_by(|scene| scene.opt.set_learning_rate(1e39));
+    assert_error!(
+        error,
+        Error::OutOfRange { setting: "learning rate", .. },
+        "learning rate = 1e39 is out of range: it must be 0, or between 1.4e-45 and 3.4e38: a number of the weights' type, f32"
+    );
+}
+
+/// Every fading schedule comes to numbers that are 0 in the weights' type; there it ends, and is no error.
+#[test]
+fn a_schedule_may_fade_to_0() {
+    fn check<T: Float + PartialEq>(one: T) {
+        let fading = || Schedule::exponential(1e-30);
+        for decay in [Decay::none(), Decay::coupled_l2(0.5).schedule(fading()), Decay::l1(0.5), Decay::decoupled(0.5)] {
+            let settings = Adam::new(0.1).lr_schedule(fading()).weight_decay(decay.clone());
+            let mut opt = settings.build::<T>().unwrap();
+            let mut w = [one];
+            let mut before = w;
+            for _ in 0..15 {
+                before = w;
+                opt.step(&mut [Param::new("w", &mut w, &[one])]).unwrap_or_else(|error| panic!("{decay}: {error}"));
+            }
+            assert_eq!((w, opt.learning_rate()), (before, 0.1 * 1e-30_f64.powf(15.0)), "{decay}");
+        }
+    }
+    check(1.0_f32);
+    check(1.0_f64);
+}
+
+/// A rate of 0 that was meant is 0.
+#[test]
+fn zero_is_a_number_of_every_type() {
+    let mut opt = AdamW::new(0.0).eps(1e-8).weight_decay(Decay::coupled_l2(0.0)).build::<f32>().unwrap();
+    let mut w = [1.0];
+    opt.step_slice(&mut w, &[1.0]).unwrap();
+    assert_eq!(w, [1.0]);
+}
