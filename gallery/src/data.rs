@@ -15,29 +15,36 @@ pub use error::DataError;
 /// Labels are the digits 0 to 9.
 pub const CLASSES: usize = 10;
 
-/// 1,797 digits of 8 x 8 pixels; `examples/data/README.md` names source and licence.
+/// 1,797 digits of 8 x 8 pixels; `gallery/data/README.md` names source and licence.
 const DIGITS: &str = include_str!("../data/digits.csv");
-const DIGITS_NAME: &str = "examples/data/digits.csv (built in)";
+const DIGITS_NAME: &str = "gallery/data/digits.csv (built in)";
 
 /// Images as rows of pixels in [0, 1], with one label per row.
 #[derive(Debug, Clone)]
 pub struct Dataset {
+    /// One image per row.
     pub images: Array2<f32>,
+    /// One label per image, from 0 to 9.
     pub labels: Vec<usize>,
 }
 
 /// What a data source offers: images to train on and, if it has one, a test set of its own.
 #[derive(Debug, Clone)]
 pub struct Source {
+    /// Where it comes from, for headings and errors.
     pub name: String,
+    /// The images to draw from.
     pub train: Dataset,
+    /// The test set that belongs to the data.
     pub test: Option<Dataset>,
 }
 
 /// A training set, part of it with random labels, and a clean test set.
 #[derive(Debug, Clone)]
 pub struct Split {
+    /// What a network learns.
     pub train: Dataset,
+    /// What it is judged by.
     pub test: Dataset,
 }
 
@@ -97,11 +104,15 @@ fn portion(n: usize, share: f64) -> usize {
 }
 
 impl Dataset {
+    /// How many images there are.
+    #[expect(clippy::len_without_is_empty, reason = "no source is empty")]
+    #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
     /// Pixels per image.
+    #[must_use]
     pub fn features(&self) -> usize {
         self.images.ncols()
     }

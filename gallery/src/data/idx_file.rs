@@ -30,7 +30,7 @@ const TRAIN: Names = Names { images: "train-images-idx3-ubyte", labels: "train-l
 const TEST: Names = Names { images: "t10k-images-idx3-ubyte", labels: "t10k-labels-idx1-ubyte" };
 
 /// The training set and, where the folder has one, the test set.
-pub fn read_folder(folder: &Path) -> Result<(Dataset, Option<Dataset>), DataError> {
+pub(super) fn read_folder(folder: &Path) -> Result<(Dataset, Option<Dataset>), DataError> {
     let train = read_set(folder, &TRAIN)?;
     if find(folder, TEST.images).is_err() && find(folder, TEST.labels).is_err() {
         return Ok((train, None));

@@ -59,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FOLDER", default_value = "target/overfitting")]
     pub(crate) out: PathBuf,
 
-    /// A CSV file in the layout of examples/data/digits.csv, or a folder with MNIST-style IDX files, plain or gzip
+    /// A CSV file in the layout of gallery/data/digits.csv, or a folder with MNIST-style IDX files, plain or gzip
     /// [default: the digits]
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,

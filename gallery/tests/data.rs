@@ -1,13 +1,10 @@
 //! The data loaders that the examples share: what they read, and what they say about files that are wrong.
 
-#[path = "../examples/common/mod.rs"]
-mod common;
-
 use std::{fs, io::Write, path::Path};
 
-use common::data::{DataError, Source};
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
+use wane_gallery::data::{DataError, Source};
 
 #[test]
 fn the_digits_are_all_there() {
@@ -41,7 +38,7 @@ fn a_split_must_leave_something_to_test_on() {
     let digits = Source::digits().expect("the built-in data is good");
     for size in [0, 1797] {
         let error = digits.split(size, 0.2, 0).expect_err("no such split").to_string();
-        let name = "examples/data/digits.csv (built in)";
+        let name = "gallery/data/digits.csv (built in)";
         assert_eq!(error, format!("{name}: expected a training size from 1 to 1796, found {size}"));
     }
     let error = digits.split(300, 1.5, 0).expect_err("no such share").to_string();

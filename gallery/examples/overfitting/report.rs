@@ -6,12 +6,15 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use wane_gallery::{
+    Estimate,
+    figure::{self, FigureError},
+};
 
 use crate::{
-    common::figure::{self, FigureError},
     experiment::{Outcome, Plan},
     figures, numbers,
-    statistics::{Estimate, GAP, Measure, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY, WEIGHT_NORM},
+    statistics::{GAP, Measure, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY, WEIGHT_NORM},
 };
 
 pub(crate) const NOTES: &str = "\

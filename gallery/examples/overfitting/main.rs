@@ -10,9 +10,6 @@
 //!
 //! Exit code: 0 if decay closes the gap for every setting, 1 if not, 2 if something was wrong with options, data or files.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod cli;
 mod experiment;
 mod figures;
@@ -26,8 +23,9 @@ mod verdict;
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
+use wane_gallery::data::Source;
 
-use crate::{cli::Options, common::data::Source, verdict::Verdict};
+use crate::{cli::Options, verdict::Verdict};
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {

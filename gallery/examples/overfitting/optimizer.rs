@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use ndarray::{Array, Dimension};
 use wane::{Adam, AdamW, Algorithm, Decay, Error, Optimizer, Param, Policy, Settings, Sgd};
 
-use crate::common::mlp::Mlp;
+use wane_gallery::mlp::Mlp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {

@@ -6,14 +6,12 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{
-    common::{
-        data::{CLASSES, DataError, Dataset, Source, Split},
-        mlp::{Layers, Mlp, Score},
-    },
-    optimizer,
-    setting::Setting,
+use wane_gallery::{
+    data::{CLASSES, DataError, Dataset, Source, Split},
+    mlp::{Layers, Mlp, Score},
 };
+
+use crate::{optimizer, setting::Setting};
 
 const BATCH: usize = 32;
 
