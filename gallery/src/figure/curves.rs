@@ -65,7 +65,7 @@ pub struct Curve {
 }
 
 /// Colours that stay apart for every kind of colour vision (Okabe and Ito); a later curve is thinner, so that one below it shows.
-const PENS: [(RGBColor, u32); 3] = [(RGBColor(213, 94, 0), 6), (RGBColor(86, 180, 233), 4), (RGBColor(0, 0, 0), 2)];
+const PENS: [(RGBColor, u32); 3] = [(RGBColor(213, 94, 0), 7), (RGBColor(86, 180, 233), 3), (RGBColor(0, 0, 0), 1)];
 
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordi32, RangedCoordf64>>;
 
