@@ -55,7 +55,7 @@ impl Source {
         Ok(Self { name: DIGITS_NAME.to_owned(), train, test: None })
     }
 
-    /// A CSV file in the layout of the digits, or a folder with MNIST-style IDX files.
+    /// A CSV file in the layout of the digits, or a folder with MNIST-style IDX files of up to 256 MiB each, as unpacked.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
         if path.is_dir() {
@@ -70,7 +70,7 @@ impl Source {
     ///
     /// The test set is the source's own if it has one, else all images that were not drawn; its labels stay as they are.
     pub fn split(&self, train_size: usize, label_noise: f64, seed: u64) -> Result<Split, DataError> {
-        self.check_sizes(train_size, label_noise)?;
+        self.check_split(train_size, label_noise)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut rng);
@@ -85,7 +85,8 @@ impl Source {
         Ok(Split { train, test })
     }
 
-    fn check_sizes(&self, train_size: usize, label_noise: f64) -> Result<(), DataError> {
+    /// Whether [`split`](Self::split) can do what is asked of it.
+    pub fn check_split(&self, train_size: usize, label_noise: f64) -> Result<(), DataError> {
         // At least one image must be left to test on, unless the source brings its own.
         let largest = self.train.len() - usize::from(self.test.is_none());
         if !(1..=largest).contains(&train_size) {

@@ -1,6 +1,10 @@
 //! The data loaders that the examples share: what they read, and what they say about files that are wrong.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::Path,
+};
 
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
@@ -170,7 +174,7 @@ fn plain_and_gzipped_idx_folders_are_read() {
 fn bad_idx_is_named_with_file_byte_and_expectation() {
     let cut = idx_images()[..20].to_vec();
     let long = [idx_images(), vec![0]].concat();
-    let cases: [(&str, Vec<u8>, &str); 10] = [
+    let cases: [(&str, Vec<u8>, &str); 12] = [
         (TRAIN_IMAGES, vec![0, 0], "train-images-idx3-ubyte, byte 0: expected 4 bytes of the header, found the end of the file"),
         (TRAIN_IMAGES, idx_labels(), "train-images-idx3-ubyte, byte 0: expected the magic number 0x00000803, found 0x00000801"),
         (
@@ -188,12 +192,22 @@ fn bad_idx_is_named_with_file_byte_and_expectation() {
         (
             TRAIN_IMAGES,
             idx(IMAGES, &[u32::MAX; 3], &[0; 9]),
-            "train-images-idx3-ubyte, byte 4: expected sizes whose product is a possible file size, found [4294967295, 4294967295, 4294967295]",
+            "train-images-idx3-ubyte, byte 4: expected sizes whose product is at most 268435456, found [4294967295, 4294967295, 4294967295]",
         ),
         (
             TRAIN_IMAGES,
-            idx(IMAGES, &[u32::MAX, u32::MAX, 1], &[0; 9]),
-            "train-images-idx3-ubyte, byte 25: expected 18446744065119617025 bytes after the header, as it announces, found the end of the file after 9",
+            idx(IMAGES, &[1 << 20, 1 << 20, 1], &[0; 9]),
+            "train-images-idx3-ubyte, byte 4: expected sizes whose product is at most 268435456, found [1048576, 1048576, 1]",
+        ),
+        (
+            TRAIN_IMAGES,
+            idx(IMAGES, &[(256 << 20) + 1, 1, 1], &[0; 9]),
+            "train-images-idx3-ubyte, byte 4: expected sizes whose product is at most 268435456, found [268435457, 1, 1]",
+        ),
+        (
+            TRAIN_IMAGES,
+            idx(IMAGES, &[256 << 20, 1, 1], &[0; 9]),
+            "train-images-idx3-ubyte, byte 25: expected 268435456 bytes after the header, as it announces, found the end of the file after 9",
         ),
         (
             TRAIN_LABELS,
@@ -221,6 +235,46 @@ fn broken_gzip_is_a_matter_of_the_data() {
         let error = relative(&Source::open(folder.path()).expect_err("a bad file"), folder.path());
         assert!(error.starts_with(&format!("train-images-idx3-ubyte.gz, {place}")), "{error}");
         assert!(error.contains("expected gzip data, found "), "{error}");
+    }
+}
+
+/// A gzip of `start` and then, as far as any memory goes, endless zeros.
+fn bomb(start: &[u8]) -> Vec<u8> {
+    const ZEROS: u64 = 16 << 20;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(start).expect("memory can be written");
+    io::copy(&mut io::repeat(0).take(ZEROS), &mut encoder).expect("memory can be written");
+    encoder.finish().expect("memory can be written")
+}
+
+/// The end of the gzip is cut off: whoever unpacks all of it finds that first.
+#[test]
+fn no_more_is_unpacked_than_the_header_announces() {
+    let cases = [
+        (idx(IMAGES, &[2, 2, 3], &[]), "byte 28: expected the end of the file, found more bytes"),
+        (
+            idx(IMAGES, &[u32::MAX, 28, 28], &[]),
+            "byte 4: expected sizes whose product is at most 268435456, found [4294967295, 28, 28]",
+        ),
+    ];
+    for (start, expected) in cases {
+        let mut bomb = bomb(&start);
+        bomb.truncate(bomb.len() - 100);
+        assert!(bomb.len() < 50_000, "{} bytes are not few", bomb.len());
+        let folder = folder(&[("train-images-idx3-ubyte.gz", bomb), (TRAIN_LABELS, idx_labels())]);
+        let error = Source::open(folder.path()).expect_err("a bad file");
+        assert_eq!(relative(&error, folder.path()), format!("train-images-idx3-ubyte.gz, {expected}"));
+    }
+}
+
+#[test]
+fn a_single_idx_file_is_sent_to_its_folder() {
+    for (name, bytes, found) in [
+        ("train-images-idx3-ubyte", idx_images(), "an IDX file"),
+        ("train-labels-idx1-ubyte.gz", gzip(&idx_labels()), "a gzip file"),
+    ] {
+        let expected = format!("{name}: expected a CSV file or a folder of IDX files, found {found}; give its folder");
+        assert_eq!(open(name, &bytes).expect_err("a folder is needed"), expected);
     }
 }
 

@@ -108,7 +108,7 @@ fn a_legend_names_every_curve_beside_its_swatch_above_the_plot() {
         for place in places {
             assert!(place.bottom() < top, "`{name}` ends at {}, the plot starts at {top}", place.bottom());
             let is_beside = |y: &&str| (place.top()..place.bottom()).contains(&y.parse().expect("a number"));
-            assert!(swatches.iter().any(|y| is_beside(&y)), "`{name}` has a swatch");
+            assert!(swatches.iter().any(is_beside), "`{name}` has a swatch");
         }
     }
     // The white background and a swatch for each of three curves in two panels.

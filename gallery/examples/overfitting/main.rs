@@ -44,6 +44,7 @@ fn run(options: &Options) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
         None => Source::digits()?,
     };
     let plan = options.plan()?;
+    source.check_split(plan.train_size, plan.label_noise)?;
     report::make_folder(&options.out)?;
     println!("{}", report::heading(&plan, &source.name));
 

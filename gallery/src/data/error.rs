@@ -56,6 +56,15 @@ pub enum DataError {
         name: &'static str,
     },
 
+    /// A single file in the format of those that are read by the folder.
+    #[error("{file}: expected a CSV file or a folder of IDX files, found {found}; give its folder", file = file.display())]
+    GiveFolder {
+        /// The file.
+        file: PathBuf,
+        /// Its format.
+        found: &'static str,
+    },
+
     /// No split leaves images on both sides.
     #[error("{name}: expected a training size from 1 to {largest}, found {asked}")]
     TrainSize {
