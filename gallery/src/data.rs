@@ -4,7 +4,7 @@ mod csv_file;
 mod error;
 mod idx_file;
 
-use std::path::Path;
+use std::{num::NonZero, path::Path};
 
 use ndarray::{Array2, Axis};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
@@ -116,6 +116,16 @@ impl Dataset {
     #[must_use]
     pub fn features(&self) -> usize {
         self.images.ncols()
+    }
+
+    /// Keeps one of `parts` equal parts out of the training, to choose settings by; labels stay as they are, right or wrong.
+    ///
+    /// Every `parts`-th image is held out, so a share of wrong labels at the front is shared by all parts. Nothing is held out
+    /// of fewer than `parts` images for some of the parts.
+    #[must_use]
+    pub fn hold_out(&self, part: usize, parts: NonZero<usize>) -> Split {
+        let (held_out, kept): (Vec<_>, Vec<_>) = (0..self.len()).partition(|&row| row % parts == part % parts);
+        Split { train: self.select(&kept), test: self.select(&held_out) }
     }
 
     fn select(&self, rows: &[usize]) -> Self {

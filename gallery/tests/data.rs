@@ -3,12 +3,14 @@
 use std::{
     fs,
     io::{self, Read, Write},
+    num::NonZero,
     path::Path,
 };
 
 use flate2::{Compression, write::GzEncoder};
+use ndarray::ArrayView1;
 use tempfile::TempDir;
-use wane_gallery::data::{DataError, Source};
+use wane_gallery::data::{DataError, Dataset, Source, Split};
 
 #[test]
 fn the_digits_are_all_there() {
@@ -35,6 +37,28 @@ fn a_split_has_the_sizes_and_the_noise_that_were_asked_for() {
     assert_eq!(again.train.labels, noisy.train.labels);
     let other = digits.split(300, 0.2, 2).expect("a good split");
     assert_ne!(other.train.images, noisy.train.images);
+}
+
+#[test]
+fn every_image_is_held_out_once_with_its_label() {
+    let train = Source::digits().expect("the built-in data is good").split(300, 0.2, 1).expect("a good split").train;
+    let parts = NonZero::new(4).expect("not zero");
+    let rows = |data: &Dataset| -> Vec<(Vec<u32>, usize)> {
+        let bits = |image: ArrayView1<'_, f32>| image.iter().map(|pixel| pixel.to_bits()).collect();
+        data.images.outer_iter().map(bits).zip(data.labels.iter().copied()).collect()
+    };
+    let sorted = |mut rows: Vec<_>| {
+        rows.sort();
+        rows
+    };
+    let splits: Vec<_> = (0..4).map(|part| train.hold_out(part, parts)).collect();
+    for Split { train: kept, test: held_out } in &splits {
+        assert_eq!((kept.len(), held_out.len()), (225, 75));
+        assert_eq!(sorted([rows(kept), rows(held_out)].concat()), sorted(rows(&train)));
+    }
+    let held_out = splits.iter().flat_map(|split| rows(&split.test)).collect();
+    assert_eq!(sorted(held_out), sorted(rows(&train)));
+    assert_eq!(rows(&train.hold_out(5, parts).test), rows(&splits[1].test), "parts are counted in a circle");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use wane_gallery::figure::{
 
 use crate::{
     experiment::Outcome,
-    setting::Setting,
+    setting::{Setting, kind},
     statistics::{Measure, TEST_ACCURACY, TEST_LOSS, TRAIN_ACCURACY},
 };
 
@@ -51,11 +51,11 @@ fn panels(outcomes: &[Outcome], measure: Measure) -> Vec<Panel> {
         .collect()
 }
 
-/// The place of a setting's decay among those that its optimizer is tried with.
+/// The place of a decay's kind among those that its optimizer is tried with.
 fn pen(outcome: &Outcome, outcomes: &[Outcome]) -> usize {
     let Setting { optimizer, decay, .. } = &outcome.setting;
     let mut settings = outcomes.iter().map(|outcome| &outcome.setting).filter(|setting| setting.optimizer == *optimizer);
-    settings.position(|setting| setting.decay == *decay).unwrap_or(0)
+    settings.position(|setting| kind(&setting.decay) == kind(decay)).unwrap_or(0)
 }
 
 fn curve(outcome: &Outcome, pen: usize, measure: Measure) -> Curve {

@@ -16,6 +16,13 @@ pub(crate) enum Kind {
     AdamW,
 }
 
+impl Kind {
+    /// Whether the two take equal steps with equal settings: AdamW is Adam with another default of the decay.
+    pub(crate) fn is_same_rule(self, other: Self) -> bool {
+        self == other || (self != Self::Sgd && other != Self::Sgd)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

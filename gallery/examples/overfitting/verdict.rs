@@ -1,4 +1,4 @@
-//! Whether decay closed the gap.
+//! Whether decay closed the gap, or what it did where nothing is required of it.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Verdict {
     comparisons: Vec<Comparison>,
-    required: f64,
+    /// `None`: the comparisons are reported, not judged.
+    required: Option<f64>,
 }
 
 /// Means over the seeds, after the last epoch.
@@ -29,7 +30,7 @@ struct Change {
 }
 
 impl Verdict {
-    pub(crate) fn of(outcomes: &[Outcome], required: f64) -> Self {
+    pub(crate) fn of(outcomes: &[Outcome], required: Option<f64>) -> Self {
         let comparisons = outcomes
             .iter()
             .filter(|with| with.setting.is_decayed())
@@ -49,7 +50,8 @@ impl Verdict {
     }
 
     fn failed(&self) -> impl Iterator<Item = &Comparison> {
-        self.comparisons.iter().filter(|comparison| !comparison.closes_gap(self.required))
+        let failed = |comparison: &&Comparison| self.required.is_some_and(|required| !comparison.closes_gap(required));
+        self.comparisons.iter().filter(failed)
     }
 }
 
@@ -62,9 +64,13 @@ impl Comparison {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(required) = self.required else {
+            f.write_str("A report, not a judgement (--expect-gain SHARE judges):")?;
+            return self.comparisons.iter().try_for_each(|comparison| write!(f, "\n  {comparison}"));
+        };
         let (all, failed) = (self.comparisons.len(), self.failed().count());
         write!(f, "Decay closes the gap in {} of {all} comparisons", all - failed)?;
-        write!(f, ": at least {} more test accuracy, and at least as much off the generalisation gap.", self.required)?;
+        write!(f, ": at least {required} more test accuracy, and at least as much off the generalisation gap.")?;
         self.failed().try_for_each(|comparison| write!(f, "\n  NOT {comparison}"))
     }
 }
