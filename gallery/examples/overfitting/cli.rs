@@ -148,3 +148,35 @@ fn number(
         _ => Err(format!("expected {expected}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(arguments: &[&str]) -> Options {
+        Options::try_parse_from(["overfitting"].iter().chain(arguments)).expect("good options")
+    }
+
+    #[test]
+    fn digits_are_judged_and_foreign_data_is_judged_if_asked_to() {
+        assert_eq!(options(&[]).expected_gain(), Some(0.03));
+        assert_eq!(options(&["--expect-gain", "0.1"]).expected_gain(), Some(0.1));
+        assert_eq!(options(&["--data", "folder"]).expected_gain(), None);
+        assert_eq!(options(&["--data", "folder", "--expect-gain", "0.1"]).expected_gain(), Some(0.1));
+    }
+
+    #[test]
+    fn decays_are_chosen_for_foreign_data_unless_one_is_given() {
+        assert!(options(&["--data", "folder"]).sweeps());
+        assert!(!options(&["--data", "folder", "--decay", "decoupled:1"]).sweeps());
+        assert!(!options(&[]).sweeps());
+    }
+
+    #[test]
+    fn the_smallest_training_set_that_can_be_swept() {
+        let plan = |size| options(&["--data", "folder", "--train-size", size]).plan();
+        assert_eq!(plan("5").expect("one image per part").train_size, 5);
+        let error = plan("4").expect_err("too few").to_string();
+        assert!(error.starts_with("--train-size 4: expected at least 5 training images"), "{error}");
+    }
+}

@@ -104,7 +104,7 @@ fn strength_and_accuracy(candidate: &Candidate) -> String {
 }
 
 fn accuracy(candidate: &Candidate) -> String {
-    candidate.accuracy.map_or_else(|| "diverged".to_owned(), |accuracy| format!("{accuracy:.3}"))
+    candidate.accuracy.map_or_else(|| "failed".to_owned(), |accuracy| format!("{accuracy:.3}"))
 }
 
 /// The decay that was chosen out of these, if one was.

@@ -144,3 +144,65 @@ fn decays(optimizer: Kind) -> Vec<Decay> {
     };
     COUPLED.map(Decay::coupled_l2).into_iter().chain(decoupled.map(Decay::decoupled)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of two kinds of decay, each with all strengths; the first accuracy is that without decay.
+    fn row(optimizers: &[Kind], rate: f64, accuracies: [Option<f64>; 1 + 2 * STRENGTHS]) -> Row {
+        let trial = Trial { optimizer: optimizers[0], learning_rate: rate, dropout: 0.0, decays: decays(optimizers[0]) };
+        let candidates = trial.settings().into_iter().zip(accuracies);
+        Row {
+            optimizers: optimizers.to_vec(),
+            learning_rate: rate,
+            dropout: 0.0,
+            candidates: candidates.map(|(setting, accuracy)| Candidate { setting, accuracy }).collect(),
+        }
+    }
+
+    fn trial(optimizer: Kind, learning_rate: f64, decays: [Decay; 2]) -> Trial {
+        Trial { optimizer, learning_rate, dropout: 0.0, decays: decays.to_vec() }
+    }
+
+    #[test]
+    fn the_best_candidate_has_the_rate_and_the_best_of_each_kind_the_strength() {
+        let low = [0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.1, 0.2, 0.3, 0.4, 0.5].map(Some);
+        let high = [0.1, 0.2, 0.95, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.6, 0.5].map(Some);
+        let sweep = Sweep { rows: vec![row(&[Kind::Sgd], 0.005, low), row(&[Kind::Sgd], 0.05, high)] };
+        let chosen = sweep.choose().expect("something is chosen");
+        assert_eq!(chosen, [trial(Kind::Sgd, 0.05, [Decay::coupled_l2(0.01), Decay::decoupled(1.0)])]);
+    }
+
+    #[test]
+    fn equals_go_to_the_weakest_and_what_failed_is_out() {
+        let accuracies = [None, None, Some(0.5), Some(0.5), None, None, Some(0.1), None, Some(0.1), None, None];
+        let sweep = Sweep { rows: vec![row(&[Kind::Adam, Kind::AdamW], 0.003, accuracies)] };
+        let decays = || [Decay::coupled_l2(0.01), Decay::decoupled(0.3)];
+        let chosen = sweep.choose().expect("something is chosen");
+        assert_eq!(chosen, [trial(Kind::Adam, 0.003, decays()), trial(Kind::AdamW, 0.003, decays())]);
+    }
+
+    #[test]
+    fn a_kind_that_fails_in_every_strength_is_named_with_its_optimizer() {
+        let accuracies = [0.9, 0.1, 0.2, 0.3, 0.4, 0.5].map(Some).into_iter().chain([None; STRENGTHS]);
+        let accuracies = accuracies.collect::<Vec<_>>().try_into().expect("the length of a row");
+        let sweep = Sweep { rows: vec![row(&[Kind::Sgd], 0.05, accuracies)] };
+        let error = sweep.choose().expect_err("no decoupled decay was trained").to_string();
+        assert!(error.starts_with("SGD: expected a decay of each kind"), "{error}");
+    }
+
+    #[test]
+    fn a_given_rate_is_the_only_one_and_only_the_kinds_of_the_trial_are_tried() {
+        let dropout = Trial { dropout: 0.5, decays: vec![Decay::decoupled(0.1)], ..trial(Kind::Sgd, 0.2, usual()) };
+        let variants = variants(&dropout, Some(0.2));
+        assert_eq!(variants.len(), 1);
+        assert_eq!((variants[0].learning_rate, variants[0].dropout), (0.2, 0.5));
+        assert_eq!(variants[0].decays, [0.03, 0.1, 0.3, 1.0, 3.0].map(Decay::decoupled));
+        assert_eq!(super::variants(&trial(Kind::Sgd, 0.05, usual()), None).len(), 3);
+    }
+
+    fn usual() -> [Decay; 2] {
+        [Decay::coupled_l2(0.01), Decay::decoupled(0.1)]
+    }
+}

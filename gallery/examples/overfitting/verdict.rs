@@ -82,3 +82,28 @@ impl fmt::Display for Comparison {
         write!(f, "gap {:.3}, without decay {:.3}", gap.with, gap.without)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0.05 more accuracy and 0.02 off the gap.
+    fn verdict(required: Option<f64>) -> Verdict {
+        let (accuracy, gap) = (Change { without: 0.75, with: 0.8 }, Change { without: 0.2, with: 0.18 });
+        Verdict { comparisons: vec![Comparison { name: "SGD".to_owned(), accuracy, gap }], required }
+    }
+
+    #[test]
+    fn accuracy_and_gap_must_both_gain_what_is_required() {
+        assert!(verdict(Some(0.01)).passed());
+        assert!(!verdict(Some(0.03)).passed());
+        assert!(verdict(Some(0.03)).to_string().contains("\n  NOT SGD: test accuracy 0.800, without decay 0.750; gap 0.180"));
+    }
+
+    #[test]
+    fn nothing_fails_where_nothing_is_required() {
+        assert!(verdict(None).passed());
+        let text = verdict(None).to_string();
+        assert!(text.starts_with("A report, not a judgement") && !text.contains("NOT"), "{text}");
+    }
+}
