@@ -1,141 +1,15 @@
-//! The data loaders that the examples share: what they read, and what they say about files that are wrong.
+//! IDX files and folders, good, bad and malicious.
 
 use std::{
     fs,
     io::{self, Read, Write},
-    num::NonZero,
-    path::Path,
 };
 
 use flate2::{Compression, write::GzEncoder};
-use ndarray::ArrayView1;
 use tempfile::TempDir;
-use wane_gallery::data::{DataError, Dataset, Source, Split};
+use wane_gallery::data::Source;
 
-#[test]
-fn the_digits_are_all_there() {
-    let digits = Source::digits().expect("the built-in data is good");
-    assert_eq!(digits.train.images.dim(), (1797, 64));
-    assert_eq!(digits.train.labels[..3], [0, 1, 2]);
-    assert_eq!(digits.train.images[[0, 2]], 5.0 / 16.0);
-    assert!(digits.train.images.iter().all(|pixel| (0.0..=1.0).contains(pixel)), "pixels lie in [0, 1]");
-}
-
-#[test]
-fn a_split_has_the_sizes_and_the_noise_that_were_asked_for() {
-    let digits = Source::digits().expect("the built-in data is good");
-    let clean = digits.split(300, 0.0, 1).expect("a good split");
-    let noisy = digits.split(300, 0.2, 1).expect("a good split");
-    assert_eq!((clean.train.len(), clean.test.len()), (300, 1497));
-    assert_eq!(clean.train.images, noisy.train.images);
-    assert_eq!(clean.test.labels, noisy.test.labels);
-    let wrong = clean.train.labels.iter().zip(&noisy.train.labels).filter(|(a, b)| a != b).count();
-    // 60 labels are drawn, of which about a tenth is right by chance.
-    assert!((45..=60).contains(&wrong), "{wrong} labels are wrong");
-
-    let again = digits.split(300, 0.2, 1).expect("a good split");
-    assert_eq!(again.train.labels, noisy.train.labels);
-    let other = digits.split(300, 0.2, 2).expect("a good split");
-    assert_ne!(other.train.images, noisy.train.images);
-}
-
-#[test]
-fn every_image_is_held_out_once_with_its_label() {
-    let train = Source::digits().expect("the built-in data is good").split(300, 0.2, 1).expect("a good split").train;
-    let parts = NonZero::new(4).expect("not zero");
-    let rows = |data: &Dataset| -> Vec<(Vec<u32>, usize)> {
-        let bits = |image: ArrayView1<'_, f32>| image.iter().map(|pixel| pixel.to_bits()).collect();
-        data.images.outer_iter().map(bits).zip(data.labels.iter().copied()).collect()
-    };
-    let sorted = |mut rows: Vec<_>| {
-        rows.sort();
-        rows
-    };
-    let splits: Vec<_> = (0..4).map(|part| train.hold_out(part, parts)).collect();
-    for Split { train: kept, test: held_out } in &splits {
-        assert_eq!((kept.len(), held_out.len()), (225, 75));
-        assert_eq!(sorted([rows(kept), rows(held_out)].concat()), sorted(rows(&train)));
-    }
-    let held_out = splits.iter().flat_map(|split| rows(&split.test)).collect();
-    assert_eq!(sorted(held_out), sorted(rows(&train)));
-    assert_eq!(rows(&train.hold_out(5, parts).test), rows(&splits[1].test), "parts are counted in a circle");
-}
-
-#[test]
-fn a_split_must_leave_something_to_test_on() {
-    let digits = Source::digits().expect("the built-in data is good");
-    for size in [0, 1797] {
-        let error = digits.split(size, 0.2, 0).expect_err("no such split").to_string();
-        let name = "gallery/data/digits.csv (built in)";
-        assert_eq!(error, format!("{name}: expected a training size from 1 to 1796, found {size}"));
-    }
-    let error = digits.split(300, 1.5, 0).expect_err("no such share").to_string();
-    assert_eq!(error, "expected a share of random labels from 0 to 1, found 1.5");
-}
-
-/// A folder with one file; its path in errors is replaced by its name.
-fn open(name: &str, bytes: &[u8]) -> Result<Source, String> {
-    let folder = TempDir::new().expect("a temporary folder");
-    let file = folder.path().join(name);
-    fs::write(&file, bytes).expect("a writable folder");
-    Source::open(&file).map_err(|error| relative(&error, folder.path()))
-}
-
-fn relative(error: &DataError, folder: &Path) -> String {
-    error.to_string().replace(&format!("{}/", folder.display()), "").replace(&folder.display().to_string(), "FOLDER")
-}
-
-/// A line of the CSV layout: 64 equal pixels and a label.
-fn line(pixel: &str, label: &str) -> String {
-    format!("{}{label}\n", format!("{pixel},").repeat(64))
-}
-
-#[test]
-fn good_csv_is_read() {
-    let source = open("good.csv", (line("16", "9") + &line("0.5", "0")).as_bytes()).expect("a good file");
-    assert_eq!(source.train.labels, [9, 0]);
-    assert_eq!(source.train.images[[0, 63]], 1.0);
-    assert_eq!(source.train.images[[1, 0]], 0.5 / 16.0);
-    assert!(source.test.is_none(), "a CSV file has no test set of its own");
-}
-
-#[test]
-fn bad_csv_is_named_with_file_line_and_expectation() {
-    let good = line("1", "1");
-    let cases: [(String, &str); 8] = [
-        (String::new(), "bad.csv: expected at least one image, found none"),
-        ("1,2,3\n".into(), "bad.csv, line 1: expected 65 values (64 pixels, then a label), found 3"),
-        (good.replace('\n', ",7\n"), "bad.csv, line 1: expected 65 values (64 pixels, then a label), found 66"),
-        (good.clone() + &line("17", "1"), "bad.csv, line 2: expected a pixel from 0 to 16 in column 1, found `17`"),
-        (good.clone() + &line("NaN", "1"), "bad.csv, line 2: expected a pixel from 0 to 16 in column 1, found `NaN`"),
-        (line("pixel", "label"), "bad.csv, line 1: expected a pixel from 0 to 16 in column 1, found `pixel`"),
-        (good.clone() + &good + &line("1", "10"), "bad.csv, line 3: expected a label from 0 to 9 in column 65, found `10`"),
-        (
-            line("1", "a\u{1b}bcdefghijklmnopqrstuvwxyz"),
-            "bad.csv, line 1: expected a label from 0 to 9 in column 65, found `a\\u{1b}bcdefghijklmnopqrs...`",
-        ),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(open("bad.csv", text.as_bytes()).expect_err("a bad file"), expected);
-    }
-}
-
-#[test]
-fn lines_are_counted_through_blank_ones_and_bytes_that_are_not_text() {
-    let text = line("1", "1") + "\n\r\n" + &line("-1", "1");
-    let error = open("bad.csv", text.as_bytes()).expect_err("a bad file");
-    assert_eq!(error, "bad.csv, line 4: expected a pixel from 0 to 16 in column 1, found `-1`");
-    let mut bytes = line("1", "1").into_bytes();
-    bytes[0] = 0xff;
-    let error = open("bad.csv", &bytes).expect_err("a bad file");
-    assert_eq!(error, "bad.csv, line 1: expected a pixel from 0 to 16 in column 1, found `\u{fffd}`");
-}
-
-#[test]
-fn a_missing_file_is_named() {
-    let error = Source::open(Path::new("no/such/file.csv")).expect_err("no such file").to_string();
-    assert!(error.starts_with("no/such/file.csv: cannot be read: "), "{error}");
-}
+use super::{open, relative};
 
 /// An IDX file: magic number, sizes, bytes.
 fn idx(magic: u32, sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
