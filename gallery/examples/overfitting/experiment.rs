@@ -6,14 +6,12 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{
-    common::{
-        data::{CLASSES, DataError, Dataset, Source, Split},
-        mlp::{Layers, Mlp, Score},
-    },
-    optimizer,
-    setting::Setting,
+use wane_gallery::{
+    data::{CLASSES, DataError, Dataset, Source, Split},
+    mlp::{Layers, Mlp, Score},
 };
+
+use crate::{optimizer, setting::Setting};
 
 const BATCH: usize = 32;
 
@@ -56,14 +54,19 @@ pub(crate) enum Failure {
     Step { setting: String, seed: usize, epoch: usize, source: Box<wane::Error> },
 }
 
-/// Trains everything, on all processors; the numbers do not depend on how many there are.
-pub(crate) fn run(plan: &Plan, source: &Source) -> Result<Vec<Outcome>, Failure> {
+/// Trains everything, on all processors; the numbers do not depend on how many there are. `data` has the images of a seed.
+///
+/// Collected into a `Result`, the first failure ends it; into a `Vec`, each setting fails alone.
+pub(crate) fn run<C: FromParallelIterator<Result<Outcome, Failure>>>(
+    plan: &Plan,
+    data: impl Fn(usize) -> Result<Split, DataError> + Sync,
+) -> C {
     let progress = progress_bar(plan);
     let outcomes = plan
         .settings
         .par_iter()
         .map(|setting| {
-            let train = |seed| Training::new(plan, setting, seed, source)?.run(plan.epochs, &progress);
+            let train = |seed| Training::new(plan, setting, seed, data(seed)?)?.run(plan.epochs, &progress);
             let seeds = (0..plan.seeds).into_par_iter().map(train).collect::<Result<_, Failure>>()?;
             Ok(Outcome { setting: setting.clone(), seeds })
         })
@@ -102,9 +105,15 @@ struct Training<'a> {
     batch: Batch,
 }
 
+impl Plan {
+    /// The images that a seed is trained and tested on.
+    pub(crate) fn split(&self, source: &Source, seed: usize) -> Result<Split, DataError> {
+        source.split(self.train_size, self.label_noise, seed as u64)
+    }
+}
+
 impl<'a> Training<'a> {
-    fn new(plan: &Plan, setting: &'a Setting, seed: usize, source: &Source) -> Result<Self, Failure> {
-        let data = source.split(plan.train_size, plan.label_noise, seed as u64)?;
+    fn new(plan: &Plan, setting: &'a Setting, seed: usize, data: Split) -> Result<Self, Failure> {
         let layers = Layers { inputs: data.train.features(), hidden: plan.hidden, classes: CLASSES };
         let net = Mlp::new(layers, BATCH, &mut random(seed, Stream::Weights));
         let optimizer = optimizer::build(setting.optimizer, setting.learning_rate, setting.decay.clone())

@@ -9,6 +9,7 @@ use rand::{Rng, RngExt};
 
 /// f32 to train, f64 to check the gradients.
 pub trait Real: NdFloat + AsPrimitive<f64> {
+    /// The number of this type that is closest to `value`.
     fn of(value: f64) -> Self;
 }
 
@@ -24,30 +25,42 @@ where
 /// The widths of the layers.
 #[derive(Debug, Clone, Copy)]
 pub struct Layers {
+    /// Pixels per image.
     pub inputs: usize,
+    /// Hidden units.
     pub hidden: usize,
+    /// Classes that an image may belong to.
     pub classes: usize,
 }
 
 /// Weights and biases of both layers, or the loss's gradient by them.
 #[derive(Debug, Clone)]
 pub struct Parameters<T> {
+    /// Weights from the pixels (rows) to the hidden units (columns).
     pub w1: Array2<T>,
+    /// Biases of the hidden units.
     pub b1: Array1<T>,
+    /// Weights from the hidden units (rows) to the classes (columns).
     pub w2: Array2<T>,
+    /// Biases of the classes.
     pub b2: Array1<T>,
 }
 
 /// Mean loss and share of right answers on a data set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
+    /// The mean cross-entropy, with natural logarithms.
     pub loss: f64,
+    /// The share of images whose label is the likeliest class.
     pub accuracy: f64,
 }
 
+/// The network, and what its passes work on.
 #[derive(Debug, Clone)]
 pub struct Mlp<T> {
+    /// What is trained.
     pub params: Parameters<T>,
+    /// Left by the last backward pass.
     pub grads: Parameters<T>,
     pass: Pass<T>,
 }
@@ -137,6 +150,7 @@ impl<T: Real> Mlp<T> {
     }
 
     /// The Euclidean norm of both weight matrices taken together.
+    #[must_use]
     pub fn weight_norm(&self) -> f64 {
         let Parameters { w1, w2, .. } = &self.params;
         w1.iter().chain(w2).map(|&w| AsPrimitive::<f64>::as_(w).powi(2)).sum::<f64>().sqrt()

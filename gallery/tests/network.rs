@@ -1,12 +1,9 @@
 //! The network that the examples share: its loss and its gradients.
 
-#[path = "../examples/common/mod.rs"]
-mod common;
-
-use common::mlp::{Layers, Mlp, Parameters};
 use ndarray::{Array2, array};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use wane_gallery::mlp::{Layers, Mlp, Parameters};
 
 const TINY: Layers = Layers { inputs: 4, hidden: 6, classes: 3 };
 const LABELS: [usize; 3] = [2, 0, 1];

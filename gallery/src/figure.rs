@@ -2,6 +2,7 @@
 
 pub mod bars;
 pub mod curves;
+mod legend;
 
 use std::{
     error::Error,
@@ -25,16 +26,18 @@ const FONT: &str = "sans-serif";
 /// Pixels of the PNG per pixel of the SVG, for sharp text on every screen.
 const PNG_SCALE: u16 = 2;
 
-type AnyError = Box<dyn Error + Send + Sync>;
+/// What goes wrong in drawing, whatever the library.
+pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// An area of an SVG in pixels.
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Something that can be drawn.
 pub trait Figure {
     /// Width and height in pixels.
     fn size(&self) -> (u32, u32);
 
+    /// Draws onto a white area of that size.
     fn draw(&self, area: &Area<'_>) -> Result<(), AnyError>;
 }
 
@@ -55,7 +58,8 @@ pub fn save(figure: &impl Figure, stem: &Path) -> Result<(), FigureError> {
     fs::write(&png, pixels).map_err(|error| FigureError { file: png, source: error.into() })
 }
 
-fn draw(figure: &impl Figure) -> Result<String, AnyError> {
+/// The figure as SVG.
+pub fn draw(figure: &impl Figure) -> Result<String, AnyError> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, figure.size()).into_drawing_area();
@@ -82,11 +86,16 @@ fn rasterize(svg: &str) -> Result<Vec<u8>, AnyError> {
 }
 
 /// Centres a title in its strip.
-fn draw_title(strip: &Area<'_>, title: &str) -> Result<(), AnyError> {
+fn draw_title(strip: &Area<'_>, title: &str, size: u32) -> Result<(), AnyError> {
     let (width, height) = strip.dim_in_pixel();
-    let style = (FONT, 28).into_text_style(strip).pos(Pos::new(HPos::Center, VPos::Center));
+    let style = (FONT, size).into_text_style(strip).pos(Pos::new(HPos::Center, VPos::Center));
     strip.draw_text(title, &style, (pixel(width) / 2, pixel(height) / 2))?;
     Ok(())
+}
+
+/// The width of a text, on the generous side: each viewer of an SVG has a font of its own.
+fn text_width(text: &str, size: u32) -> u32 {
+    stacked(size, text.chars().count()).div_ceil(2)
 }
 
 /// The length of `count` pieces of `size` pixels.

@@ -4,7 +4,7 @@ mod csv_file;
 mod error;
 mod idx_file;
 
-use std::path::Path;
+use std::{num::NonZero, path::Path};
 
 use ndarray::{Array2, Axis};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
@@ -15,29 +15,36 @@ pub use error::DataError;
 /// Labels are the digits 0 to 9.
 pub const CLASSES: usize = 10;
 
-/// 1,797 digits of 8 x 8 pixels; `examples/data/README.md` names source and licence.
+/// 1,797 digits of 8 x 8 pixels; `gallery/data/README.md` names source and licence.
 const DIGITS: &str = include_str!("../data/digits.csv");
-const DIGITS_NAME: &str = "examples/data/digits.csv (built in)";
+const DIGITS_NAME: &str = "gallery/data/digits.csv (built in)";
 
 /// Images as rows of pixels in [0, 1], with one label per row.
 #[derive(Debug, Clone)]
 pub struct Dataset {
+    /// One image per row.
     pub images: Array2<f32>,
+    /// One label per image, from 0 to 9.
     pub labels: Vec<usize>,
 }
 
 /// What a data source offers: images to train on and, if it has one, a test set of its own.
 #[derive(Debug, Clone)]
 pub struct Source {
+    /// Where it comes from, for headings and errors.
     pub name: String,
+    /// The images to draw from.
     pub train: Dataset,
+    /// The test set that belongs to the data.
     pub test: Option<Dataset>,
 }
 
 /// A training set, part of it with random labels, and a clean test set.
 #[derive(Debug, Clone)]
 pub struct Split {
+    /// What a network learns.
     pub train: Dataset,
+    /// What it is judged by.
     pub test: Dataset,
 }
 
@@ -48,7 +55,7 @@ impl Source {
         Ok(Self { name: DIGITS_NAME.to_owned(), train, test: None })
     }
 
-    /// A CSV file in the layout of the digits, or a folder with MNIST-style IDX files.
+    /// A CSV file in the layout of the digits, or a folder with MNIST-style IDX files of up to 256 MiB each, as unpacked.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
         if path.is_dir() {
@@ -63,7 +70,7 @@ impl Source {
     ///
     /// The test set is the source's own if it has one, else all images that were not drawn; its labels stay as they are.
     pub fn split(&self, train_size: usize, label_noise: f64, seed: u64) -> Result<Split, DataError> {
-        self.check_sizes(train_size, label_noise)?;
+        self.check_split(train_size, label_noise)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut rng);
@@ -78,7 +85,8 @@ impl Source {
         Ok(Split { train, test })
     }
 
-    fn check_sizes(&self, train_size: usize, label_noise: f64) -> Result<(), DataError> {
+    /// Whether [`split`](Self::split) can do what is asked of it.
+    pub fn check_split(&self, train_size: usize, label_noise: f64) -> Result<(), DataError> {
         // At least one image must be left to test on, unless the source brings its own.
         let largest = self.train.len() - usize::from(self.test.is_none());
         if !(1..=largest).contains(&train_size) {
@@ -97,13 +105,27 @@ fn portion(n: usize, share: f64) -> usize {
 }
 
 impl Dataset {
+    /// How many images there are.
+    #[expect(clippy::len_without_is_empty, reason = "no source is empty")]
+    #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
     /// Pixels per image.
+    #[must_use]
     pub fn features(&self) -> usize {
         self.images.ncols()
+    }
+
+    /// Keeps one of `parts` equal parts out of the training, to choose settings by; labels stay as they are, right or wrong.
+    ///
+    /// Every `parts`-th image is held out, so a share of wrong labels at the front is shared by all parts. Nothing is held out
+    /// of fewer than `parts` images for some of the parts.
+    #[must_use]
+    pub fn hold_out(&self, part: usize, parts: NonZero<usize>) -> Split {
+        let (held_out, kept): (Vec<_>, Vec<_>) = (0..self.len()).partition(|&row| row % parts == part % parts);
+        Split { train: self.select(&kept), test: self.select(&held_out) }
     }
 
     fn select(&self, rows: &[usize]) -> Self {

@@ -20,7 +20,9 @@ pub(crate) fn write_summary(outcomes: &[Outcome], file: &Path) -> Result<(), Err
     csv.write_record(KEYS.map(str::to_owned).into_iter().chain(header))?;
     for outcome in outcomes {
         let estimates = COLUMNS.map(|column| outcome.last(column.measure)).into_iter();
-        let numbers = estimates.flat_map(|estimate| [estimate.mean.to_string(), estimate.spread.to_string()]);
+        let numbers = estimates.flat_map(|estimate| {
+            [estimate.mean.to_string(), estimate.spread.map_or_else(String::new, |spread| spread.to_string())]
+        });
         csv.write_record(outcome.setting.keys().into_iter().chain(numbers))?;
     }
     csv.flush()?;

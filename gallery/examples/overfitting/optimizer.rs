@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use ndarray::{Array, Dimension};
 use wane::{Adam, AdamW, Algorithm, Decay, Error, Optimizer, Param, Policy, Settings, Sgd};
 
-use crate::common::mlp::Mlp;
+use wane_gallery::mlp::Mlp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
@@ -14,6 +14,13 @@ pub(crate) enum Kind {
     Adam,
     #[value(name = "adamw")]
     AdamW,
+}
+
+impl Kind {
+    /// Whether the two take equal steps with equal settings: AdamW is Adam with another default of the decay.
+    pub(crate) fn is_same_rule(self, other: Self) -> bool {
+        self == other || (self != Self::Sgd && other != Self::Sgd)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -1,4 +1,4 @@
-//! Whether decay closed the gap.
+//! Whether decay closed the gap, or what it did where nothing is required of it.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Verdict {
     comparisons: Vec<Comparison>,
-    required: f64,
+    /// `None`: the comparisons are reported, not judged.
+    required: Option<f64>,
 }
 
 /// Means over the seeds, after the last epoch.
@@ -29,7 +30,7 @@ struct Change {
 }
 
 impl Verdict {
-    pub(crate) fn of(outcomes: &[Outcome], required: f64) -> Self {
+    pub(crate) fn of(outcomes: &[Outcome], required: Option<f64>) -> Self {
         let comparisons = outcomes
             .iter()
             .filter(|with| with.setting.is_decayed())
@@ -49,7 +50,8 @@ impl Verdict {
     }
 
     fn failed(&self) -> impl Iterator<Item = &Comparison> {
-        self.comparisons.iter().filter(|comparison| !comparison.closes_gap(self.required))
+        let failed = |comparison: &&Comparison| self.required.is_some_and(|required| !comparison.closes_gap(required));
+        self.comparisons.iter().filter(failed)
     }
 }
 
@@ -62,9 +64,13 @@ impl Comparison {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(required) = self.required else {
+            f.write_str("A report, not a judgement (--expect-gain SHARE judges):")?;
+            return self.comparisons.iter().try_for_each(|comparison| write!(f, "\n  {comparison}"));
+        };
         let (all, failed) = (self.comparisons.len(), self.failed().count());
         write!(f, "Decay closes the gap in {} of {all} comparisons", all - failed)?;
-        write!(f, ": at least {} more test accuracy, and at least as much off the generalisation gap.", self.required)?;
+        write!(f, ": at least {required} more test accuracy, and at least as much off the generalisation gap.")?;
         self.failed().try_for_each(|comparison| write!(f, "\n  NOT {comparison}"))
     }
 }
@@ -74,5 +80,30 @@ impl fmt::Display for Comparison {
         let Self { name, accuracy, gap } = self;
         write!(f, "{name}: test accuracy {:.3}, without decay {:.3}; ", accuracy.with, accuracy.without)?;
         write!(f, "gap {:.3}, without decay {:.3}", gap.with, gap.without)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0.05 more accuracy and 0.02 off the gap.
+    fn verdict(required: Option<f64>) -> Verdict {
+        let (accuracy, gap) = (Change { without: 0.75, with: 0.8 }, Change { without: 0.2, with: 0.18 });
+        Verdict { comparisons: vec![Comparison { name: "SGD".to_owned(), accuracy, gap }], required }
+    }
+
+    #[test]
+    fn accuracy_and_gap_must_both_gain_what_is_required() {
+        assert!(verdict(Some(0.01)).passed());
+        assert!(!verdict(Some(0.03)).passed());
+        assert!(verdict(Some(0.03)).to_string().contains("\n  NOT SGD: test accuracy 0.800, without decay 0.750; gap 0.180"));
+    }
+
+    #[test]
+    fn nothing_fails_where_nothing_is_required() {
+        assert!(verdict(None).passed());
+        let text = verdict(None).to_string();
+        assert!(text.starts_with("A report, not a judgement") && !text.contains("NOT"), "{text}");
     }
 }

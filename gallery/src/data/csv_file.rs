@@ -10,13 +10,25 @@ use super::{CLASSES, DataError, Dataset};
 const PIXELS: usize = 64;
 const PIXEL_MAX: f32 = 16.0;
 
-pub fn open(path: &Path) -> Result<Dataset, DataError> {
+pub(super) fn open(path: &Path) -> Result<Dataset, DataError> {
     let text = fs::read(path).map_err(|source| DataError::Unreadable { file: path.to_owned(), source })?;
-    read(path, &text)
+    match binary_format(&text) {
+        Some(found) => Err(DataError::GiveFolder { file: path.to_owned(), found }),
+        None => read(path, &text),
+    }
+}
+
+/// The format of a file that belongs to a folder of IDX files, by its first bytes. No CSV starts so.
+fn binary_format(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x1f, 0x8b, ..] => Some("a gzip file"),
+        [0, 0, ..] => Some("an IDX file"),
+        _ => None,
+    }
 }
 
 /// Reads `text`; `path` is only for error messages.
-pub fn read(path: &Path, text: &[u8]) -> Result<Dataset, DataError> {
+pub(super) fn read(path: &Path, text: &[u8]) -> Result<Dataset, DataError> {
     // Lines of any length are let through here, so that a wrong length is reported in our words.
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut pixels = Vec::new();

@@ -45,6 +45,31 @@ impl Setting {
     }
 }
 
+/// What an optimizer is tried with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trial {
+    pub(crate) optimizer: Kind,
+    pub(crate) learning_rate: f64,
+    pub(crate) dropout: f64,
+    /// Beside none.
+    pub(crate) decays: Vec<Decay>,
+}
+
+impl Trial {
+    /// Without decay, then with each.
+    pub(crate) fn settings(&self) -> Vec<Setting> {
+        let Self { optimizer, learning_rate, dropout, ref decays } = *self;
+        let decays = [Decay::none()].into_iter().chain(decays.iter().cloned());
+        decays.map(|decay| Setting { optimizer, learning_rate, decay, dropout }).collect()
+    }
+}
+
+/// What a decay is called, whatever its strength.
+pub(crate) fn kind(decay: &Decay) -> String {
+    let text = decay.to_string();
+    text.split_once(':').map_or(text.as_str(), |(kind, _)| kind).to_owned()
+}
+
 /// The learning rate at which an optimizer learns the training set by heart within the default number of epochs.
 pub(crate) fn usual_rate(optimizer: Kind) -> f64 {
     match optimizer {
@@ -53,7 +78,7 @@ pub(crate) fn usual_rate(optimizer: Kind) -> f64 {
     }
 }
 
-/// Coupled L2 and decoupled decay of a strength that suits the optimizer.
+/// Coupled L2 and decoupled decay of a strength that suits the optimizer on the digits.
 ///
 /// Momentum of 0.9 makes ten steps of one, so SGD's decoupled strength is ten times that of its coupled one for the same pull.
 pub(crate) fn usual_decays(optimizer: Kind) -> [Decay; 2] {

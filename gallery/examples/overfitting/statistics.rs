@@ -1,31 +1,8 @@
-//! Means and spreads over seeds.
+//! What is measured, and what that is over the seeds.
 
-use std::fmt;
+use wane_gallery::Estimate;
 
 use crate::experiment::{Epoch, Outcome};
-
-/// Mean and sample standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Estimate {
-    pub(crate) mean: f64,
-    pub(crate) spread: f64,
-}
-
-impl Estimate {
-    /// The spread of a single value is 0.
-    pub(crate) fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
-        let n = values.clone().count() as f64;
-        let mean = values.clone().sum::<f64>() / n;
-        let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
-        Self { mean, spread: (squares / (n - 1.0).max(1.0)).sqrt() }
-    }
-}
-
-impl fmt::Display for Estimate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3} ± {:.3}", self.mean, self.spread)
-    }
-}
 
 /// What is measured after an epoch.
 pub(crate) type Measure = fn(&Epoch) -> f64;

@@ -13,6 +13,10 @@ use super::{CLASSES, DataError, Dataset};
 
 const PIXEL_MAX: f32 = 255.0;
 
+/// The most bytes after a header that are read: five times the training images of MNIST. A pixel takes four bytes once it is read,
+/// so this keeps a header that lies, or a gzip that unpacks to gigabytes, from filling the memory.
+const LARGEST: u64 = 256 << 20;
+
 /// What a file holds, by the number that it starts with: unsigned bytes in one or three dimensions.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -30,7 +34,7 @@ const TRAIN: Names = Names { images: "train-images-idx3-ubyte", labels: "train-l
 const TEST: Names = Names { images: "t10k-images-idx3-ubyte", labels: "t10k-labels-idx1-ubyte" };
 
 /// The training set and, where the folder has one, the test set.
-pub fn read_folder(folder: &Path) -> Result<(Dataset, Option<Dataset>), DataError> {
+pub(super) fn read_folder(folder: &Path) -> Result<(Dataset, Option<Dataset>), DataError> {
     let train = read_set(folder, &TRAIN)?;
     if find(folder, TEST.images).is_err() && find(folder, TEST.labels).is_err() {
         return Ok((train, None));
@@ -90,8 +94,8 @@ impl Idx {
     fn read(&mut self, mut from: impl Read, kind: Kind) -> Result<(), DataError> {
         let header = self.read_header(&mut from, kind)?;
         let size = self.announced_size()?;
-        // The buffer grows with the bytes that are really there, so a header that lies costs no memory. One byte more than
-        // announced is asked for, to notice a file that is too long.
+        // The buffer grows with the bytes that are really there. One byte more than announced is asked for, to notice a file that
+        // is too long; no more of it is unpacked.
         let error = from.take(size + 1).read_to_end(&mut self.bytes).err();
         let found = self.bytes.len() as u64;
         match error {
@@ -133,8 +137,8 @@ impl Idx {
         let size = self.dims.iter().try_fold(1_u64, |size, &dim| size.checked_mul(dim as u64));
         match size {
             Some(0) => Err(DataError::Empty { file: self.path.clone() }),
-            Some(size) if size < u64::MAX => Ok(size),
-            _ => Err(self.wrong(4, "sizes whose product is a possible file size".into(), format!("{:?}", self.dims))),
+            Some(size) if size <= LARGEST => Ok(size),
+            _ => Err(self.wrong(4, format!("sizes whose product is at most {LARGEST}"), format!("{:?}", self.dims))),
         }
     }
 

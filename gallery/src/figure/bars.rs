@@ -8,17 +8,27 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{AnyError, Area, FONT, Figure, draw_title, pixel, stacked};
+use super::{
+    AnyError, Area, FONT, Figure, draw_title,
+    legend::{self, Entry},
+    pixel, stacked, text_width,
+};
+use crate::Estimate;
 
 /// Of the series; light and dark, to tell them apart in print too.
 const COLOURS: [RGBColor; 2] = [RGBColor(190, 190, 190), RGBColor(0, 114, 178)];
 
-const WIDTH: u32 = 1300;
 const HEAD: u32 = 60;
+const HEAD_SIZE: u32 = 28;
 const LEGEND: u32 = 40;
 const FOOT: u32 = 80;
 const GROUP: u32 = 64;
+/// The least room to the left of the bars for the groups' labels.
 const LABELS: u32 = 360;
+const LABEL_SIZE: u32 = 21;
+/// Between a label and the bars, and left of the label.
+const LABEL_MARGIN: u32 = 14;
+const BARS: u32 = 770;
 /// Room to the right of the bars for their numbers.
 const NUMBERS: u32 = 170;
 /// The share of a group's height that is filled with bars.
@@ -27,37 +37,39 @@ const FILLED: f64 = 0.76;
 /// Groups from top to bottom, each with one bar per series.
 #[derive(Debug, Clone)]
 pub struct BarChart {
+    /// Above the whole figure.
     pub title: String,
+    /// The name of what the bars measure, below the axis.
     pub measure: String,
+    /// From left to right.
     pub range: Range<f64>,
+    /// The names of the series, at most two.
     pub series: Vec<String>,
+    /// From top to bottom.
     pub groups: Vec<BarGroup>,
 }
 
+/// The bars of one thing.
 #[derive(Debug, Clone)]
 pub struct BarGroup {
+    /// The name of the thing, to the left of its bars.
     pub label: String,
-    pub bars: Vec<Bar>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct Bar {
-    pub mean: f64,
-    pub spread: f64,
+    /// One per series.
+    pub bars: Vec<Estimate>,
 }
 
 type Plot<'a> = DrawingArea<SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 impl Figure for BarChart {
     fn size(&self) -> (u32, u32) {
-        (WIDTH, HEAD + LEGEND + stacked(GROUP, self.groups.len()) + FOOT)
+        (self.labels() + BARS + NUMBERS, HEAD + LEGEND + stacked(GROUP, self.groups.len()) + FOOT)
     }
 
     fn draw(&self, area: &Area<'_>) -> Result<(), AnyError> {
         let (head, rest) = area.split_vertically(HEAD);
-        draw_title(&head, &self.title)?;
-        let (legend, body) = rest.split_vertically(LEGEND);
-        self.draw_legend(&legend)?;
+        draw_title(&head, &self.title, HEAD_SIZE)?;
+        let (strip, body) = rest.split_vertically(LEGEND);
+        legend::draw(&self.entries(), &strip.margin(6, 6, self.labels(), 0))?;
         let plot = self.draw_axes(&body)?;
         for (group, top) in self.groups.iter().zip((0..).map(f64::from)) {
             group.draw(area, &plot, top)?;
@@ -67,6 +79,16 @@ impl Figure for BarChart {
 }
 
 impl BarChart {
+    /// The room for the longest label.
+    fn labels(&self) -> u32 {
+        let widths = self.groups.iter().map(|group| text_width(&group.label, LABEL_SIZE) + 2 * LABEL_MARGIN);
+        widths.fold(LABELS, u32::max)
+    }
+
+    fn entries(&self) -> Vec<Entry<'_>> {
+        self.series.iter().zip(COLOURS).map(|(name, colour)| Entry { name, colour, thickness: 18 }).collect()
+    }
+
     fn draw_axes<'a>(&self, body: &Area<'a>) -> Result<Plot<'a>, AnyError> {
         // Downwards, so that the first group is on top.
         let groups = self.groups.len() as f64..0.0;
@@ -74,7 +96,7 @@ impl BarChart {
             .margin_right(NUMBERS)
             .margin_bottom(16)
             .x_label_area_size(FOOT - 16)
-            .y_label_area_size(LABELS)
+            .y_label_area_size(self.labels())
             .build_cartesian_2d(self.range.clone(), groups.clone())?;
         chart
             .configure_mesh()
@@ -83,7 +105,6 @@ impl BarChart {
             .light_line_style(TRANSPARENT)
             .bold_line_style(BLACK.mix(0.12))
             .x_labels(6)
-            .x_label_formatter(&|value| format!("{value:.1}"))
             .label_style((FONT, 19))
             .axis_desc_style((FONT, 20))
             .x_desc(&self.measure)
@@ -92,21 +113,6 @@ impl BarChart {
         chart.draw_series([PathElement::new([(zero, groups.start), (zero, groups.end)], BLACK.mix(0.4))])?;
         Ok(chart.plotting_area().clone())
     }
-
-    fn draw_legend(&self, strip: &Area<'_>) -> Result<(), AnyError> {
-        const SWATCH: i32 = 18;
-        let style = (FONT, 21).into_text_style(strip).pos(Pos::new(HPos::Left, VPos::Center));
-        let middle = pixel(LEGEND) / 2;
-        let mut x = pixel(LABELS);
-        for (name, colour) in self.series.iter().zip(COLOURS) {
-            let corners = [(x, middle - SWATCH / 2), (x + SWATCH, middle + SWATCH / 2)];
-            strip.draw(&Rectangle::new(corners, colour.filled()))?;
-            strip.draw_text(name, &style, (x + SWATCH + 8, middle))?;
-            let (width, _) = strip.estimate_text_size(name, &style)?;
-            x += SWATCH + 8 + pixel(width) + 36;
-        }
-        Ok(())
-    }
 }
 
 impl BarGroup {
@@ -114,8 +120,8 @@ impl BarGroup {
     fn draw(&self, area: &Area<'_>, plot: &Plot<'_>, top: f64) -> Result<(), AnyError> {
         let (start, end) = (plot.get_x_range().start, plot.get_x_range().end);
         let (x, y) = plot.map_coordinate(&(start, top + 0.5));
-        let label = (FONT, 21).into_text_style(area).pos(Pos::new(HPos::Right, VPos::Center));
-        area.draw_text(&self.label, &label, (x - 14, y))?;
+        let label = (FONT, LABEL_SIZE).into_text_style(area).pos(Pos::new(HPos::Right, VPos::Center));
+        area.draw_text(&self.label, &label, (x - pixel(LABEL_MARGIN), y))?;
 
         let number = (FONT, 19).into_text_style(area).pos(Pos::new(HPos::Left, VPos::Center));
         let height = FILLED / self.bars.len() as f64;
@@ -123,10 +129,12 @@ impl BarGroup {
         for (bar, colour) in self.bars.iter().zip(COLOURS) {
             let middle = y + height / 2.0;
             plot.draw(&Rectangle::new([(start, y), (bar.mean.max(start), y + height)], colour.filled()))?;
-            let (low, high) = (bar.mean - bar.spread, bar.mean + bar.spread);
-            plot.draw(&ErrorBar::new_horizontal(middle, low, bar.mean, high, BLACK.filled(), 9))?;
+            if bar.spread.is_some() {
+                let (low, high) = bar.band();
+                plot.draw(&ErrorBar::new_horizontal(middle, low, bar.mean, high, BLACK.filled(), 9))?;
+            }
             let (x, y_text) = plot.map_coordinate(&(end, middle));
-            area.draw_text(&format!("{:.3} ± {:.3}", bar.mean, bar.spread), &number, (x + 14, y_text))?;
+            area.draw_text(&bar.to_string(), &number, (x + 14, y_text))?;
             y += height;
         }
         Ok(())
