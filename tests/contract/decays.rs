@@ -90,7 +90,8 @@ fn the_average_does_not_see_the_schedule() {
 fn a_step_that_is_skipped_late_leaves_the_average_alone() {
     let adaptive = || Decay::adaptive(0.25);
     let base = || Lamb::new(0.1).trust_ratio(wane::TrustRatio::Off).weight_decay(adaptive()).non_finite(NonFinite::Skip);
-    let late: [(&str, Settings<Lamb>, [f64; 2], [f64; 2]); 3] = [
+    // The phase, the settings of the group that is late, and the weights and gradients of its parameter.
+    let late = [
         ("plan", base().group("late", |s| s.weight_decay(Decay::adaptive(0.5))), [1.5e308; 2], [1.0; 2]),
         (
             "measure",
