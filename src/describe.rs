@@ -8,7 +8,7 @@ use crate::groups::{Groups, RESERVED, UNDECAYED};
 use crate::kernel::Denormals;
 use crate::report::Status;
 use crate::rule::Formula;
-use crate::slots::Slot;
+use crate::slot::Slot;
 use crate::stepper::Run;
 use crate::text::Number;
 

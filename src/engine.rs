@@ -11,7 +11,8 @@ use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::rule::Formula;
 use crate::settings::Recipe;
-use crate::slots::{Slot, Slots};
+use crate::slot::Slot;
+use crate::slots::Slots;
 use crate::stepper::Run;
 
 /// What is behind every [`Stepper`](crate::Stepper).

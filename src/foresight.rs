@@ -14,8 +14,9 @@ use crate::halt::Halt;
 use crate::kernel::{Job, reduce};
 use crate::param::Param;
 use crate::rule::{Formula, Reach};
-use crate::slots::Slot;
-use crate::step::{Survey, job};
+use crate::slot::Slot;
+use crate::step::job;
+use crate::survey::Survey;
 
 /// Upper bounds on the absolute values that a parameter has met.
 #[derive(Clone, Copy, Debug)]

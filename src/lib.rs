@@ -99,9 +99,11 @@ mod report;
 mod rule;
 mod schedule;
 mod settings;
+mod slot;
 mod slots;
 mod step;
 mod stepper;
+mod survey;
 mod text;
 
 pub use clip::{Clip, NonFinite};

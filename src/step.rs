@@ -12,30 +12,20 @@
 //!
 //! Everything before `apply` can fail, and changes nothing that can be seen.
 
-use crate::clip::NonFinite;
-use crate::decay::{Anchor, Decay, Effect};
+use crate::decay::Anchor;
 use crate::engine::Engine;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::group::Group;
 use crate::groups::Groups;
 use crate::halt::Halt;
-use crate::kernel::{Denormals, Gain, Job, SquareSum, flush, reduce};
+use crate::kernel::{Denormals, Gain, Job, flush};
 use crate::param::Param;
 use crate::report::{Report, Status};
-use crate::rule::{Formula, Trust};
-use crate::slots::Slot;
+use crate::rule::Formula;
+use crate::slot::Slot;
 use crate::stepper::Run;
-
-/// What the survey found.
-#[derive(Clone, Copy)]
-pub(crate) struct Survey {
-    /// The norm of all gradients, after the gradient factor.
-    norm: Option<f64>,
-    clip_factor: f64,
-    /// The gradient factor and the clip factor in one.
-    pub(crate) factor: f64,
-}
+use crate::survey::Survey;
 
 impl<F: Formula, T: Real> Engine<F, T> {
     pub(crate) fn advance(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
@@ -125,42 +115,6 @@ impl<F: Formula, T: Real> Engine<F, T> {
         Ok(())
     }
 
-    /// Looks at the gradients, where the settings ask for it.
-    fn survey(&mut self, params: &[Param<'_, T>], factor: f64) -> Result<Survey, Halt> {
-        let checks = self.run.non_finite != NonFinite::LetThrough;
-        let adaptive = self.groups.iter().any(|group| group.settings.decay.adaptive_lambda().is_some());
-        if !(checks || adaptive || self.run.clip.needs_norm()) {
-            return Ok(Survey { norm: None, clip_factor: 1.0, factor });
-        }
-        for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            if slot.is_active() {
-                let grad = param.grad.unwrap_or_default();
-                slot.step.squares = reduce::sum_of_squares(self.run.level, grad);
-                slot.step.norm = slot.step.squares.norm();
-                let norm = slot.step.norm * factor;
-                if checks && (norm.is_nan() || norm > T::LARGEST) {
-                    find_non_finite(param.name, grad, factor).map_or(Ok(()), |bad| Err(self.run.halt(bad)))?;
-                }
-                if checks && self.groups[slot.group].settings.decay.anchor() == Anchor::Lent {
-                    slot.step.lent = self.run.lent_norm(param)?;
-                }
-            }
-        }
-        let active = |_, slot: &Slot<T>| if slot.is_active() { slot.step.squares } else { SquareSum::default() };
-        let norm = factor * self.slots.sum(params.len(), active).norm();
-        if self.run.clip.needs_norm() {
-            self.run.require(norm, f64::MAX, || "the norm of all gradients".into())?;
-        }
-        let clip_factor = self.run.clip.factor(norm);
-        let both = factor * clip_factor;
-        if checks {
-            // Both are numbers of the weights' type, and their product may be none.
-            let lost = || Error::OutOfRange { setting: GAIN, value: both, allowed: "above 0 in the weights' type" };
-            rounded::<T>(GAIN, both).ok().filter(|both| *both > T::zero()).ok_or_else(|| self.run.halt(lost))?;
-        }
-        Ok(Survey { norm: Some(norm), clip_factor, factor: both })
-    }
-
     /// Rates, strengths and scalars of this step.
     fn plan(&mut self, params: &[Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
         for place in 0..self.groups.len() {
@@ -180,51 +134,12 @@ impl<F: Formula, T: Real> Engine<F, T> {
         Ok(())
     }
 
-    /// ‖g‖ and ‖d‖ over a group, where its decay looks at them.
-    fn norms(&mut self, place: usize, params: &[Param<'_, T>], survey: &Survey) -> Result<Option<[f64; 2]>, Halt> {
-        let group = &self.groups[place];
-        if group.settings.decay.adaptive_lambda().is_none() {
-            return Ok(None);
-        }
-        let (level, anchor) = (self.run.level, group.settings.decay.anchor());
-        let among = |slot: &Slot<T>| slot.is_active() && slot.group == place;
-        let gradient = self.slots.sum(params.len(), |_, slot| if among(slot) { slot.step.squares } else { SquareSum::default() });
-        let distance = self.slots.sum(params.len(), |i, slot| match &params[i] {
-            param if among(slot) => reduce::squared_distance(level, param.value, pulled_to(slot, anchor, param)),
-            _ => SquareSum::default(),
-        });
-        let norms = [gradient.norm() * survey.factor, distance.norm()];
-        for (norm, what) in norms.into_iter().zip(["gradients", "weights"]) {
-            let name = &self.groups[place].name;
-            self.run.require(norm, f64::MAX, || format!("the norm of the {what} of group `{name}`"))?;
-        }
-        Ok(Some(norms))
-    }
-
     /// Memory for parameters that are here for the first time.
     fn prepare_slots(&mut self, params: &[Param<'_, T>]) {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             let settings = &self.groups[slot.group].settings;
             slot.prepare(settings.formula.columns().len(), settings.decay.anchor() == Anchor::Start, param.value);
         }
-    }
-
-    /// The trust ratios, all of them before the first write.
-    fn measure(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
-        let gain = self.gain(survey);
-        let slots = self.slots.first(params.len());
-        for (param, slot) in params.iter_mut().zip(slots) {
-            if slot.is_active() {
-                let group = &self.groups[slot.group];
-                let scalars = group.scalars(slot.step.scalars);
-                let name = param.name;
-                if let Some(trust) = group.settings.formula.trust(scalars, &job(&self.run, gain, group, param, slot)) {
-                    slot.step.displacement = self.run.trusted::<T>(name, trust, group.plan.pull.effect, &group.settings.decay)?;
-                    slot.step.trust = trust.ratio;
-                }
-            }
-        }
-        Ok(())
     }
 
     fn apply(&mut self, params: &mut [Param<'_, T>], survey: &Survey) {
@@ -264,50 +179,6 @@ impl<F: Formula, T: Real> Engine<F, T> {
         self.accept(params.len());
         self.slots.first(params.len()).iter_mut().for_each(|slot| slot.end(self.run.ended));
         Report { updated: 0, left_alone: params.len(), grad_norm: None, clip_factor: 1.0, skipped: true }
-    }
-}
-
-/// What errors call the product of two factors.
-const GAIN: &str = "gradient factor times clip factor";
-
-/// What a decay pulls towards; nothing stands for 0, and the weights themselves for an anchor that this step captures.
-fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
-    match anchor {
-        Anchor::Origin => &[],
-        Anchor::Start if slot.anchor.is_empty() => param.value,
-        Anchor::Start => &slot.anchor,
-        Anchor::Lent => param.anchor.unwrap_or_default(),
-    }
-}
-
-impl Run {
-    /// The norm of a lent anchor, which must be a number like that of a gradient.
-    fn lent_norm<T: Real>(&self, param: &Param<'_, T>) -> Result<f64, Halt> {
-        let anchor = param.anchor.unwrap_or_default();
-        let norm = reduce::sum_of_squares(self.level, anchor).norm();
-        match anchor.iter().position(|a| !a.is_finite()).filter(|_| !norm.is_finite()) {
-            Some(index) => {
-                let value = anchor[index].widen();
-                Err(self.halt(|| Error::NonFiniteAnchor { name: param.name.into(), index, value }))
-            }
-            None => Ok(norm),
-        }
-    }
-
-    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number that it can make.
-    fn trusted<T: Real>(&self, name: &str, trust: Trust, effect: Effect, decay: &Decay) -> Result<f64, Halt> {
-        let Trust { weights, displacement, ratio } = trust;
-        self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
-        self.require(ratio, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
-        if self.non_finite != NonFinite::LetThrough {
-            effect.times(ratio).faded::<T>().map_err(|error| self.halt(|| error.in_parameter(name)))?;
-        }
-        let (share, moved) = (effect.times(ratio).share(), ratio * displacement);
-        if share >= 1.0 && moved >= weights {
-            let (name, decay) = (name.into(), decay.to_string());
-            return Err(Error::ShrinkUnderTrust { name, decay, ratio, share }.into());
-        }
-        Ok(moved.max(share * weights))
     }
 }
 
@@ -353,11 +224,4 @@ pub(crate) fn job<'a, F: Formula, T: Real>(
         state: &mut slot.state,
         anchor,
     }
-}
-
-/// The error for the first element that is not finite, or is not after the gradient factor.
-fn find_non_finite<T: Real>(name: &str, grad: &[T], factor: f64) -> Option<impl FnOnce() -> Error> {
-    let index = grad.iter().position(|&g| !(g * T::of(factor)).is_finite())?;
-    let value = grad[index].widen();
-    Some(move || Error::NonFiniteGradient { name: name.into(), index, value, factor })
 }
