@@ -215,6 +215,19 @@ fn a_clipped_gradient_that_would_vanish() {
     );
 }
 
+/// The same in f64, where the product is 0 before it is rounded.
+#[test]
+fn a_clipped_gradient_that_would_vanish_in_f64() {
+    let mut scene = Scene::<f64>::new(Sgd::new(0.1).clip(Clip::OptaxGlobalNorm(1e-200)).build().unwrap());
+    scene.last.grad.fill(1e300);
+    scene.factor = 1e-200;
+    assert_error!(
+        scene.refuses_numbers(),
+        Error::OutOfRange { setting: "gradient factor times clip factor", .. },
+        "gradient factor times clip factor = 0 is out of range: it must be above 0 in the weights' type"
+    );
+}
+
 /// Weights that the decay alone makes shorter by half of their length more than they are.
 #[test]
 fn a_trust_ratio_that_turns_weights_round() {
