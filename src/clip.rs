@@ -115,9 +115,10 @@ impl FromStr for Clip {
 /// [`NonFiniteNorm`](Error::NonFiniteNorm), and [`Overflow`](Error::Overflow) where a weight or a number of the state would be infinite or NaN after
 /// the step and was finite before: in `f32` Adam's second moment from gradients of about 2e19 on, every optimizer at about 1e38, and
 /// with ε = 0 a weight that has seen no gradient (0/0). Bounds that come with the norm tell the usual case; only beyond gradients of
-/// 1e18, or with ε = 0, the step is rehearsed on copies, which takes twice the time and, once, as much memory as the parameter. Under coupled decay
-/// and towards anchors, weights count as well. They are read when a parameter is first seen; weights beyond 1e18 that are put in later, from
-/// outside, are not noticed.
+/// 1e18, with ε = 0, with μ ≥ 1, or in a group of other options than those that made the state, the step is rehearsed on copies, which takes twice
+/// the time and, once, as much memory as the parameter. Under coupled decay and towards anchors, weights count as well. They are read when a
+/// parameter is first seen, and again where the bounds have become wide; weights beyond 1e18 that are put in later, from outside, are not
+/// noticed.
 ///
 /// A skipped step makes new names known and captures their anchors; no weight, no state and no count changes.
 ///

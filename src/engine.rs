@@ -70,9 +70,15 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
         let place = self.groups.find(group, &self.run)?;
         let [before, now] = [slot.group, place].map(|place| &self.groups[place].settings);
         slot.regroup(place, before.formula.columns(), now.formula.columns());
+        if before.formula != now.formula && slot.t > 0 {
+            // What one optimizer has left in its state is within no bounds of another.
+            slot.ceiling.gradient = f64::INFINITY;
+        }
         if now.decay.anchor() != Anchor::Start {
             slot.anchor = Vec::new();
         }
+        let slots = self.slots.len();
+        self.groups[place].reserve(slots);
         Ok(())
     }
 

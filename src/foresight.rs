@@ -66,12 +66,15 @@ impl<F: Formula, T: Real> Engine<F, T> {
                 slot.ceiling.weight = norm(param.value) + norm(&slot.anchor);
                 bounds = Bounds::of(group, slot, gradient);
             }
-            let (name, scalars) = (param.name, group.scalars(slot.step.scalars));
-            if !bounds.hold
-                && let Some(overflow) =
-                    self.stage.rehearse(&group.settings.formula, scalars, job(&self.run, gain, group, param, slot))
-            {
-                return Err(self.run.halt(|| overflow.of(name)));
+            if !bounds.hold {
+                let (name, scalars) = (param.name, group.scalars(slot.step.scalars));
+                let rehearsed = self.stage.rehearse(&group.settings.formula, scalars, job(&self.run, gain, group, param, slot));
+                if let Some(overflow) = rehearsed {
+                    return Err(self.run.halt(|| overflow.of(name)));
+                }
+                if slot.ceiling.gradient < f64::INFINITY {
+                    bounds.ceiling.gradient = self.stage.largest_gradient();
+                }
             }
             slot.step.ceiling = bounds.ceiling;
         }
@@ -102,7 +105,8 @@ impl Bounds {
         let [l1, l2] = group.plan.pull.effect.coupled();
         let gradient = slot.ceiling.gradient.max(gradient + l2 * distance + l1);
         let Reach { state, displacement } = group.settings.formula.reach(group.scalars(slot.step.scalars), gradient);
-        let ceiling = Ceiling { gradient, weight: slot.ceiling.weight + displacement.max(slot.step.displacement) };
+        let ceiling =
+            Ceiling { gradient, weight: slot.ceiling.weight.max(slot.step.lent) + displacement.max(slot.step.displacement) };
         // Written so that a NaN, as of 0/0, does not hold.
         let moves = displacement <= nudge && slot.step.displacement <= nudge;
         Self { ceiling, hold: gradient <= room && state <= room && distance <= room && moves }
@@ -124,6 +128,12 @@ impl Overflow {
 }
 
 impl<T: Real> Stage<T> {
+    /// Returns the largest gradient that the state which was rehearsed speaks of: |m| ≤ g and v ≤ g². One huge gradient is so forgotten in time.
+    fn largest_gradient(&self) -> f64 {
+        let largest = self.state.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
+        largest.max(largest.sqrt())
+    }
+
     /// Makes the step on copies, and tells which finite number would become none.
     fn rehearse<F: Formula>(&mut self, formula: &F, scalars: &F::Scalars<T>, job: Job<'_, T>) -> Option<Overflow> {
         for (copy, original) in [(&mut self.x, &*job.x), (&mut self.state, &*job.state)] {

@@ -75,6 +75,9 @@ impl<F: Formula, T: Real> Groups<F, T> {
         all.make(&[], run)?;
         all.make(&[UNDECAYED], run)?;
         for edit in defined {
+            if edit.name.contains(JOINED) {
+                return Err(Error::conflict("a group", "a name without ` + `, which joins groups", format!("`{}`", edit.name)));
+            }
             if all.edits.iter().any(|known| known.name == edit.name) {
                 return Err(Error::GroupExists { group: edit.name });
             }
@@ -173,6 +176,13 @@ impl<F: Formula, T: Real> Groups<F, T> {
         let group = &self.groups[known];
         if named.is_none_or(|name| *group.name == *name) && (!undecayed || group.edits.contains(&UNDECAYED)) {
             return Ok(());
+        }
+        // The named group without its decay, compared in place: this happens in every step.
+        if let Some(base) = self.groups.iter().find(|base| undecayed && named == Some(&base.name)) {
+            let edits = base.edits.iter().filter(|&&edit| edit != UNDECAYED).chain([&UNDECAYED]);
+            if edits.eq(&group.edits) {
+                return Ok(());
+            }
         }
         let found = match named {
             Some(name) => {

@@ -93,7 +93,9 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
 
     /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or several joined by ` + `. Columns of its state
     /// that both optimizers have are kept, others begin with 0; so are its step count and, where both pull to it, its anchor. A group that pulls
-    /// towards the start captures a missing anchor in the parameter's next step.
+    /// towards the start captures a missing anchor in the parameter's next step. Where the options of both groups' optimizers differ (not only rates
+    /// and decays), every step of the parameter is from then on rehearsed for overflow, unless that is [let
+    /// through](crate::NonFinite::LetThrough).
     ///
     /// # Errors
     ///

@@ -47,8 +47,8 @@ use crate::stepper::{Run, Stepper};
 /// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach |
 /// | rates and strengths under their schedules | what becomes infinite in any step that they will reach |
 ///
-/// Schedules that grow without end (a factor above 1) reach as far as one trains: these are checked at every step, before anything is written. So
-/// are the numbers that are known only then: a [rate by hand](crate::Optimizer::set_learning_rate), the gradient factor times the clip factor,
+/// Schedules that grow without end (a factor above 1) reach as far as one trains: beyond the last step at which any schedule turns or ends they are
+/// checked at every step, before anything is written. So are the numbers that are known only then: a [rate by hand](crate::Optimizer::set_learning_rate), the gradient factor times the clip factor,
 /// trust ratios, and norms.
 ///
 /// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive strength too small to count, beside a gradient
@@ -220,7 +220,7 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// A group: a copy of the final settings, edited. Parameters come into it by [`assign`](Self::assign) or
+    /// A group: a copy of the final settings, edited. Its name has no ` + ` in it, which joins names. Parameters come into it by [`assign`](Self::assign) or
     /// [`Param::in_group`](crate::Param::in_group). `default` and `undecayed` are always there.
     #[must_use]
     pub fn group<F>(mut self, name: impl Into<String>, edit: F) -> Self

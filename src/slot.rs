@@ -155,6 +155,11 @@ impl<T> Slot<T> {
         self.step.captured = false;
     }
 
+    /// An anchor that was captured without a step stays.
+    pub(crate) fn keep(&mut self) {
+        self.step.captured = false;
+    }
+
     /// The step has failed: an anchor that it captured goes again.
     pub(crate) fn release(&mut self) {
         if std::mem::take(&mut self.step.captured) {
@@ -191,9 +196,7 @@ impl<T: Real> Slot<T> {
             let columns = now.iter().map(|column| kept(column).map_or_else(|| vec![T::zero(); self.len], <[T]>::to_vec));
             self.state = columns.flatten().collect();
         }
-        // Bounds on the old state, in terms of the new group's optimizer: |m| ≤ g, v ≤ g².
-        let largest = self.state.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
-        self.ceiling.gradient = self.ceiling.gradient.max(largest).max(largest.sqrt());
+        self.ceiling.weight = f64::INFINITY;
         self.group = group;
     }
 

@@ -12,7 +12,7 @@ use crate::param::{Param, SLICE};
 use crate::slot::{Slot, check_shape};
 
 /// All slots, and where each name is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     index: HashMap<Box<str>, usize>,
@@ -21,6 +21,15 @@ pub(crate) struct Slots<T> {
     born: usize,
     /// How many slots are not yet part of a completed step or registration.
     fresh: usize,
+}
+
+/// A copy has room for sums over as many slots, so that its steps need not allocate either.
+impl<T: Float> Clone for Slots<T> {
+    fn clone(&self) -> Self {
+        let Self { slots, index, born, fresh, .. } = self;
+        let sorted = Vec::with_capacity(slots.len());
+        Self { slots: slots.clone(), index: index.clone(), sorted, born: *born, fresh: *fresh }
+    }
 }
 
 /// Slots that are being arranged: what was new goes again, unless all went well. That holds too if a policy of the user panics.

@@ -48,11 +48,13 @@ impl<F: Formula, T: Real> Engine<F, T> {
         }
         self.prepare_slots(params);
         self.accept(params.len());
+        self.slots.first(params.len()).iter_mut().for_each(Slot::keep);
         Ok(())
     }
 
     fn attempt(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report, Halt> {
         self.arrange(params)?;
+        self.demand_matches()?;
         self.decide(params)?;
         let survey = self.survey(params, factor)?;
         self.plan(params, &survey)?;
@@ -71,6 +73,11 @@ impl<F: Formula, T: Real> Engine<F, T> {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
         }
+        Ok(())
+    }
+
+    /// Refuses a first step that leaves a policy without a match, where policies are strict.
+    fn demand_matches(&self) -> Result<()> {
         match self.groups.without_match_now().next() {
             Some((policy, group)) if self.run.strict_policies && self.run.completed == 0 => {
                 Err(Error::PolicyWithoutMatch { policy: policy.to_string(), group: group.into() })
@@ -99,7 +106,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             self.groups.check(slot.group, param)?;
             let group = &mut self.groups[slot.group];
-            (slot.step.trust, slot.step.displacement) = (1.0, 0.0);
+            (slot.step.trust, slot.step.displacement, slot.step.lent) = (1.0, 0.0, 0.0);
             slot.step.status = match param.grad {
                 _ if param.frozen || group.settings.frozen => Status::Frozen,
                 None => Status::NoGradient,
@@ -122,8 +129,10 @@ impl<F: Formula, T: Real> Engine<F, T> {
                 let norms = self.norms(place, params, survey)?;
                 let group = &mut self.groups[place];
                 group.prepare(&self.run, norms)?;
-                let (strength, name) = (group.plan.average.strength(), &group.name);
-                self.run.require(strength, T::LARGEST, || format!("the adaptive decay of group `{name}`"))?;
+                let ([_, coupled], name) = (group.plan.pull.effect.coupled(), &group.name);
+                for strength in [group.plan.average.strength(), coupled] {
+                    self.run.require(strength, T::LARGEST, || format!("the adaptive decay of group `{name}`"))?;
+                }
             }
         }
         for slot in self.slots.first(params.len()) {

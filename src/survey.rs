@@ -91,7 +91,10 @@ impl<F: Formula, T: Real> Engine<F, T> {
                 let scalars = group.scalars(slot.step.scalars);
                 let name = param.name;
                 if let Some(trust) = group.settings.formula.trust(scalars, &job(&self.run, gain, group, param, slot)) {
-                    slot.step.displacement = self.run.trusted::<T>(name, trust, group.plan.pull.effect, &group.settings.decay)?;
+                    let decay = &group.settings.decay;
+                    let distance =
+                        || reduce::squared_distance(self.run.level, param.value, pulled_to(slot, decay.anchor(), param)).norm();
+                    slot.step.displacement = self.run.trusted::<T>(name, trust, group.plan.pull.effect, decay, distance)?;
                     slot.step.trust = trust.ratio;
                 }
             }
@@ -128,7 +131,14 @@ impl Run {
     }
 
     /// Checks a trust ratio and what it makes of the decay's share; returns the largest number that it can make.
-    fn trusted<T: Real>(&self, name: &str, trust: Trust, effect: Effect, decay: &Decay) -> Result<f64, Halt> {
+    fn trusted<T: Real>(
+        &self,
+        name: &str,
+        trust: Trust,
+        effect: Effect,
+        decay: &Decay,
+        distance: impl Fn() -> f64,
+    ) -> Result<f64, Halt> {
         let Trust { weights, displacement, ratio } = trust;
         self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
         self.require(ratio, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
@@ -136,11 +146,14 @@ impl Run {
             effect.times(ratio).faded::<T>().map_err(|error| self.halt(|| error.in_parameter(name)))?;
         }
         let (share, moved) = (effect.times(ratio).share(), ratio * displacement);
-        if share >= 1.0 && moved >= weights {
+        if share < 1.0 {
+            return Ok(moved);
+        }
+        if moved >= weights {
             let (name, decay) = (name.into(), decay.to_string());
             return Err(Error::ShrinkUnderTrust { name, decay, ratio, share }.into());
         }
-        Ok(moved.max(share * weights))
+        Ok(moved.max(share * distance()))
     }
 }
 

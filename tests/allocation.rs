@@ -289,3 +289,22 @@ fn looking_at_an_optimizer() {
     });
     assert_eq!(seen, 0);
 }
+
+/// A parameter that names its group in every step, a group that is made by a move, and a clone made between steps over more and fewer names.
+#[test]
+fn groups_by_word_and_by_move() {
+    let mut opt = Adam::new(0.1).group("head", |s| s.lr_factor(2.0)).build::<f32>().unwrap();
+    let (mut v, mut w, mut x) = ([0.5], [0.5], [0.5]);
+    let mut params = [
+        Param::new("v", &mut v, &[0.25]).in_group("head").no_decay(),
+        Param::new("w", &mut w, &[0.25]).in_group("default").no_decay(),
+        Param::new("x", &mut x, &[0.25]),
+    ];
+    opt.step(&mut params).unwrap();
+    assert_eq!(allocations(|| drop(opt.step(&mut params))), 0);
+    opt.assign("x", "head + undecayed").unwrap();
+    assert_eq!(allocations(|| drop(opt.step(&mut params))), 0);
+    opt.step(&mut params[..1]).unwrap();
+    let mut clone = opt.clone();
+    assert_eq!(allocations(|| drop(clone.step(&mut params))), 0);
+}

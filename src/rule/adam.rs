@@ -191,8 +191,12 @@ impl fmt::Display for Adam {
 pub struct Scalars<T> {
     lr: f64,
     moments: Moments<T>,
-    /// By how much the displacement may be longer than the largest gradient: step/ε.
+    /// η/(1 − β₁ᵗ), as in `moments`.
+    step: f64,
+    /// The longest displacement for gradients of 1: step/ε.
     steepest: f64,
+    /// The longest displacement for gradients of any size.
+    longest: f64,
 }
 
 impl Formula for Adam {
@@ -227,12 +231,13 @@ impl Formula for Adam {
             root: rounded("root of the second bias correction", root)?,
             eps: rounded(name, eps)?,
         };
-        Ok(Scalars { lr, moments, steepest: step / eps })
+        Ok(Scalars { lr, moments, step, steepest: step / eps, longest: self.longest::<T>(step, root, eps) })
     }
 
-    // |m| ≤ |g|, v ≤ g² and m/(√v/root + ε) ≤ |g|/ε.
+    // |m| ≤ |g|, v ≤ g², and m/(√v/root + ε) is at most |g|/ε and at most what the averages allow.
     fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
-        Reach { state: g.max(g * g), displacement: scalars.steepest * g }
+        let state = g.max(g * g).max(scalars.step * g);
+        Reach { state, displacement: (scalars.steepest * g).min(scalars.longest) }
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.
@@ -259,6 +264,19 @@ fn bias_correction(beta: f64, t: u64) -> f64 {
 }
 
 impl Adam {
+    /// Returns a bound on the displacement that holds for all gradients. By Cauchy and Schwarz, m = Σ(1 − β₁)β₁ᵏ·g and v = Σ(1 − β₂)β₂ᵏ·g² have
+    /// |m| ≤ c·√v with c² = (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. Twice that, for all that is
+    /// rounded; there is no such bound where β₁² ≥ β₂.
+    fn longest<T: Real>(&self, step: f64, root: f64, eps: f64) -> f64 {
+        let overlap = 1.0 - self.beta1 * self.beta1 / self.beta2;
+        if overlap.is_nan() || overlap <= 0.0 {
+            return f64::INFINITY;
+        }
+        let c = (1.0 - self.beta1) / ((1.0 - self.beta2) * overlap).sqrt();
+        let lost = (T::min_positive_value().widen() / (1.0 - self.beta2)).sqrt();
+        2.0 * step * c * (root + lost / eps)
+    }
+
     /// ε or ε̂, by its name.
     fn eps(&self) -> (&'static str, f64) {
         match self.epsilon {

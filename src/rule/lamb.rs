@@ -81,7 +81,8 @@ impl Lamb {
 ///
 /// A norm that is not finite is an error before anything is written (under [`NonFinite::LetThrough`](crate::NonFinite) it
 /// makes the parameter NaN), and so is a decoupled decay whose share φ·s is 1 or more while the whole displacement is as long as the weights:
-/// it would turn them round. (A larger share is no harm where the update holds against it: the displacement is η·‖x‖ long in all.)
+/// it would turn them round. (A larger share is no harm where the update holds against it: the displacement is η·‖x‖ long in all. Near an
+/// anchor that may be further than the anchor is.)
 ///
 /// ```
 /// use wane::{Lamb, Optimizer, TrustRatio};

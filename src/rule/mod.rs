@@ -71,7 +71,7 @@ pub trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
 /// Upper bounds on absolute values.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
-    /// Of every number in the state.
+    /// Of every number in the state, and of those on the way to the displacement.
     pub(crate) state: f64,
     /// Of rate·u.
     pub(crate) displacement: f64,

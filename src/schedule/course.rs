@@ -61,10 +61,11 @@ impl Form {
         match *self {
             Self::Constant | Self::Step { .. } | Self::Exponential { .. } => vec![0],
             Self::Linear { steps, .. } | Self::Cosine { steps, .. } | Self::Polynomial { steps, .. } => vec![0, steps],
-            Self::WarmupCosine { warmup, steps, .. } => vec![0, warmup, steps],
+            // Without steps behind it a warm-up ends in a fall.
+            Self::WarmupCosine { warmup, steps, .. } => vec![0, warmup.saturating_sub(1), warmup, steps],
             Self::WarmupStableDecay { warmup, stable, decay, .. } => {
                 let settled = warmup.saturating_add(stable);
-                vec![0, warmup, settled, settled.saturating_add(decay)]
+                vec![0, warmup.saturating_sub(1), warmup, settled.saturating_sub(1), settled, settled.saturating_add(decay)]
             }
         }
     }

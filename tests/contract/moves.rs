@@ -77,6 +77,25 @@ fn an_anchor_is_captured_when_a_parameter_comes_to_it() {
     assert_eq!(w, [16.0]);
 }
 
+/// What was captured without a step is not a failed step's to take back.
+#[test]
+fn a_captured_anchor_survives_a_step_that_fails() {
+    let pull = || Decay::fixed(0.5).towards(Anchor::Start);
+    for fails in [false, true] {
+        let mut opt = Sgd::new(0.1).group("s", move |s| s.weight_decay(pull())).build::<f64>().unwrap();
+        let mut w = [8.0];
+        opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap();
+        opt.assign("w", "s").unwrap();
+        opt.capture_anchors(&[Param::without_grad("w", &mut w)]).unwrap();
+        w = [2.0];
+        if fails {
+            opt.step(&mut [Param::new("w", &mut w, &[f64::NAN])]).unwrap_err();
+        }
+        opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap();
+        assert_eq!(w, [5.0], "fails: {fails}");
+    }
+}
+
 /// Rows and columns that were there keep their state and anchor; new ones begin with 0, and with their weights.
 #[test]
 fn a_parameter_that_grows() {

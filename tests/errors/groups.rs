@@ -100,13 +100,23 @@ fn a_policy_without_a_match() {
         "the policy `name starts with norm`, which assigns to the group `none`, matches no parameter"
     );
     assert_eq!((w, opt.completed_steps(), opt.names()), ([1.0], 0, Vec::<&str>::new()));
-    // What was registered before counts.
+    // What was registered before counts, one by one.
+    opt.register(&[Param::without_grad("v", &mut [1.0])]).unwrap();
     opt.register(&[Param::without_grad("norm.1", &mut [1.0])]).unwrap();
     opt.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap();
     let mut lenient = settings().build::<f64>().unwrap();
     lenient.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap();
     assert_eq!(lenient.describe().notes(), ["the policy `name starts with norm` of group `none` has matched no parameter"]);
     assert!(opt.describe().notes().is_empty());
+}
+
+#[test]
+fn a_group_with_the_name_of_joined_ones() {
+    assert_error!(
+        AdamW::new(0.1).group("a + b", |s| s).build::<f32>().unwrap_err(),
+        Error::Conflict { .. },
+        "a group needs a name without ` + `, which joins groups, and `a + b` was given"
+    );
 }
 
 #[test]

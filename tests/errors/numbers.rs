@@ -153,6 +153,9 @@ fn a_decay_that_schedules_will_bring_too_far() {
         (sgd(Decay::decoupled(0.45), Schedule::warmup_stable_decay(10, 10, 10, 4.0)), 21),
         (sgd(Decay::decoupled(0.3), late().then(200, Schedule::exponential(1.2)).then(300, Schedule::constant())), 203),
         (sgd(Decay::half_life(0.018), Schedule::constant()), 0),
+        // A warm-up with nothing behind it is highest in its last step.
+        (sgd(Decay::decoupled(0.6), Schedule::warmup_cosine(10, 10, 0.0)), 9),
+        (sgd(Decay::decoupled(0.6), Schedule::warmup_stable_decay(10, 0, 0, 0.0)), 9),
         (sgd(Decay::none(), up()).group("g", |s| s.weight_decay(Decay::decoupled(0.06)).lr_factor(10.0)), 834),
     ] {
         let text = format!("{settings:?}");

@@ -188,3 +188,31 @@ fn huge_gradients_of_f64_are_clipped() {
         }
     }
 }
+
+/// Found by a reader: products on the way, a schedule on a norm, an anchor that was lent before.
+#[test]
+fn infinities_on_the_way_are_foreseen() {
+    // step·m overflows where ε is as large.
+    let mut w = [1.0];
+    Adam::new(1e25).eps(1e10).build::<f32>().unwrap().step_slice(&mut w, &[1e14]).unwrap_err();
+    assert_eq!(w, [1.0]);
+    // The average is a number of f32, and ten times it is none.
+    let decay = Decay::adaptive(0.1).schedule(wane::Schedule::linear(10.0, 10.0, 1));
+    let mut w = [1e-30];
+    Sgd::new(0.1).weight_decay(decay).build::<f32>().unwrap().step_slice(&mut w, &[1e9]).unwrap_err();
+    assert_eq!(w, [1e-30]);
+    // The weight has gone to where an anchor pulled it.
+    let mut opt = Adam::new(0.1)
+        .weight_decay(Decay::fixed(0.9).towards(Anchor::Lent))
+        .group("c", |s| s.weight_decay(Decay::coupled_l2(0.1)))
+        .build::<f32>()
+        .unwrap();
+    let mut w = [0.0];
+    for anchor in [2e37, 0.0] {
+        opt.step(&mut [Param::new("w", &mut w, &[0.0]).anchor(&[anchor])]).unwrap();
+    }
+    opt.assign("w", "c").unwrap();
+    let before = w;
+    opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap_err();
+    assert_eq!(w, before);
+}
