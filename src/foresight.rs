@@ -2,7 +2,8 @@
 //!
 //! The square of a gradient that is finite may be infinite, and so may a sum of finite gradients, or a step along them. Bounds on what a step
 //! can make come from the norm of the gradient, which the check for finite gradients has anyway, and cost a few operations for each
-//! parameter. Where they are too wide, which needs gradients or weights of 1e18 in `f32`, or ε = 0, the step is rehearsed on copies first.
+//! parameter. Where they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state that another optimizer's options
+//! have made, the step is rehearsed on copies first.
 
 use crate::clip::NonFinite;
 use crate::decay::{Effect, Pull};
