@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result, in_range};
-use crate::text::{Arguments, Number};
+use crate::number::Number;
+use crate::text::Arguments;
 
 /// Gradient clipping, folded into the step: gradients are never written.
 ///

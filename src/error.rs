@@ -1,6 +1,6 @@
 //! The one error type of the crate.
 
-use crate::text::Number;
+use crate::number::Number;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -30,7 +30,7 @@ use crate::error::{Result, in_range};
 /// assert!(distance(&w) < 5.0_f64.sqrt());
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Float: sealed::Start + Copy + Debug + Display + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
+pub trait Float: sealed::Pick + Copy + Debug + Display + Default + PartialOrd + Into<f64> + Send + Sync + 'static {
     /// Returns `x`, rounded once to this type.
     #[must_use]
     fn of(x: f64) -> Self;
@@ -64,33 +64,40 @@ impl Float for f64 {
 }
 
 pub(crate) mod sealed {
-    use crate::error::Result;
-    use crate::optimizer::Optimizer;
-    use crate::rule::Compiled;
-    use crate::settings::Recipe;
+    use super::Float;
 
-    /// The way from code that is generic over the weights' type to an engine that was compiled for it inside this crate.
-    pub trait Start: Sized {
-        fn start<F: Compiled>(recipe: Recipe<F>) -> Result<Box<dyn Optimizer<Self>>>
+    /// The way from code that is generic over the weights' type to what was compiled for it inside this
+    /// crate.
+    pub trait Pick: Sized {
+        fn pick<C: Cases>(cases: C) -> C::Of<Self>
         where
-            Self: super::Float;
+            Self: Float;
     }
 
-    impl Start for f32 {
-        fn start<F: Compiled>(recipe: Recipe<F>) -> Result<Box<dyn Optimizer<Self>>> {
-            F::start_f32(recipe)
+    /// Something that is there for each type of the weights.
+    pub trait Cases {
+        type Of<T: Float>;
+
+        fn f32(self) -> Self::Of<f32>;
+        fn f64(self) -> Self::Of<f64>;
+    }
+
+    impl Pick for f32 {
+        fn pick<C: Cases>(cases: C) -> C::Of<Self> {
+            cases.f32()
         }
     }
 
-    impl Start for f64 {
-        fn start<F: Compiled>(recipe: Recipe<F>) -> Result<Box<dyn Optimizer<Self>>> {
-            F::start_f64(recipe)
+    impl Pick for f64 {
+        fn pick<C: Cases>(cases: C) -> C::Of<Self> {
+            cases.f64()
         }
     }
 }
+pub(crate) use sealed::Cases;
 
 /// What the kernels need of a float: `num_traits::Float`, and its limits.
-pub trait Real: Float + num_traits::Float {
+pub(crate) trait Real: Float + num_traits::Float {
     /// The largest finite value, in `f64`.
     const LARGEST: f64;
     /// The distance from 1 to the next number, in `f64`.

@@ -80,46 +80,35 @@
 
 mod clip;
 mod decay;
-mod describe;
+mod description;
 mod engine;
 mod error;
 mod float;
-mod foresight;
-mod group;
-mod groups;
 pub mod guide;
-mod halt;
 mod kernel;
 #[cfg(feature = "ndarray")]
 pub mod ndarray;
+mod number;
 mod optimizer;
 mod param;
-mod policy;
 mod report;
 mod rule;
 mod schedule;
-mod settings;
-mod slot;
-mod slots;
-mod step;
-mod stepper;
-mod survey;
+mod task;
 mod text;
 
 pub use clip::{Clip, NonFinite};
 pub use decay::{Anchor, Decay, Penalty, Place, Strength};
-pub use describe::{Description, GroupRow, ParamRow};
+pub use description::{Description, GroupRow, ParamRow};
+pub use engine::{Algorithm, InGroup, Policy, Settings, Stepper, Whole};
 pub use error::{Error, Result};
 pub use float::Float;
 pub use kernel::Level;
 pub use optimizer::Optimizer;
 pub use param::{Param, ParamInfo};
-pub use policy::Policy;
 pub use report::{Report, Status};
-pub use rule::{Adam, AdamW, Algorithm, Lamb, Lion, Sgd, TrustRatio};
+pub use rule::{Adam, AdamW, Lamb, Lion, Sgd, TrustRatio};
 pub use schedule::Schedule;
-pub use settings::{InGroup, Settings, Whole};
-pub use stepper::Stepper;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::describe::Description;
+use crate::description::Description;
 use crate::error::Result;
 use crate::float::Float;
 use crate::param::Param;
@@ -157,7 +157,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn steps_of(&self, name: &str) -> Option<u64>;
 
     /// The names of a parameter's state columns, PyTorch's where it has them; `None` for a name not seen.
-    fn columns(&self, name: &str) -> Option<&'static [&'static str]>;
+    fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
     /// A column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer` ...); `None` before its first update.
     #[doc(alias = "exp_avg")]
@@ -199,7 +199,7 @@ macro_rules! forward {
             fn completed_steps(&self) -> u64;
             fn names(&self) -> Vec<&str>;
             fn steps_of(&self, name: &str) -> Option<u64>;
-            fn columns(&self, name: &str) -> Option<&'static [&'static str]>;
+            fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
             fn state(&self, name: &str, column: &str) -> Option<&[$T]>;
             fn status(&self, name: &str) -> Option<$crate::Status>;
             fn forget(&mut self, name: &str) -> bool;

@@ -7,8 +7,7 @@ use super::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
 use crate::schedule::Schedule;
-use crate::stepper::Run;
-use crate::text::Number;
+use crate::number::Number;
 
 /// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,13 +54,6 @@ impl Share {
     }
 }
 
-/// An effect, and whether it acts on the distance from an anchor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Pull {
-    pub(crate) effect: Effect,
-    pub(crate) anchored: bool,
-}
-
 /// The rates that a strength is measured in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
@@ -78,10 +70,9 @@ impl Rates {
         Self { now: rate * factor, relative: rate / peak }
     }
 
-    /// Of the next step.
-    pub(crate) fn of(run: &Run, factor: f64) -> Self {
-        let rate = run.rate();
-        Self { now: rate * factor, relative: rate / run.peak }
+    /// At this rate, before the group's factor.
+    pub(crate) fn now(peak: f64, rate: f64, factor: f64) -> Self {
+        Self { now: rate * factor, relative: rate / peak }
     }
 }
 

@@ -1,17 +1,13 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
 
-mod adaptive;
-pub(crate) mod cautious;
-pub(crate) mod coupled;
+mod average;
 pub(crate) mod effect;
-pub(crate) mod law;
-pub(crate) mod proximal;
-pub(crate) mod shrink;
+mod laws;
 mod text;
 
-pub(crate) use adaptive::Average;
-pub(crate) use effect::{Effect, Pull, Rates};
-pub(crate) use law::{Law, for_law};
+pub(crate) use average::Average;
+pub(crate) use effect::{Effect, Rates};
+pub(crate) use laws::AnyLaw;
 
 use crate::schedule::Schedule;
 

@@ -9,7 +9,8 @@ use std::str::FromStr;
 use super::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
-use crate::text::{Arguments, Number};
+use crate::number::Number;
+use crate::text::Arguments;
 
 const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious]-[l2|l1|elastic-net]\
                         :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";

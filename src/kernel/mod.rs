@@ -1,10 +1,16 @@
-//! The kernel: the loops that touch elements. Rules and laws are plain scalar Rust, inlined into one generic loop.
+//! The kernel: the contracts of a coordinate, and the loops that touch elements. It knows the CPU, and
+//! neither optimizers nor decays. Rules and laws are plain scalar Rust, inlined into its loops.
 
+pub(crate) mod column;
+mod contract;
 pub(crate) mod level;
 pub(crate) mod reduce;
-pub(crate) mod sweep;
+mod sweep;
+pub(crate) mod tile;
 
+pub(crate) use contract::{Gain, Law, Move, Rule, descend};
 pub use level::Level;
 pub(crate) use level::vectorize;
 pub(crate) use reduce::SquareSum;
-pub(crate) use sweep::{Denormals, Gain, Job, flush};
+pub(crate) use sweep::sweep;
+pub(crate) use tile::{Moves, TILE, TiledLaw};

@@ -8,7 +8,35 @@ use crate::float::Real;
 pub(crate) const LANES: usize = 64;
 
 /// Elements whose lanes are summed up before the next chunk begins.
-const CHUNK: usize = 1 << 14;
+pub(crate) const CHUNK: usize = 1 << 14;
+
+/// The lanes of one chunk, filled tile after tile: for numbers that are not in memory all at once.
+pub(crate) struct Lanes([f64; LANES]);
+
+impl Lanes {
+    pub(crate) fn new() -> Self {
+        Self([0.0; LANES])
+    }
+
+    /// Adds the squares of the next tile, times a power of two. Only a chunk's last tile may have a
+    /// length that is no multiple of the lanes.
+    pub(crate) fn add<T: Real>(&mut self, level: Level, x: &[T], scale: T) {
+        let terms = Scaled(Elements(x), scale);
+        vectorize(
+            level,
+            #[inline(always)]
+            || {
+                let mut lanes = [self.0];
+                fill(&mut lanes, 0, x.len(), terms);
+                [self.0] = lanes;
+            },
+        );
+    }
+
+    pub(crate) fn sum(self) -> f64 {
+        tree(self.0)
+    }
+}
 
 /// What is squared: K numbers for every element.
 pub(crate) trait Terms<T, const K: usize>: Copy {
@@ -26,7 +54,7 @@ pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
         #[inline(always)]
         || squares(x.len(), Elements(x)),
     );
-    let [sum] = square_sums(plain, &|scale| {
+    let [sum] = square_sums(plain, &mut |scale| {
         vectorize(
             level,
             #[inline(always)]
@@ -41,7 +69,7 @@ pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> Squar
     if a.is_empty() {
         return sum_of_squares(level, x);
     }
-    let sums: &dyn Fn(T) -> [f64; 1] = &|scale| {
+    let sums: &mut dyn FnMut(T) -> [f64; 1] = &mut |scale| {
         vectorize(
             level,
             #[inline(always)]
@@ -68,6 +96,13 @@ pub(crate) fn squares<T: Real, const K: usize>(n: usize, terms: impl Terms<T, K>
 #[inline(always)]
 fn chunk<T: Real, const K: usize>(start: usize, end: usize, terms: impl Terms<T, K>) -> [f64; K] {
     let mut lanes = [[0.0; LANES]; K];
+    fill(&mut lanes, start, end, terms);
+    lanes.map(tree)
+}
+
+/// Adds the squares of the terms from `start` to `end` to their lanes.
+#[inline(always)]
+fn fill<T: Real, const K: usize>(lanes: &mut [[f64; LANES]; K], start: usize, end: usize, terms: impl Terms<T, K>) {
     let rest = end - (end - start) % LANES;
     for at in (start..rest).step_by(LANES) {
         let values = terms.lanes(at);
@@ -83,7 +118,6 @@ fn chunk<T: Real, const K: usize>(start: usize, end: usize, terms: impl Terms<T,
             lanes[k][i - rest] = add_square(lanes[k][i - rest], values[k]);
         }
     }
-    lanes.map(tree)
 }
 
 /// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are exact in f64.
@@ -189,7 +223,7 @@ fn two_to(power: i32) -> f64 {
 /// Sums of squares from the plain ones, and from `scaled` ones, whose terms are multiplied by a power of two, where the plain ones are too large
 /// or too small.
 #[inline]
-pub(crate) fn square_sums<T: Real, const K: usize>(plain: [f64; K], scaled: &dyn Fn(T) -> [f64; K]) -> [SquareSum; K] {
+pub(crate) fn square_sums<T: Real, const K: usize>(plain: [f64; K], scaled: &mut dyn FnMut(T) -> [f64; K]) -> [SquareSum; K] {
     let fits = (T::LARGEST * T::LARGEST).is_finite();
     std::array::from_fn(|k| match plain[k] {
         sum if fits || (SMALLEST..f64::INFINITY).contains(&sum) => SquareSum { sum, power: 0 },

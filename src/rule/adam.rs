@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::lamb::{Trust, TrustRatio};
-use super::{Algorithm, Formula, Move, Reach, Rule, algorithm, compiled};
+use super::lamb::TrustRatio;
 use crate::decay::Decay;
+use crate::engine::{Algorithm, Formula, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded};
-use crate::kernel::{Job, SquareSum};
-use crate::settings::Settings;
+use crate::kernel::column::{Column, Matrices};
+use crate::kernel::{Move, Rule, SquareSum};
 
 /// Adam: steps divided by the root of a running mean of squared gradients.
 ///
@@ -188,15 +188,22 @@ impl fmt::Display for Adam {
 
 /// What a step of Adam is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Scalars<T> {
+pub(crate) struct Scalars<T> {
     lr: f64,
-    moments: Moments<T>,
+    moments: Form<T>,
     /// η/(1 − β₁ᵗ), as in `moments`.
     step: f64,
     /// The longest displacement for gradients of 1: step/ε.
     steepest: f64,
     /// The longest displacement for gradients of any size.
     longest: f64,
+}
+
+/// Which second moment divides.
+#[derive(Clone, Copy, Debug)]
+enum Form<T> {
+    Latest(Moments<T>),
+    Largest(AmsGrad<T>),
 }
 
 impl Formula for Adam {
@@ -210,12 +217,12 @@ impl Formula for Adam {
         self.trust.check()
     }
 
-    fn columns(&self) -> &'static [&'static str] {
-        const COLUMNS: [&str; 3] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
-        if self.amsgrad { &COLUMNS } else { &COLUMNS[..2] }
+    fn columns(&self, _of: Matrices) -> Vec<Column> {
+        let names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+        names.into_iter().take(if self.amsgrad { 3 } else { 2 }).map(Column::zeros).collect()
     }
 
-    fn scalars<T: Real>(&self, lr: f64, t: u64) -> Result<Scalars<T>> {
+    fn scalars<T: Real>(&self, lr: f64, t: u64, _kept: &mut Kept<T>) -> Result<Scalars<T>> {
         let (correction1, correction2) = (bias_correction(self.beta1, t), bias_correction(self.beta2, t));
         let (step, root) = match self.epsilon {
             Epsilon::Corrected(_) => (lr / correction1, correction2.sqrt()),
@@ -231,6 +238,7 @@ impl Formula for Adam {
             root: rounded("root of the second bias correction", root)?,
             eps: rounded(name, eps)?,
         };
+        let moments = if self.amsgrad { Form::Largest(AmsGrad(moments)) } else { Form::Latest(moments) };
         Ok(Scalars { lr, moments, step, steepest: step / eps, longest: self.longest::<T>(step, root, eps) })
     }
 
@@ -241,16 +249,19 @@ impl Formula for Adam {
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.
-    fn sweep<T: Real>(&self, &Scalars { moments, .. }: &Scalars<T>, job: Job<'_, T>) {
-        if self.amsgrad { job.run(AmsGrad(moments), 1.0) } else { job.run(moments, 1.0) }
+    fn rule<'a, T: Real>(&self, Scalars { moments, .. }: &'a Scalars<T>) -> Motion<'a, T> {
+        match moments {
+            Form::Latest(rule) => Motion { rule, rate: 1.0 },
+            Form::Largest(rule) => Motion { rule, rate: 1.0 },
+        }
     }
 
-    fn trust<T: Real>(&self, &Scalars { moments, lr, .. }: &Scalars<T>, job: &Job<'_, T>) -> Option<Trust> {
-        if self.trust == TrustRatio::Off {
-            return None;
-        }
-        let squares = if self.amsgrad { job.measure(AmsGrad(moments), 1.0) } else { job.measure(moments, 1.0) };
-        Some(self.trust.of(squares.map(SquareSum::norm), lr))
+    fn looks(&self) -> bool {
+        self.trust != TrustRatio::Off
+    }
+
+    fn prepare<T: Real>(&self, scalars: &Scalars<T>, whole: &mut Parameter<'_, T>) -> Result<Prepared> {
+        Ok(self.trust.of(whole.task.measure(whole.desk).map(SquareSum::norm), scalars.lr))
     }
 }
 
@@ -333,24 +344,30 @@ impl<T: Real> Moments<T> {
     /// The direction has the sign of m, also where step·m is too small to have one.
     #[inline(always)]
     fn step(&self, m: T, v: T) -> Move<T> {
-        Move { u: (self.step * m) / (v.sqrt() / self.root + self.eps), lean: m }
+        let metric = v.sqrt() / self.root + self.eps;
+        Move { u: (self.step * m) / metric, lean: m, metric }
     }
 }
 
-impl<T: Real> Rule<T, 2> for Moments<T> {
+impl<T: Real> Rule<T> for Moments<T> {
+    type State = [T; 2];
+    const FUSED: bool = true;
+
     #[inline(always)]
-    fn update(&self, g: T, [m, v]: [T; 2]) -> (Move<T>, [T; 2]) {
+    fn update(&self, _x: T, g: T, [m, v]: [T; 2]) -> (Move<T>, [T; 2]) {
         let (m, v) = (self.first(g, m), self.second(g, v));
         (self.step(m, v), [m, v])
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct AmsGrad<T>(Moments<T>);
 
-impl<T: Real> Rule<T, 3> for AmsGrad<T> {
+impl<T: Real> Rule<T> for AmsGrad<T> {
+    type State = [T; 3];
+
     #[inline(always)]
-    fn update(&self, g: T, [m, v, v_max]: [T; 3]) -> (Move<T>, [T; 3]) {
+    fn update(&self, _x: T, g: T, [m, v, v_max]: [T; 3]) -> (Move<T>, [T; 3]) {
         let (m, v) = (self.0.first(g, m), self.0.second(g, v));
         // Written so that a NaN stays, as in PyTorch; `max` would drop it.
         let v_max = if v_max > v { v_max } else { v };

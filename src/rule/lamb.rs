@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Adam, Algorithm, algorithm};
+use super::Adam;
+use crate::engine::{Algorithm, Prepared, Settings, algorithm};
 use crate::error::{Error, Result, in_range};
-use crate::settings::Settings;
-use crate::text::{Arguments, Number};
+use crate::number::Number;
+use crate::text::Arguments;
 
 /// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's weights times the rate.
 ///
@@ -124,23 +125,15 @@ impl TrustRatio {
     }
 
     /// φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
-    pub(super) fn of(self, [weights, displacement]: [f64; 2], lr: f64) -> Trust {
+    pub(super) fn of(self, [weights, displacement]: [f64; 2], lr: f64) -> Prepared {
         let plain = if weights == 0.0 || displacement == 0.0 { 1.0 } else { lr * weights / displacement };
         let ratio = match self {
             Self::Off => 1.0,
             Self::Lamb => plain,
             Self::Clamped { min, max } => plain.clamp(min, max),
         };
-        Trust { weights, displacement, ratio }
+        Prepared { rate: ratio, decay: ratio, weights, displacement }
     }
-}
-
-/// A trust ratio with the norms that it comes from, which may be infinite where the ratio is not.
-#[derive(Clone, Copy, Debug)]
-pub struct Trust {
-    pub(crate) weights: f64,
-    pub(crate) displacement: f64,
-    pub(crate) ratio: f64,
 }
 
 impl fmt::Display for TrustRatio {

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Formula, Move, Reach, Rule, algorithm, compiled};
+use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded, sign};
-use crate::kernel::Job;
-use crate::settings::Settings;
+use crate::kernel::column::{Column, Matrices};
+use crate::kernel::{Move, Rule};
 
 /// Lion, evolved sign momentum: every weight moves by the same amount η.
 ///
@@ -76,7 +76,7 @@ impl fmt::Display for Lion {
 
 /// What a step of Lion is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Scalars<T> {
+pub(crate) struct Scalars<T> {
     lr: f64,
     rule: SignMomentum<T>,
 }
@@ -89,11 +89,11 @@ impl Formula for Lion {
         in_range("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")
     }
 
-    fn columns(&self) -> &'static [&'static str] {
-        &["exp_avg"]
+    fn columns(&self, _of: Matrices) -> Vec<Column> {
+        vec![Column::zeros("exp_avg")]
     }
 
-    fn scalars<T: Real>(&self, lr: f64, _t: u64) -> Result<Scalars<T>> {
+    fn scalars<T: Real>(&self, lr: f64, _t: u64, _kept: &mut Kept<T>) -> Result<Scalars<T>> {
         rounded::<T>("learning rate", lr)?;
         let rule = SignMomentum {
             beta1: kept("beta1", self.beta1)?,
@@ -108,8 +108,8 @@ impl Formula for Lion {
         Reach { state: g, displacement: scalars.lr }
     }
 
-    fn sweep<T: Real>(&self, &Scalars { lr, rule }: &Scalars<T>, job: Job<'_, T>) {
-        job.run(rule, lr);
+    fn rule<'a, T: Real>(&self, Scalars { lr, rule }: &'a Scalars<T>) -> Motion<'a, T> {
+        Motion { rule, rate: *lr }
     }
 }
 
@@ -124,9 +124,12 @@ struct SignMomentum<T> {
     take2: T,
 }
 
-impl<T: Real> Rule<T, 1> for SignMomentum<T> {
+impl<T: Real> Rule<T> for SignMomentum<T> {
+    type State = [T; 1];
+    const FUSED: bool = true;
+
     #[inline(always)]
-    fn update(&self, g: T, [m]: [T; 1]) -> (Move<T>, [T; 1]) {
+    fn update(&self, _x: T, g: T, [m]: [T; 1]) -> (Move<T>, [T; 1]) {
         let c = g.mul_add(self.take1, m * self.beta1);
         let m = g.mul_add(self.take2, m * self.beta2);
         (Move::along(sign(c)), [m])

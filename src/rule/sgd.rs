@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Formula, Move, Reach, Rule, algorithm, compiled};
+use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
-use crate::kernel::Job;
-use crate::settings::Settings;
+use crate::kernel::column::{Column, Matrices};
+use crate::kernel::{Move, Rule};
 
 /// SGD, with heavy-ball or Nesterov momentum.
 ///
@@ -106,7 +106,7 @@ impl fmt::Display for Sgd {
 
 /// What a step of SGD is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Scalars<T> {
+pub(crate) struct Scalars<T> {
     lr: f64,
     form: Form<T>,
     /// By how much the direction may be longer than the largest gradient.
@@ -137,11 +137,11 @@ impl Formula for Sgd {
         Ok(())
     }
 
-    fn columns(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    fn columns(&self, _of: Matrices) -> Vec<Column> {
+        if self.momentum == 0.0 { Vec::new() } else { vec![Column::zeros("momentum_buffer")] }
     }
 
-    fn scalars<T: Real>(&self, lr: f64, t: u64) -> Result<Scalars<T>> {
+    fn scalars<T: Real>(&self, lr: f64, t: u64, _kept: &mut Kept<T>) -> Result<Scalars<T>> {
         rounded::<T>("learning rate", lr)?;
         let (mu, take) = (rounded("momentum", self.momentum)?, rounded("1 - dampening", 1.0 - self.dampening)?);
         let form = match (self.momentum == 0.0, t == 1, self.nesterov) {
@@ -159,13 +159,14 @@ impl Formula for Sgd {
         Reach { state: longest, displacement: scalars.lr * longest }
     }
 
-    fn sweep<T: Real>(&self, &Scalars { lr, form, .. }: &Scalars<T>, job: Job<'_, T>) {
+    fn rule<'a, T: Real>(&self, Scalars { lr, form, .. }: &'a Scalars<T>) -> Motion<'a, T> {
+        let rate = *lr;
         match form {
-            Form::Plain => job.run(Plain, lr),
-            Form::First(rule) => job.run(rule, lr),
-            Form::Later(rule) => job.run(rule, lr),
-            Form::FirstNesterov(rule) => job.run(rule, lr),
-            Form::LaterNesterov(rule) => job.run(rule, lr),
+            Form::Plain => Motion { rule: &Plain, rate },
+            Form::First(rule) => Motion { rule, rate },
+            Form::Later(rule) => Motion { rule, rate },
+            Form::FirstNesterov(rule) => Motion { rule, rate },
+            Form::LaterNesterov(rule) => Motion { rule, rate },
         }
     }
 }
@@ -183,12 +184,15 @@ impl Sgd {
 compiled!(Sgd);
 algorithm!(Sgd: Sgd = "sgd");
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Plain;
 
-impl<T: Real> Rule<T, 0> for Plain {
+impl<T: Real> Rule<T> for Plain {
+    type State = [T; 0];
+    const FUSED: bool = true;
+
     #[inline(always)]
-    fn update(&self, g: T, []: [T; 0]) -> (Move<T>, [T; 0]) {
+    fn update(&self, _x: T, g: T, []: [T; 0]) -> (Move<T>, [T; 0]) {
         (Move::along(g), [])
     }
 }
@@ -200,9 +204,12 @@ struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
     take: T,
 }
 
-impl<T: Real, const FIRST: bool, const NESTEROV: bool> Rule<T, 1> for Momentum<T, FIRST, NESTEROV> {
+impl<T: Real, const FIRST: bool, const NESTEROV: bool> Rule<T> for Momentum<T, FIRST, NESTEROV> {
+    type State = [T; 1];
+    const FUSED: bool = !FIRST && !NESTEROV;
+
     #[inline(always)]
-    fn update(&self, g: T, [b]: [T; 1]) -> (Move<T>, [T; 1]) {
+    fn update(&self, _x: T, g: T, [b]: [T; 1]) -> (Move<T>, [T; 1]) {
         let b = if FIRST { g } else { g.mul_add(self.take, b * self.mu) };
         let u = if NESTEROV { b.mul_add(self.mu, g) } else { b };
         (Move::along(u), [b])

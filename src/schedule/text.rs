@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::{Form, Schedule};
 use crate::error::{Error, Result};
-use crate::text::{Arguments, Number};
+use crate::number::Number;
+use crate::text::Arguments;
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -30,7 +30,7 @@ fn after(opt: impl Into<Box<dyn Optimizer<f64>>>, bad: f64) -> [(Kind, Kind, Opt
     let (mut opt, mut w) = (opt.into(), [1.0, 1.0]);
     [bad, 1.0].map(|g| {
         opt.step_slice(&mut w, &[g, 1.0]).unwrap();
-        let column = opt.columns("(slice)").unwrap().first();
+        let column = opt.columns("(slice)").unwrap().into_iter().next();
         let state = column.map(|column| kind(opt.state("(slice)", column).unwrap()[0]));
         (kind(w[0]), kind(w[1]), state)
     })

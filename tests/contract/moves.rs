@@ -132,7 +132,7 @@ fn names_and_columns_can_be_asked_for() {
     opt.step(&mut [Param::new("b", &mut b, &[1.0]), Param::without_grad("a", &mut a).in_group("max")]).unwrap();
     opt.step(&mut [Param::new("a", &mut a, &[1.0]), Param::new("b", &mut b, &[1.0])]).unwrap();
     assert_eq!(opt.names(), ["b", "a"]);
-    assert_eq!(opt.columns("b"), Some(&["exp_avg", "exp_avg_sq"][..]));
+    assert_eq!(opt.columns("b"), Some(vec!["exp_avg", "exp_avg_sq"]));
     for name in opt.names() {
         for column in opt.columns(name).unwrap() {
             assert_eq!(opt.state(name, column).map(<[f32]>::len), Some(1), "{name} {column}");

@@ -1,14 +1,13 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact zeros (soft threshold).
 
-use super::effect::Share;
-use super::law::{Law, descend};
+use crate::decay::effect::Share;
 use crate::float::{Real, clamp};
-use crate::rule::Move;
+use crate::kernel::{Law, Move, descend};
 
 /// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
 ///
 /// One law for the decoupled L1 (s = r = 0), its elastic net (s > 0) and the proximal forms (r > 0).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Proximal<T> {
     keep: T,
     s: T,
@@ -37,14 +36,17 @@ impl<T: Real> Proximal<T> {
     }
 }
 
-impl<T: Real> Law<T, 0> for Proximal<T> {
+impl<T: Real> Law<T> for Proximal<T> {
+    type Columns = [T; 0];
+    const SETTLES: bool = true;
+
     #[inline(always)]
-    fn settle(&self, d: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
-        self.soft(descend(d * self.keep, step, rate)) * self.scale
+    fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> (T, [T; 0]) {
+        (self.soft(descend(d * self.keep, step, rate)) * self.scale, [])
     }
 
     #[inline(always)]
-    fn drift(&self, d: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
+    fn drift(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
         let y = descend(d * self.keep, step, rate);
         self.s * d + clamp(y, self.threshold) + self.soft(y) * self.shrunk
     }

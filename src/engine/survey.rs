@@ -1,17 +1,17 @@
 //! What a step reads before it decides: the gradients, the norms that decays and clipping look at, the trust ratios. Nothing is written.
 
+use super::Engine;
+use super::run::{Halt, Run};
+use super::slot::Slot;
+use super::step::task;
+use super::whole::{Parameter, Prepared};
 use crate::clip::NonFinite;
-use crate::decay::{Anchor, Decay, Effect};
-use crate::engine::Engine;
+use crate::decay::{AnyLaw, Anchor, Decay, Effect};
 use crate::error::{Error, Result};
 use crate::float::{Real, rounded};
-use crate::halt::Halt;
 use crate::kernel::{SquareSum, reduce};
 use crate::param::Param;
-use crate::rule::{Formula, Trust};
-use crate::slot::Slot;
-use crate::step::job;
-use crate::stepper::Run;
+use crate::task::Task;
 
 /// What the survey found.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct Survey {
     pub(crate) factor: f64,
 }
 
-impl<F: Formula, T: Real> Engine<F, T> {
+impl<T: Real> Engine<T> {
     /// Looks at the gradients, where the settings ask for it.
     pub(crate) fn survey(&mut self, params: &[Param<'_, T>], factor: f64) -> Result<Survey, Halt> {
         let checks = self.run.non_finite != NonFinite::LetThrough;
@@ -40,7 +40,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
                 if checks && (norm.is_nan() || norm > T::LARGEST) {
                     find_non_finite(param.name, grad, factor).map_or(Ok(()), |bad| Err(self.run.halt(bad)))?;
                 }
-                if checks && self.groups[slot.group].settings.decay.anchor() == Anchor::Lent {
+                if checks && self.groups[slot.group].anchor == Anchor::Lent {
                     slot.step.lent = self.run.lent_norm(param)?;
                 }
             }
@@ -66,7 +66,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
         if group.settings.decay.adaptive_lambda().is_none() {
             return Ok(None);
         }
-        let (level, anchor) = (self.run.level, group.settings.decay.anchor());
+        let (level, anchor) = (self.run.level, group.anchor);
         let among = |slot: &Slot<T>| slot.is_active() && slot.group == place;
         let gradient = self.slots.sum(params.len(), |_, slot| if among(slot) { slot.step.squares } else { SquareSum::default() });
         let distance = self.slots.sum(params.len(), |i, slot| match &params[i] {
@@ -81,22 +81,33 @@ impl<F: Formula, T: Real> Engine<F, T> {
         Ok(Some(norms))
     }
 
-    /// The trust ratios, all of them before the first write.
+    /// Looks at whole parameters, where their formula asks for it, all of them before the first write.
     pub(crate) fn measure(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
+        if !self.groups.iter().any(|group| group.looks && group.plan.active > 0) {
+            return Ok(());
+        }
         let gain = self.gain(survey);
         let slots = self.slots.first(params.len());
         for (param, slot) in params.iter_mut().zip(slots) {
-            if slot.is_active() {
-                let group = &self.groups[slot.group];
-                let scalars = group.scalars(slot.step.scalars);
-                let name = param.name;
-                if let Some(trust) = group.settings.formula.trust(scalars, &job(&self.run, gain, group, param, slot)) {
-                    let decay = &group.settings.decay;
-                    let distance =
-                        || reduce::squared_distance(self.run.level, param.value, pulled_to(slot, decay.anchor(), param)).norm();
-                    slot.step.displacement = self.run.trusted::<T>(name, trust, group.plan.pull.effect, decay, distance)?;
-                    slot.step.trust = trust.ratio;
-                }
+            let group = &self.groups[slot.group];
+            if !slot.is_active() || !group.looks {
+                continue;
+            }
+            let entry = slot.step.scalars;
+            let (of, lr) = (slot.state.of, group.plan.lr);
+            let mut state = std::mem::take(&mut slot.state);
+            let (cells, next, work) = state.parts();
+            let task = Task { state: cells, ..task(&self.run, gain, group, param, slot) };
+            let prepared = group.plan.scalars.prepare(entry, &mut Parameter { task, of, next, work, lr, desk: &mut self.desk });
+            slot.state = state;
+            let found = prepared.map_err(|error| error.in_parameter(param.name))?;
+            let (effect, decay) = (group.plan.effect, &group.settings.decay);
+            let distance = || reduce::squared_distance(self.run.level, param.value, pulled_to(slot, group.anchor, param)).norm();
+            let displacement = self.run.trusted::<T>(param.name, found, effect, decay, distance)?;
+            slot.step.displacement = displacement;
+            slot.step.rate = found.rate;
+            if found.decay != 1.0 {
+                slot.step.law = Some(AnyLaw::of(effect.times(found.decay)));
             }
         }
         Ok(())
@@ -134,18 +145,18 @@ impl Run {
     fn trusted<T: Real>(
         &self,
         name: &str,
-        trust: Trust,
+        found: Prepared,
         effect: Effect,
         decay: &Decay,
         distance: impl Fn() -> f64,
     ) -> Result<f64, Halt> {
-        let Trust { weights, displacement, ratio } = trust;
+        let Prepared { rate, decay: ratio, weights, displacement } = found;
         self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
-        self.require(ratio, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
+        self.require(rate, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
         if self.non_finite != NonFinite::LetThrough {
             effect.times(ratio).faded::<T>().map_err(|error| self.halt(|| error.in_parameter(name)))?;
         }
-        let (share, moved) = (effect.times(ratio).share(), ratio * displacement);
+        let (share, moved) = (effect.times(ratio).share(), rate * displacement);
         if share < 1.0 {
             return Ok(moved);
         }

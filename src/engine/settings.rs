@@ -3,17 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::formula::{Algorithm, Compiled};
+use super::group::Member;
+use super::groups::Edit;
+use super::policy::Policy;
+use super::run::Run;
+use super::stepper::Stepper;
+use super::{Engine, Recipe};
 use crate::clip::{Clip, NonFinite};
 use crate::decay::Decay;
 use crate::error::Result;
-use crate::float::Float;
-use crate::group::Member;
-use crate::groups::Edit;
-use crate::kernel::{Denormals, Level};
-use crate::policy::Policy;
-use crate::rule::Algorithm;
+use crate::float::{Cases, Float};
+use crate::kernel::Level;
+use crate::optimizer::Optimizer;
 use crate::schedule::Schedule;
-use crate::stepper::{Run, Stepper};
+use crate::task::Denormals;
 
 /// The settings of an optimizer `A`, or of one of its groups.
 ///
@@ -95,15 +99,6 @@ pub struct InGroup {
 /// How a group's settings come from the optimizer's; run by `build`, so the order of calls does not matter.
 type Change<A> = Arc<dyn Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync>;
 
-/// Everything that an engine is made from.
-#[derive(Clone, Debug)]
-pub struct Recipe<F> {
-    pub(crate) run: Run,
-    pub(crate) base: Member<F>,
-    pub(crate) edits: Vec<Edit<F>>,
-    pub(crate) policies: Vec<(String, Policy)>,
-}
-
 impl<A: Algorithm> fmt::Debug for Whole<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups: Vec<_> = self.groups.iter().map(|(name, _)| name).collect();
@@ -138,13 +133,13 @@ impl<A: Algorithm> Settings<A, InGroup> {
         self
     }
 
-    fn of(Member { formula, decay, lr_factor, frozen }: Member<A::Formula>) -> Self {
-        Self { algorithm: formula, decay, scope: InGroup { lr_factor, frozen } }
+    fn of(Member { formula, decay, lr_factor, frozen }: Member) -> Self {
+        Self { algorithm: A::Formula::from_options(&formula), decay, scope: InGroup { lr_factor, frozen } }
     }
 
-    fn into_member(self) -> Member<A::Formula> {
+    fn into_member(self) -> Member {
         let InGroup { lr_factor, frozen } = self.scope;
-        Member { formula: self.algorithm, decay: self.decay, lr_factor, frozen }
+        Member { formula: self.algorithm.into_options(), decay: self.decay, lr_factor, frozen }
     }
 }
 
@@ -264,12 +259,24 @@ impl<A: Algorithm> Settings<A> {
     /// The first setting that is out of range, contradictory or unknown, with its group; see [what is refused](Settings#what-is-refused).
     pub fn build<T: Float>(self) -> Result<Stepper<A, T>> {
         let Self { algorithm, decay, scope: Whole { run, groups, policies } } = self;
-        let base = Member { formula: algorithm, decay, lr_factor: 1.0, frozen: false };
+        let base = Member { formula: algorithm.into_options(), decay, lr_factor: 1.0, frozen: false };
         let edits = groups.into_iter().map(|(name, change)| edit(name, change)).collect();
-        T::start(Recipe { run, base, edits, policies }).map(Stepper::new)
+        T::pick(Recipe { run, base, edits, policies }).map(Stepper::new)
     }
 }
 
-fn edit<A: Algorithm>(name: String, change: Change<A>) -> Edit<A::Formula> {
+fn edit<A: Algorithm>(name: String, change: Change<A>) -> Edit {
     Edit { name, change: Arc::new(move |member| change(Settings::of(member)).into_member()) }
+}
+
+impl Cases for Recipe {
+    type Of<T: Float> = Result<Box<dyn Optimizer<T>>>;
+
+    fn f32(self) -> Result<Box<dyn Optimizer<f32>>> {
+        Ok(Box::new(Engine::new(self)?))
+    }
+
+    fn f64(self) -> Result<Box<dyn Optimizer<f64>>> {
+        Ok(Box::new(Engine::new(self)?))
+    }
 }

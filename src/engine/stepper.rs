@@ -3,13 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::clip::{Clip, NonFinite};
-use crate::error::{Result, in_range};
-use crate::float::{Float, Real, rounded};
-use crate::kernel::{Denormals, Level};
+use super::formula::Algorithm;
+use crate::float::Float;
 use crate::optimizer::{Optimizer, forward};
-use crate::rule::Algorithm;
-use crate::schedule::Schedule;
 
 /// An optimizer ready to step: made by [`Settings::build`](crate::Settings::build), used through [`Optimizer`].
 ///
@@ -59,45 +55,4 @@ impl<A: Algorithm, T: Float> From<Stepper<A, T>> for Box<dyn Optimizer<T>> {
 
 impl<A: Algorithm, T: Float> Optimizer<T> for Stepper<A, T> {
     forward!(T, [] self [.engine]);
-}
-
-/// The settings and counts of the whole optimizer.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    /// What the user calls the optimizer.
-    pub(crate) name: &'static str,
-    pub(crate) peak: f64,
-    pub(crate) schedule: Schedule,
-    /// The rate that was set by hand.
-    pub(crate) manual: Option<f64>,
-    pub(crate) clip: Clip,
-    pub(crate) non_finite: NonFinite,
-    pub(crate) maximize: bool,
-    pub(crate) denormals: Denormals,
-    pub(crate) strict_policies: bool,
-    pub(crate) level: Level,
-    /// k, the completed steps.
-    pub(crate) completed: u64,
-    /// The steps that ended without an error: completed and skipped ones.
-    pub(crate) ended: u64,
-}
-
-impl Run {
-    pub(crate) fn check<T: Real>(&self) -> Result<()> {
-        in_range("learning rate", self.peak, self.peak >= 0.0, "a finite number, at least 0")?;
-        self.schedule.check()?;
-        self.clip.check()?;
-        if self.clip.bound().is_finite() {
-            rounded::<T>("clipping bound", self.clip.bound())?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn rate(&self) -> f64 {
-        self.manual.unwrap_or_else(|| self.peak * self.schedule.multiplier(self.completed))
-    }
-
-    pub(crate) fn reset(&mut self) {
-        (self.manual, self.completed, self.ended) = (None, 0, 0);
-    }
 }

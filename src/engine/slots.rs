@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::float::{Float, Real};
+use crate::float::Float;
+use super::formula::Options;
+use super::slot::{Slot, check_shape};
 use crate::kernel::SquareSum;
 use crate::param::{Param, SLICE};
-use crate::slot::{Slot, check_shape};
 
 /// All slots, and where each name is.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl<T: Float> Slots<T> {
     pub(crate) fn arrange(
         &mut self,
         params: &[Param<'_, T>],
-        mut group: impl FnMut(&Param<'_, T>) -> Result<usize>,
+        mut group: impl FnMut(&Param<'_, T>) -> Result<(usize, Options)>,
     ) -> Result<bool> {
         let before = self.slots.len();
         let mut arranging = Arranging { slots: self, given: params.len(), well: false };
@@ -110,7 +111,7 @@ impl<T: Float> Slots<T> {
         Ok(grown)
     }
 
-    fn find_or_insert(&mut self, param: &Param<'_, T>, group: &mut impl FnMut(&Param<'_, T>) -> Result<usize>) -> Result<usize> {
+    fn find_or_insert(&mut self, param: &Param<'_, T>, group: &mut impl FnMut(&Param<'_, T>) -> Result<(usize, Options)>) -> Result<usize> {
         if let Some(&j) = self.index.get(param.name) {
             return Ok(j);
         }
@@ -118,7 +119,8 @@ impl<T: Float> Slots<T> {
             return Err(Error::SliceAmongNames { name: param.name.into() });
         }
         check_shape(param)?;
-        let slot = Slot::new(param, group(param)?, self.born);
+        let (group, formula) = group(param)?;
+        let slot = Slot::new(param, group, &formula, self.born);
         self.born += 1;
         self.fresh += 1;
         self.index.insert(slot.name.clone(), self.slots.len());
@@ -195,11 +197,5 @@ impl<T: Float> Slots<T> {
 
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
-    }
-}
-
-impl<T: Real> Slots<T> {
-    pub(crate) fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
-        self.get_mut(param.name)?.resize(param)
     }
 }

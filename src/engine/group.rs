@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
-use crate::decay::{Anchor, Average, Decay, Effect, Pull, Rates};
+use super::formula::{AnyScalars, Kept, MAX_KEPT, Options};
+use super::run::Run;
+use super::slot::State;
+use crate::decay::{AnyLaw, Anchor, Average, Decay, Effect, Rates};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
-use crate::rule::Formula;
+use crate::kernel::column::Matrices;
 use crate::schedule::{self, Schedule};
-use crate::stepper::Run;
 
 /// The settings that a group may have of its own.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Member<F> {
-    pub(crate) formula: F,
+pub(crate) struct Member {
+    pub(crate) formula: Options,
     pub(crate) decay: Decay,
     pub(crate) lr_factor: f64,
     pub(crate) frozen: bool,
@@ -20,46 +22,67 @@ pub(crate) struct Member<F> {
 
 /// A group: its settings, what a decay keeps for it, and what it works out for one step.
 #[derive(Clone, Debug)]
-pub(crate) struct Group<F: Formula, T: Real> {
+pub(crate) struct Group<T> {
     pub(crate) name: Box<str>,
     /// The edits that made its settings, by their place among the optimizer's edits.
     pub(crate) edits: Vec<usize>,
-    pub(crate) settings: Member<F>,
+    pub(crate) settings: Member,
+    /// What its decay pulls towards, as in `settings`.
+    pub(crate) anchor: Anchor,
+    /// Whether its formula looks at whole parameters.
+    pub(crate) looks: bool,
     /// The running strength of an adaptive decay.
     average: Average,
     /// Of this step.
-    pub(crate) plan: Plan<F, T>,
+    pub(crate) plan: Plan<T>,
 }
 
 /// What a group works out for one step, the same for all its parameters of one step count.
 #[derive(Debug)]
-pub(crate) struct Plan<F: Formula, T: Real> {
+pub(crate) struct Plan<T> {
     pub(crate) lr: f64,
-    pub(crate) pull: Pull,
+    pub(crate) effect: Effect,
+    pub(crate) law: AnyLaw<T>,
     pub(crate) average: Average,
     /// How many parameters of the group are updated.
     pub(crate) active: usize,
-    /// Scalars by step count; emptied at each step, its memory is kept.
-    scalars: Vec<(u64, F::Scalars<T>)>,
-    /// Where the scalars of a step count are; used from the second count on.
-    places: HashMap<u64, usize>,
+    /// Scalars, an entry for each step count; emptied at each step, their memory is kept.
+    pub(crate) scalars: Box<dyn AnyScalars<T>>,
+    entries: Vec<Entry<T>>,
+    /// Where the entry of a step count is; used from the second one on.
+    places: HashMap<Key, usize>,
+}
+
+/// What scalars depend on, beside settings and rate, and what is kept after the step.
+#[derive(Clone, Copy, Debug)]
+struct Entry<T> {
+    t: u64,
+    kept: Kept<T>,
+    next: Kept<T>,
+}
+
+/// A step count, and the bits of the kept numbers.
+type Key = (u64, [u64; MAX_KEPT]);
+
+fn key<T: Real>(t: u64, kept: &Kept<T>) -> Key {
+    (t, kept.map(|x| x.widen().to_bits()))
 }
 
 /// A copy has room for as many step counts, so that its steps need not allocate either.
-impl<F: Formula, T: Real> Clone for Plan<F, T> {
+impl<T: Clone> Clone for Plan<T> {
     fn clone(&self) -> Self {
-        let mut scalars = Vec::with_capacity(self.scalars.capacity());
-        scalars.extend_from_slice(&self.scalars);
+        let mut entries = Vec::with_capacity(self.entries.capacity());
+        entries.extend_from_slice(&self.entries);
         let mut places = HashMap::with_capacity(self.places.capacity());
         places.extend(&self.places);
-        Self { scalars, places, ..*self }
+        Self { scalars: self.scalars.clone(), law: self.law.clone(), entries, places, ..*self }
     }
 }
 
-impl<F: Formula> Member<F> {
+impl Member {
     /// Checks every number, and what the schedules will make of it in every step that can be foreseen, for weights of type `T`.
     pub(crate) fn check<T: Real>(&self, group: &str, run: &Run) -> Result<()> {
-        self.formula.check()?;
+        self.formula.any().check()?;
         self.decay.check()?;
         in_range("lr_factor", self.lr_factor, self.lr_factor >= 0.0, "a finite number, at least 0")?;
         if self.decay.needs_peak() && run.peak == 0.0 {
@@ -67,7 +90,8 @@ impl<F: Formula> Member<F> {
         }
         let at_peak = Rates::at(run.peak, 1.0, self.lr_factor);
         rounded::<T>("learning rate", at_peak.now)?;
-        self.formula.scalars::<T>(at_peak.now, 1)?;
+        let mut start = State::new(&self.formula, Matrices::of(&[])).kept();
+        self.formula.scalars::<T>().push(at_peak.now, 1, &mut start)?;
         self.decay.effect(at_peak, 1.0, 0.0).check::<T>()?;
         let course = |k, [lr, decay]: [f64; 2]| self.strength::<T>(group, Rates::at(run.peak, lr, self.lr_factor), decay, 0.0, k);
         let schedules = [&run.schedule, self.decay.strength_schedule()];
@@ -96,15 +120,25 @@ impl<F: Formula> Member<F> {
     }
 }
 
-impl<F: Formula, T: Real> Group<F, T> {
-    pub(crate) fn new(name: &str, edits: Vec<usize>, settings: Member<F>) -> Self {
-        let pull = Pull { effect: Effect::Free, anchored: settings.decay.anchor() != Anchor::Origin };
-        let average = Average::default();
-        let plan = Plan { lr: 0.0, pull, average, active: 0, scalars: Vec::new(), places: HashMap::new() };
-        Self { name: name.into(), edits, settings, average, plan }
+impl<T: Real> Group<T> {
+    pub(crate) fn new(name: &str, edits: Vec<usize>, settings: Member) -> Self {
+        let (anchor, average) = (settings.decay.anchor(), Average::default());
+        let plan = Plan {
+            lr: 0.0,
+            effect: Effect::Free,
+            law: AnyLaw::of(Effect::Free),
+            average,
+            active: 0,
+            scalars: settings.formula.scalars(),
+            entries: Vec::new(),
+            places: HashMap::new(),
+        };
+        let looks = plan.scalars.looks();
+        Self { name: name.into(), edits, settings, anchor, looks, average, plan }
     }
 
-    /// The rate and strength of step k, from the norms of gradient and distance where the decay looks at them.
+    /// Works out the rate and strength of a step, from the norms of gradient and distance where the
+    /// decay looks at them.
     pub(crate) fn prepare(&mut self, run: &Run, norms: Option<[f64; 2]>) -> Result<()> {
         let decay = &self.settings.decay;
         let average = match (decay.adaptive_lambda(), norms) {
@@ -114,14 +148,20 @@ impl<F: Formula, T: Real> Group<F, T> {
         let (lr, effect) = self.strength(run, average)?;
         self.plan.lr = lr;
         self.plan.average = average;
-        self.plan.pull.effect = effect;
+        self.plan.effect = effect;
+        self.plan.law = AnyLaw::of(effect);
         self.plan.clear();
         Ok(())
     }
 
+    /// Whether the decay acts on the distance from an anchor.
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.anchor != Anchor::Origin
+    }
+
     /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at its average so far.
     pub(crate) fn outlook(&self, run: &Run) -> (f64, Effect) {
-        let rates = Rates::of(run, self.settings.lr_factor);
+        let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
         (rates.now, self.settings.decay.effect(rates, multiplier, self.average.strength()))
     }
@@ -133,27 +173,31 @@ impl<F: Formula, T: Real> Group<F, T> {
     }
 
     fn strength(&self, run: &Run, average: Average) -> Result<(f64, Effect)> {
-        let rates = Rates::of(run, self.settings.lr_factor);
+        let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
         self.settings.strength::<T>(&self.name, rates, multiplier, average.strength(), run.completed)
     }
 
-    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if they are not there.
-    pub(crate) fn scalars_at(&mut self, t: u64) -> Result<usize> {
-        if let Some(known) = self.plan.find(t) {
+    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if they
+    /// are not there.
+    pub(crate) fn scalars_at(&mut self, t: u64, kept: Kept<T>) -> Result<usize> {
+        if let Some(known) = self.plan.find(t, &kept) {
             return Ok(known);
         }
-        let scalars = self.settings.formula.scalars(self.plan.lr, t)?;
-        Ok(self.plan.insert(t, scalars))
+        let mut next = kept;
+        self.plan.scalars.push(self.plan.lr, t, &mut next)?;
+        Ok(self.plan.insert(Entry { t, kept, next }))
     }
 
-    pub(crate) fn scalars(&self, index: usize) -> &F::Scalars<T> {
-        &self.plan.scalars[index].1
+    /// Returns what a parameter keeps after this step.
+    pub(crate) fn kept_after(&self, entry: usize) -> &Kept<T> {
+        &self.plan.entries[entry].next
     }
 
-    /// Room for as many step counts as there are parameters, so that a step need not allocate.
+    /// Makes room for as many step counts as there are parameters, so that a step need not allocate.
     pub(crate) fn reserve(&mut self, params: usize) {
         self.plan.scalars.reserve(params);
+        self.plan.entries.reserve(params);
         self.plan.places.reserve(params);
     }
 
@@ -169,33 +213,35 @@ impl<F: Formula, T: Real> Group<F, T> {
     }
 }
 
-impl<F: Formula, T: Real> Plan<F, T> {
+impl<T: Real> Plan<T> {
     /// Most steps have one count for all, so the last one is tried before the table is asked.
-    fn find(&self, t: u64) -> Option<usize> {
-        match self.scalars.last() {
-            Some((last, _)) if *last == t => Some(self.scalars.len() - 1),
-            _ => self.places.get(&t).copied(),
+    fn find(&self, t: u64, kept: &Kept<T>) -> Option<usize> {
+        match self.entries.last() {
+            Some(last) if last.t == t && last.kept == *kept => Some(self.entries.len() - 1),
+            Some(_) if self.entries.len() > 1 => self.places.get(&key(t, kept)).copied(),
+            _ => None,
         }
     }
 
-    fn insert(&mut self, t: u64, scalars: F::Scalars<T>) -> usize {
-        if self.scalars.len() == 1 {
-            self.places.insert(self.scalars[0].0, 0);
+    fn insert(&mut self, entry: Entry<T>) -> usize {
+        let place = self.entries.len();
+        self.entries.push(entry);
+        match place {
+            0 => {}
+            1 => self.places.extend(self.entries.iter().map(|entry| key(entry.t, &entry.kept)).zip(0..)),
+            _ => drop(self.places.insert(key(entry.t, &entry.kept), place)),
         }
-        if !self.scalars.is_empty() {
-            self.places.insert(t, self.scalars.len());
-        }
-        self.scalars.push((t, scalars));
-        self.scalars.len() - 1
+        place
     }
 
     /// Takes out what is there, one by one: emptying a table costs as much as its largest step did.
     fn clear(&mut self) {
-        if self.scalars.len() > 1 {
-            for (t, _) in &self.scalars {
-                self.places.remove(t);
+        if self.entries.len() > 1 {
+            for entry in &self.entries {
+                self.places.remove(&key(entry.t, &entry.kept));
             }
         }
+        self.entries.clear();
         self.scalars.clear();
     }
 }

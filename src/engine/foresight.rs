@@ -5,19 +5,19 @@
 //! parameter. Where they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state that another optimizer's options
 //! have made, the step is rehearsed on copies first.
 
+use super::Engine;
+use super::formula::Reach;
+use super::group::Group;
+use super::run::Halt;
+use super::slot::{Slot, State};
+use super::step::task;
+use super::survey::Survey;
 use crate::clip::NonFinite;
-use crate::decay::{Effect, Pull};
-use crate::engine::Engine;
+use crate::decay::Effect;
 use crate::error::Error;
 use crate::float::Real;
-use crate::group::Group;
-use crate::halt::Halt;
-use crate::kernel::{Job, reduce};
+use crate::kernel::reduce;
 use crate::param::Param;
-use crate::rule::{Formula, Reach};
-use crate::slot::Slot;
-use crate::step::job;
-use crate::survey::Survey;
 
 /// Upper bounds on the absolute values that a parameter has met.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +38,16 @@ impl Default for Ceiling {
 #[derive(Clone, Debug)]
 pub(crate) struct Stage<T> {
     x: Vec<T>,
-    state: Vec<T>,
+    state: State<T>,
 }
 
 impl<T> Default for Stage<T> {
     fn default() -> Self {
-        Self { x: Vec::new(), state: Vec::new() }
+        Self { x: Vec::new(), state: State::default() }
     }
 }
 
-impl<F: Formula, T: Real> Engine<F, T> {
+impl<T: Real> Engine<T> {
     /// Refuses a step that would leave something infinite or NaN where everything was finite before.
     pub(crate) fn foresee(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
         if self.run.non_finite == NonFinite::LetThrough {
@@ -62,16 +62,19 @@ impl<F: Formula, T: Real> Engine<F, T> {
             let group = &self.groups[slot.group];
             let gradient = (slot.step.norm * survey.factor).min(bound);
             let mut bounds = Bounds::of(group, slot, gradient);
-            if !bounds.hold && looks_at_weights(group.plan.pull) {
+            if !bounds.hold && looks_at_weights(group) {
                 let norm = |x: &[T]| reduce::sum_of_squares(self.run.level, x).norm();
                 slot.ceiling.weight = norm(param.value) + norm(&slot.anchor);
                 bounds = Bounds::of(group, slot, gradient);
             }
             if !bounds.hold {
-                let (name, scalars) = (param.name, group.scalars(slot.step.scalars));
-                let rehearsed = self.stage.rehearse(&group.settings.formula, scalars, job(&self.run, gain, group, param, slot));
-                if let Some(overflow) = rehearsed {
-                    return Err(self.run.halt(|| overflow.of(name)));
+                self.stage.set(param, slot);
+                let Stage { x, state } = &mut self.stage;
+                let mut rehearsal = task(&self.run, gain, group, param, slot);
+                (rehearsal.x, rehearsal.state) = (x, state.cells());
+                rehearsal.run(&mut self.desk);
+                if let Some(overflow) = self.stage.lost(param, slot) {
+                    return Err(self.run.halt(|| overflow.of(param.name)));
                 }
                 if slot.ceiling.gradient < f64::INFINITY {
                     bounds.ceiling.gradient = self.stage.largest_gradient();
@@ -84,8 +87,8 @@ impl<F: Formula, T: Real> Engine<F, T> {
 }
 
 /// Whether the decay makes something of the weights that may be larger than they are.
-fn looks_at_weights(Pull { effect, anchored }: Pull) -> bool {
-    matches!(effect, Effect::Coupled { .. }) || anchored && effect != Effect::Free
+fn looks_at_weights<T: Real>(group: &Group<T>) -> bool {
+    matches!(group.plan.effect, Effect::Coupled { .. }) || group.is_anchored() && group.plan.effect != Effect::Free
 }
 
 /// What can be said of a step before it is made.
@@ -99,13 +102,13 @@ impl Bounds {
     /// The bounds for gradients up to `gradient`.
     ///
     /// A weight of any size may move by less than half of the distance between the largest numbers, as the sum is rounded back.
-    fn of<F: Formula, T: Real>(group: &Group<F, T>, slot: &Slot<T>, gradient: f64) -> Self {
+    fn of<T: Real>(group: &Group<T>, slot: &Slot<T>, gradient: f64) -> Self {
         let (room, nudge) = (T::LARGEST / 8.0, T::LARGEST * T::EPS / 8.0);
-        let looks = looks_at_weights(group.plan.pull);
+        let looks = looks_at_weights(group);
         let distance = if looks { slot.ceiling.weight + slot.step.lent } else { 0.0 };
-        let [l1, l2] = group.plan.pull.effect.coupled();
+        let [l1, l2] = group.plan.effect.coupled();
         let gradient = slot.ceiling.gradient.max(gradient + l2 * distance + l1);
-        let Reach { state, displacement } = group.settings.formula.reach(group.scalars(slot.step.scalars), gradient);
+        let Reach { state, displacement } = group.plan.scalars.reach(slot.step.scalars, gradient);
         let ceiling =
             Ceiling { gradient, weight: slot.ceiling.weight.max(slot.step.lent) + displacement.max(slot.step.displacement) };
         // Written so that a NaN, as of 0/0, does not hold.
@@ -131,27 +134,28 @@ impl Overflow {
 impl<T: Real> Stage<T> {
     /// Returns the largest gradient that the state which was rehearsed speaks of: |m| ≤ g and v ≤ g². One huge gradient is so forgotten in time.
     fn largest_gradient(&self) -> f64 {
-        let largest = self.state.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
+        let largest = self.state.numbers.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
         largest.max(largest.sqrt())
     }
 
-    /// Makes the step on copies, and tells which finite number would become none.
-    fn rehearse<F: Formula>(&mut self, formula: &F, scalars: &F::Scalars<T>, job: Job<'_, T>) -> Option<Overflow> {
-        for (copy, original) in [(&mut self.x, &*job.x), (&mut self.state, &*job.state)] {
-            copy.clear();
-            copy.extend_from_slice(original);
-        }
-        let Job { x, state, g, .. } = job;
-        formula.sweep(scalars, Job { x: &mut self.x, state: &mut self.state, ..job });
+    /// Copies what a step writes.
+    fn set(&mut self, param: &Param<'_, T>, slot: &Slot<T>) {
+        self.x.clear();
+        self.x.extend_from_slice(param.value);
+        self.state.clone_from(&slot.state);
+    }
+
+    /// Returns the first finite number that the rehearsal has made infinite or NaN.
+    fn lost(&self, param: &Param<'_, T>, slot: &Slot<T>) -> Option<Overflow> {
         // What is not finite already is not the step's doing.
-        let lost = |i: usize, before: &[T], after: &[T]| x[i].is_finite() && before[i].is_finite() && !after[i].is_finite();
-        let n = x.len();
-        let in_column = |(k, name): (usize, &&'static str)| {
-            let (before, after) = (&state[k * n..][..n], &self.state[k * n..][..n]);
-            Some((*name, (0..n).find(|&i| lost(i, before, after))?))
+        let finite = |index: usize| param.value.get(index).is_none_or(|x| x.is_finite());
+        let lost = |before: &[T], after: &[T]| {
+            (0..before.len()).find(|&i| finite(i) && before[i].is_finite() && !after[i].is_finite())
         };
-        let in_weights = || Some(("weight", (0..n).find(|&i| lost(i, x, &self.x))?));
-        let (what, index) = formula.columns().iter().enumerate().find_map(in_column).or_else(in_weights)?;
-        Some(Overflow { what, index, gradient: g[index].widen() })
+        let in_column = |name: &'static str| Some((name, lost(slot.state.get(name)?, self.state.get(name)?)?));
+        let in_weights = || Some(("weight", lost(param.value, &self.x)?));
+        let (what, index) = slot.state.columns.iter().find_map(|column| in_column(column.name)).or_else(in_weights)?;
+        let gradient = param.grad.and_then(|grad| grad.get(index)).map_or(f64::NAN, |g| g.widen());
+        Some(Overflow { what, index, gradient })
     }
 }

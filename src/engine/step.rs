@@ -12,22 +12,22 @@
 //!
 //! Everything before `apply` can fail, and changes nothing that can be seen.
 
+use super::Engine;
+use super::group::Group;
+use super::groups::Groups;
+use super::run::{Halt, Run};
+use super::slot::Slot;
+use super::survey::Survey;
 use crate::decay::Anchor;
-use crate::engine::Engine;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
-use crate::group::Group;
-use crate::groups::Groups;
-use crate::halt::Halt;
-use crate::kernel::{Denormals, Gain, Job, flush};
+use crate::kernel::Gain;
+use crate::kernel::column::Cells;
 use crate::param::Param;
 use crate::report::{Report, Status};
-use crate::rule::Formula;
-use crate::slot::Slot;
-use crate::stepper::Run;
-use crate::survey::Survey;
+use crate::task::{Desk, Task};
 
-impl<F: Formula, T: Real> Engine<F, T> {
+impl<T: Real> Engine<T> {
     pub(crate) fn advance(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
         in_range("gradient factor", factor, factor > 0.0, "a finite number above 0")?;
         rounded::<T>("gradient factor", factor)?;
@@ -69,7 +69,8 @@ impl<F: Formula, T: Real> Engine<F, T> {
         // A policy may have panicked before.
         self.groups.rollback();
         let (groups, run) = (&mut self.groups, &self.run);
-        if self.slots.arrange(params, |param| groups.choose(param, run))? {
+        let choose = |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.formula.clone()));
+        if self.slots.arrange(params, choose)? {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
         }
@@ -106,7 +107,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             self.groups.check(slot.group, param)?;
             let group = &mut self.groups[slot.group];
-            (slot.step.trust, slot.step.displacement, slot.step.lent) = (1.0, 0.0, 0.0);
+            (slot.step.rate, slot.step.law, slot.step.displacement, slot.step.lent) = (1.0, None, 0.0, 0.0);
             slot.step.status = match param.grad {
                 _ if param.frozen || group.settings.frozen => Status::Frozen,
                 None => Status::NoGradient,
@@ -114,7 +115,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
             };
             if slot.is_active() {
                 group.plan.active += 1;
-                if group.settings.decay.anchor() == Anchor::Lent && param.anchor.is_none() {
+                if group.anchor == Anchor::Lent && param.anchor.is_none() {
                     return Err(Error::AnchorMissing { name: param.name.into(), group: group.name.to_string() });
                 }
             }
@@ -129,7 +130,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
                 let norms = self.norms(place, params, survey)?;
                 let group = &mut self.groups[place];
                 group.prepare(&self.run, norms)?;
-                let ([_, coupled], name) = (group.plan.pull.effect.coupled(), &group.name);
+                let ([_, coupled], name) = (group.plan.effect.coupled(), &group.name);
                 for strength in [group.plan.average.strength(), coupled] {
                     self.run.require(strength, T::LARGEST, || format!("the adaptive decay of group `{name}`"))?;
                 }
@@ -137,7 +138,8 @@ impl<F: Formula, T: Real> Engine<F, T> {
         }
         for slot in self.slots.first(params.len()) {
             if slot.is_active() {
-                slot.step.scalars = self.groups[slot.group].scalars_at(slot.t.saturating_add(1))?;
+                let kept = slot.state.kept();
+                slot.step.scalars = self.groups[slot.group].scalars_at(slot.t.saturating_add(1), kept)?;
             }
         }
         Ok(())
@@ -146,15 +148,14 @@ impl<F: Formula, T: Real> Engine<F, T> {
     /// Memory for parameters that are here for the first time.
     fn prepare_slots(&mut self, params: &[Param<'_, T>]) {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            let settings = &self.groups[slot.group].settings;
-            slot.prepare(settings.formula.columns().len(), settings.decay.anchor() == Anchor::Start, param.value);
+            slot.prepare(self.groups[slot.group].anchor == Anchor::Start, param.value);
         }
     }
 
     fn apply(&mut self, params: &mut [Param<'_, T>], survey: &Survey) {
         let gain = self.gain(survey);
         let slots = self.slots.first(params.len());
-        apply(&self.run, gain, &self.groups, params, slots);
+        apply(&self.run, gain, &self.groups, params, slots, &mut self.desk);
     }
 
     pub(crate) fn gain(&self, survey: &Survey) -> Gain<T> {
@@ -172,6 +173,7 @@ impl<F: Formula, T: Real> Engine<F, T> {
             slot.end(self.run.ended);
             if slot.is_active() {
                 slot.t = slot.t.saturating_add(1);
+                slot.state.commit(self.groups[slot.group].kept_after(slot.step.scalars));
                 slot.ceiling = slot.step.ceiling;
                 updated += 1;
             }
@@ -191,46 +193,41 @@ impl<F: Formula, T: Real> Engine<F, T> {
     }
 }
 
-/// The sweep over all parameters of a step. The seam for threads: parameters and slots can be cut side by side, and groups are only
-/// read.
-fn apply<F: Formula, T: Real>(
-    run: &Run,
-    gain: Gain<T>,
-    groups: &Groups<F, T>,
-    params: &mut [Param<'_, T>],
-    slots: &mut [Slot<T>],
-) {
+/// The sweep over all parameters of a step. The seam for threads: parameters and slots can be cut side
+/// by side, and groups are only read.
+fn apply<T: Real>(run: &Run, gain: Gain<T>, groups: &Groups<T>, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], desk: &mut Desk<T>) {
     for (param, slot) in params.iter_mut().zip(slots) {
         if slot.is_active() {
-            let group = &groups[slot.group];
-            group.settings.formula.sweep(group.scalars(slot.step.scalars), job(run, gain, group, param, slot));
-            if run.denormals == Denormals::Flush {
-                flush(run.level, &mut slot.state);
-            }
+            task(run, gain, &groups[slot.group], param, slot).run(desk);
         }
     }
 }
 
-pub(crate) fn job<'a, F: Formula, T: Real>(
+/// Returns the work order of a parameter.
+pub(crate) fn task<'a, T: Real>(
     run: &Run,
     gain: Gain<T>,
-    group: &Group<F, T>,
+    group: &'a Group<T>,
     param: &'a mut Param<'_, T>,
     slot: &'a mut Slot<T>,
-) -> Job<'a, T> {
-    let anchor = match group.settings.decay.anchor() {
+) -> Task<'a, T> {
+    let anchor = match group.anchor {
         Anchor::Origin => &[][..],
         Anchor::Start => &slot.anchor,
         Anchor::Lent => param.anchor.unwrap_or_default(),
     };
-    Job {
+    let motion = group.plan.scalars.rule(slot.step.scalars);
+    Task {
         level: run.level,
         gain,
-        pull: group.plan.pull,
-        trust: slot.step.trust,
+        denormals: run.denormals,
+        rule: motion.rule,
+        rate: T::of(motion.rate * slot.step.rate),
+        law: slot.step.law.as_ref().unwrap_or(&group.plan.law),
         x: param.value,
         g: param.grad.unwrap_or_default(),
-        state: &mut slot.state,
+        state: slot.state.cells(),
         anchor,
+        beside: Cells::default(),
     }
 }

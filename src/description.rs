@@ -2,15 +2,8 @@
 
 use std::fmt;
 
-use crate::float::Real;
-use crate::group::Group;
-use crate::groups::{Groups, RESERVED, UNDECAYED};
-use crate::kernel::Denormals;
+use crate::number::Number;
 use crate::report::Status;
-use crate::rule::Formula;
-use crate::slot::Slot;
-use crate::stepper::Run;
-use crate::text::Number;
 
 /// What an optimizer would do in its next step: groups with their effective settings, parameters with their groups, and notes on what may not be
 /// meant. Print it.
@@ -45,71 +38,39 @@ use crate::text::Number;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
-    head: String,
-    groups: Vec<GroupRow>,
-    params: Vec<ParamRow>,
-    notes: Vec<String>,
+    pub(crate) head: String,
+    pub(crate) groups: Vec<GroupRow>,
+    pub(crate) params: Vec<ParamRow>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// A group's effective settings for the next step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupRow {
-    name: String,
-    params: usize,
-    weights: usize,
-    learning_rate: f64,
-    decay: String,
-    strength: String,
-    optimizer: String,
-    frozen: bool,
+    pub(crate) name: String,
+    pub(crate) params: usize,
+    pub(crate) weights: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) decay: String,
+    pub(crate) strength: String,
+    pub(crate) optimizer: String,
+    pub(crate) frozen: bool,
 }
 
 /// A parameter, and where it belongs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamRow {
-    name: String,
-    shape: Option<Vec<usize>>,
-    len: usize,
-    group: String,
-    learning_rate: f64,
-    decay: String,
-    updates: u64,
-    status: Status,
+    pub(crate) name: String,
+    pub(crate) shape: Option<Vec<usize>>,
+    pub(crate) len: usize,
+    pub(crate) group: String,
+    pub(crate) learning_rate: f64,
+    pub(crate) decay: String,
+    pub(crate) updates: u64,
+    pub(crate) status: Status,
 }
 
 impl Description {
-    pub(crate) fn of<F: Formula, T: Real>(
-        run: &Run,
-        groups: &Groups<F, T>,
-        slots: &[&Slot<T>],
-        status: impl Fn(&Slot<T>) -> Status,
-    ) -> Self {
-        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], run, status(slot))).collect();
-        let mut members = vec![(0, 0); groups.len()];
-        for slot in slots {
-            let (params, weights) = &mut members[slot.group];
-            (*params, *weights) = (*params + 1, *weights + slot.len);
-        }
-        // `undecayed`, and groups that policies have joined, are shown where they have parameters.
-        let shown = |group: &Group<F, T>, params| params > 0 || group.edits.len() < 2 && *group.name != *RESERVED[UNDECAYED];
-        let shown: Vec<_> = groups.iter().zip(members).filter(|(group, (params, _))| shown(group, *params)).collect();
-        let notes = notes(run, groups, &shown.iter().map(|(group, _)| *group).collect::<Vec<_>>());
-        let groups = shown.into_iter().map(|(group, members)| GroupRow::of(group, members, run)).collect();
-        let head = format!(
-            "learning rate {}{}, peak {}, schedule {}, clip {}, non-finite gradients {}, {}{}{} completed steps",
-            Number(run.rate()),
-            if run.manual.is_some() { " (set by hand)" } else { "" },
-            Number(run.peak),
-            run.schedule,
-            run.clip,
-            run.non_finite,
-            if run.maximize { "maximize, " } else { "" },
-            if run.denormals == Denormals::Flush { "denormals flushed, " } else { "" },
-            run.completed
-        );
-        Self { head, groups, params, notes }
-    }
-
     /// The groups: `default`, those that were defined, and where they have parameters `undecayed` and those joined from several.
     #[must_use]
     pub fn groups(&self) -> &[GroupRow] {
@@ -129,37 +90,7 @@ impl Description {
     }
 }
 
-fn notes<F: Formula, T: Real>(run: &Run, groups: &Groups<F, T>, shown: &[&Group<F, T>]) -> Vec<String> {
-    let unmatched = groups
-        .without_match()
-        .map(|(policy, group)| format!("the policy `{policy}` of group `{group}` has matched no parameter"));
-    let moving = shown.iter().filter(|group| group.settings.lr_factor == 0.0 && !group.settings.frozen).filter_map(|group| {
-        let (_, effect) = group.outlook(run);
-        (effect.share() > 0.0)
-            .then(|| format!("group `{}` is not frozen: its rate is 0, and its decay goes on ({effect})", group.name))
-    });
-    let twins = shown.iter().enumerate().filter_map(|(i, group)| {
-        let twin = shown[..i].iter().find(|other| other.settings == group.settings)?;
-        Some(format!("group `{}` has the settings of group `{}`", group.name, twin.name))
-    });
-    unmatched.chain(moving).chain(twins).collect()
-}
-
 impl GroupRow {
-    fn of<F: Formula, T: Real>(group: &Group<F, T>, (params, weights): (usize, usize), run: &Run) -> Self {
-        let (learning_rate, effect) = group.outlook(run);
-        Self {
-            name: group.name.to_string(),
-            params,
-            weights,
-            learning_rate,
-            decay: group.settings.decay.to_string(),
-            strength: effect.to_string(),
-            optimizer: format!("{}{}", run.name, group.settings.formula),
-            frozen: group.settings.frozen,
-        }
-    }
-
     /// The group's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -224,19 +155,6 @@ impl GroupRow {
 }
 
 impl ParamRow {
-    fn of<F: Formula, T: Real>(slot: &Slot<T>, group: &Group<F, T>, run: &Run, status: Status) -> Self {
-        Self {
-            name: slot.name.to_string(),
-            shape: slot.shape.map(|shape| shape.axes().to_vec()),
-            len: slot.len,
-            group: group.name.to_string(),
-            learning_rate: group.outlook(run).0,
-            decay: group.settings.decay.to_string(),
-            updates: slot.t,
-            status,
-        }
-    }
-
     /// The parameter's name.
     #[must_use]
     pub fn name(&self) -> &str {

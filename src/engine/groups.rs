@@ -6,14 +6,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::group::{Group, Member};
+use super::policy::Policy;
+use super::run::Run;
 use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::Real;
-use crate::group::{Group, Member};
 use crate::param::{GroupChoice, Param};
-use crate::policy::Policy;
-use crate::rule::Formula;
-use crate::stepper::Run;
 
 /// The groups that every optimizer has: its own settings, and these without decay.
 pub(crate) const RESERVED: [&str; 2] = ["default", "undecayed"];
@@ -27,14 +26,14 @@ const JOINED: &str = " + ";
 
 /// A change of the optimizer's settings, under the name of the group that it makes.
 #[derive(Clone)]
-pub(crate) struct Edit<F> {
+pub(crate) struct Edit {
     pub(crate) name: String,
-    pub(crate) change: Change<F>,
+    pub(crate) change: Change,
 }
 
-pub(crate) type Change<F> = Arc<dyn Fn(Member<F>) -> Member<F> + Send + Sync>;
+pub(crate) type Change = Arc<dyn Fn(Member) -> Member + Send + Sync>;
 
-impl<F> fmt::Debug for Edit<F> {
+impl fmt::Debug for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Edit({})", self.name)
     }
@@ -58,18 +57,18 @@ enum Matched {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Groups<F: Formula, T: Real> {
-    groups: Vec<Group<F, T>>,
-    base: Member<F>,
-    edits: Vec<Edit<F>>,
+pub(crate) struct Groups<T> {
+    groups: Vec<Group<T>>,
+    base: Member,
+    edits: Vec<Edit>,
     policies: Vec<Assigned>,
 }
 
-impl<F: Formula, T: Real> Groups<F, T> {
+impl<T: Real> Groups<T> {
     /// `default`, `undecayed`, and the groups of these edits, in this order, with everything checked.
-    pub(crate) fn new(base: Member<F>, defined: Vec<Edit<F>>, policies: Vec<(String, Policy)>, run: &Run) -> Result<Self> {
+    pub(crate) fn new(base: Member, defined: Vec<Edit>, policies: Vec<(String, Policy)>, run: &Run) -> Result<Self> {
         let undecayed = Arc::new(|member| Member { decay: Decay::none(), ..member });
-        let reserved: [Change<F>; 2] = [Arc::new(|member| member), undecayed];
+        let reserved: [Change; 2] = [Arc::new(|member| member), undecayed];
         let reserved = RESERVED.into_iter().zip(reserved).map(|(name, change)| Edit { name: name.into(), change });
         let mut all = Self { groups: Vec::new(), base, edits: reserved.collect(), policies: Vec::new() };
         all.make(&[], run)?;
@@ -91,11 +90,11 @@ impl<F: Formula, T: Real> Groups<F, T> {
         Ok(all)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Group<F, T>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Group<T>> {
         self.groups.iter()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group<F, T>> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group<T>> {
         self.groups.iter_mut()
     }
 
@@ -255,15 +254,15 @@ fn append(edits: &mut Vec<usize>, edit: usize) {
     edits.push(edit);
 }
 
-impl<F: Formula, T: Real> std::ops::Index<usize> for Groups<F, T> {
-    type Output = Group<F, T>;
-    fn index(&self, place: usize) -> &Group<F, T> {
+impl<T: Real> std::ops::Index<usize> for Groups<T> {
+    type Output = Group<T>;
+    fn index(&self, place: usize) -> &Group<T> {
         &self.groups[place]
     }
 }
 
-impl<F: Formula, T: Real> std::ops::IndexMut<usize> for Groups<F, T> {
-    fn index_mut(&mut self, place: usize) -> &mut Group<F, T> {
+impl<T: Real> std::ops::IndexMut<usize> for Groups<T> {
+    fn index_mut(&mut self, place: usize) -> &mut Group<T> {
         &mut self.groups[place]
     }
 }

@@ -1,36 +1,70 @@
-//! The engine: an optimizer with its memory, and how it is asked and told. What a step does is in `step.rs`.
+//! The engine: an optimizer with its memory, and how it is asked and told. It alone knows names and
+//! groups. What a step does is in `step.rs`.
+
+mod foresight;
+mod formula;
+mod group;
+mod groups;
+mod outlook;
+mod policy;
+mod run;
+mod settings;
+mod slot;
+mod slots;
+mod step;
+mod stepper;
+mod survey;
+mod whole;
+
+pub use formula::Algorithm;
+pub(crate) use formula::{Compiled, Formula, Kept, Motion, Options, Reach, algorithm, compiled, sealed};
+pub use policy::Policy;
+pub use settings::{InGroup, Settings, Whole};
+pub use stepper::Stepper;
+pub(crate) use whole::{Parameter, Prepared};
 
 use crate::decay::Anchor;
-use crate::describe::Description;
+use crate::description::Description;
 use crate::error::{Result, in_range};
 use crate::float::Real;
-use crate::foresight::Stage;
-use crate::groups::Groups;
+use crate::kernel::column::Column;
 use crate::optimizer::Optimizer;
 use crate::param::Param;
 use crate::report::{Report, Status};
-use crate::rule::Formula;
-use crate::settings::Recipe;
-use crate::slot::Slot;
-use crate::slots::Slots;
-use crate::stepper::Run;
+use crate::task::Desk;
+use foresight::Stage;
+use group::Member;
+use groups::{Edit, Groups};
+use run::Run;
+use slot::Slot;
+use slots::Slots;
+
+/// Everything that an engine is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    pub(crate) run: Run,
+    pub(crate) base: Member,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) policies: Vec<(String, Policy)>,
+}
 
 /// What is behind every [`Stepper`](crate::Stepper).
 #[derive(Clone, Debug)]
-pub(crate) struct Engine<F: Formula, T: Real> {
+pub(crate) struct Engine<T: Real> {
     pub(crate) run: Run,
-    pub(crate) groups: Groups<F, T>,
+    pub(crate) groups: Groups<T>,
     pub(crate) slots: Slots<T>,
     pub(crate) stage: Stage<T>,
+    pub(crate) desk: Desk<T>,
 }
 
-impl<F: Formula, T: Real> Engine<F, T> {
+impl<T: Real> Engine<T> {
     /// Checks everything.
-    pub(crate) fn new(recipe: Recipe<F>) -> Result<Self> {
+    pub(crate) fn new(recipe: Recipe) -> Result<Self> {
         let Recipe { run, base, edits, policies } = recipe;
         run.check::<T>()?;
         let groups = Groups::new(base, edits, policies, &run)?;
-        Ok(Self { run, groups, slots: Slots::new(), stage: Stage::default() })
+        Ok(Self { run, groups, slots: Slots::new(), stage: Stage::default(), desk: Desk::default() })
     }
 
     fn status_of(&self, slot: &Slot<T>) -> Status {
@@ -40,13 +74,9 @@ impl<F: Formula, T: Real> Engine<F, T> {
             _ => Status::Absent,
         }
     }
-
-    fn columns_of(&self, slot: &Slot<T>) -> &'static [&'static str] {
-        self.groups[slot.group].settings.formula.columns()
-    }
 }
 
-impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
+impl<T: Real> Optimizer<T> for Engine<T> {
     fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report> {
         self.advance(params, gradient_factor)
     }
@@ -58,7 +88,7 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.enrol(params)?;
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            if self.groups[slot.group].settings.decay.anchor() == Anchor::Start {
+            if self.groups[slot.group].anchor == Anchor::Start {
                 slot.capture(param.value);
             }
         }
@@ -69,7 +99,7 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
         let slot = self.slots.get_mut(name)?;
         let place = self.groups.find(group, &self.run)?;
         let [before, now] = [slot.group, place].map(|place| &self.groups[place].settings);
-        slot.regroup(place, before.formula.columns(), now.formula.columns());
+        slot.regroup(place, &now.formula);
         if before.formula != now.formula && slot.t > 0 {
             // What one optimizer has left in its state is within no bounds of another.
             slot.ceiling.gradient = f64::INFINITY;
@@ -83,7 +113,8 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
     }
 
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
-        self.slots.resize(param)
+        let slot = self.slots.get_mut(param.name)?;
+        slot.resize(param, &self.groups[slot.group].settings.formula)
     }
 
     fn learning_rate(&self) -> f64 {
@@ -120,14 +151,12 @@ impl<F: Formula, T: Real> Optimizer<T> for Engine<F, T> {
         self.slots.get(name).map(|slot| slot.t)
     }
 
-    fn columns(&self, name: &str) -> Option<&'static [&'static str]> {
-        self.slots.get(name).map(|slot| self.columns_of(slot))
+    fn columns(&self, name: &str) -> Option<Vec<&'static str>> {
+        self.slots.get(name).map(|slot| slot.state.columns.iter().map(|column: &Column| column.name).collect())
     }
 
     fn state(&self, name: &str, column: &str) -> Option<&[T]> {
-        let slot = self.slots.get(name).filter(|slot| slot.t > 0)?;
-        let at = self.columns_of(slot).iter().position(|known| *known == column)?;
-        slot.state.get(at * slot.len..(at + 1) * slot.len)
+        self.slots.get(name).filter(|slot| slot.t > 0)?.state.get(column)
     }
 
     fn status(&self, name: &str) -> Option<Status> {

@@ -1,12 +1,11 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the order is PyTorch's).
 
-use super::effect::Share;
-use super::law::{Law, descend};
+use crate::decay::effect::Share;
 use crate::float::Real;
-use crate::rule::Move;
+use crate::kernel::{Law, Move, descend};
 
 /// d ← (1 − s)·d − rate·u
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Shrink<T> {
     keep: T,
     s: T,
@@ -18,14 +17,17 @@ impl<T: Real> Shrink<T> {
     }
 }
 
-impl<T: Real> Law<T, 0> for Shrink<T> {
+impl<T: Real> Law<T> for Shrink<T> {
+    type Columns = [T; 0];
+    const SETTLES: bool = true;
+
     #[inline(always)]
-    fn settle(&self, d: T, step: Move<T>, rate: T, []: [T; 0]) -> T {
-        descend(d * self.keep, step, rate)
+    fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> (T, [T; 0]) {
+        (descend(d * self.keep, step, rate), [])
     }
 
     #[inline(always)]
-    fn drift(&self, d: T, _step: Move<T>, _rate: T, []: [T; 0]) -> T {
+    fn drift(&self, d: T, _g: T, _step: Move<T>, _rate: T, []: [T; 0]) -> T {
         self.s * d
     }
 }

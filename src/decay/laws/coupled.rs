@@ -1,10 +1,10 @@
 //! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula: Hanson & Pratt 1988).
 
-use super::law::Law;
 use crate::float::{Real, sign};
+use crate::kernel::Law;
 
 /// (λ/2)·d²:  g ← g + λ·d
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct CoupledL2<T> {
     lambda: T,
 }
@@ -15,15 +15,18 @@ impl<T: Real> CoupledL2<T> {
     }
 }
 
-impl<T: Real> Law<T, 0> for CoupledL2<T> {
+impl<T: Real> Law<T> for CoupledL2<T> {
+    type Columns = [T; 0];
+    const COUPLES: bool = true;
+
     #[inline(always)]
-    fn couple(&self, g: T, d: T, []: [T; 0]) -> T {
+    fn couple(&self, g: T, d: T) -> T {
         d.mul_add(self.lambda, g)
     }
 }
 
 /// λ₁·|d| + (λ₂/2)·d²:  g ← g + λ₂·d + λ₁·sign(d)
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct CoupledElastic<T> {
     l1: T,
     l2: T,
@@ -35,9 +38,12 @@ impl<T: Real> CoupledElastic<T> {
     }
 }
 
-impl<T: Real> Law<T, 0> for CoupledElastic<T> {
+impl<T: Real> Law<T> for CoupledElastic<T> {
+    type Columns = [T; 0];
+    const COUPLES: bool = true;
+
     #[inline(always)]
-    fn couple(&self, g: T, d: T, []: [T; 0]) -> T {
+    fn couple(&self, g: T, d: T) -> T {
         sign(d).mul_add(self.l1, d.mul_add(self.l2, g))
     }
 }

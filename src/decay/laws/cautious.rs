@@ -1,0 +1,44 @@
+//! Cautious decay: only where the update already moves the weight towards 0 (Chen et al., arXiv 2510.12402).
+
+use crate::decay::effect::Share;
+use crate::float::Real;
+use crate::kernel::{Law, Move, descend};
+
+/// d ← (1 − s·[u·d ≥ 0])·d − rate·u
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cautious<T> {
+    keep: T,
+    s: T,
+}
+
+impl<T: Real> Cautious<T> {
+    pub(crate) fn new(share: Share) -> Self {
+        Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
+    }
+}
+
+/// Whether u·d < 0, by the sign of d and that of u before the rate, which may have made 0 of it; the
+/// product of two small numbers may underflow to 0. (At d = −0 there is nothing to decay, so any answer
+/// is right.) One comparison, where asking u and d one by one takes four and twice the time. A NaN does
+/// not oppose: it reaches the weight through u.
+#[inline(always)]
+fn opposes<T: Real>(lean: T, d: T) -> bool {
+    lean * T::one().copysign(d) < T::zero()
+}
+
+impl<T: Real> Law<T> for Cautious<T> {
+    type Columns = [T; 0];
+    const SETTLES: bool = true;
+
+    #[inline(always)]
+    fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> (T, [T; 0]) {
+        let keep = if opposes(step.lean, d) { T::one() } else { self.keep };
+        (descend(d * keep, step, rate), [])
+    }
+
+    #[inline(always)]
+    fn drift(&self, d: T, _g: T, step: Move<T>, _rate: T, []: [T; 0]) -> T {
+        let s = if opposes(step.lean, d) { T::zero() } else { self.s };
+        s * d
+    }
+}

@@ -1,0 +1,92 @@
+//! What an engine would do next, as a table for people.
+
+use super::group::Group;
+use super::groups::{Groups, RESERVED, UNDECAYED};
+use super::run::Run;
+use super::slot::Slot;
+use crate::description::{Description, GroupRow, ParamRow};
+use crate::float::Real;
+use crate::number::Number;
+use crate::report::Status;
+use crate::task::Denormals;
+
+impl Description {
+    pub(crate) fn of<T: Real>(
+        run: &Run,
+        groups: &Groups<T>,
+        slots: &[&Slot<T>],
+        status: impl Fn(&Slot<T>) -> Status,
+    ) -> Self {
+        let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], run, status(slot))).collect();
+        let mut members = vec![(0, 0); groups.len()];
+        for slot in slots {
+            let (params, weights) = &mut members[slot.group];
+            (*params, *weights) = (*params + 1, *weights + slot.len);
+        }
+        // `undecayed`, and groups that policies have joined, are shown where they have parameters.
+        let shown = |group: &Group<T>, params| params > 0 || group.edits.len() < 2 && *group.name != *RESERVED[UNDECAYED];
+        let shown: Vec<_> = groups.iter().zip(members).filter(|(group, (params, _))| shown(group, *params)).collect();
+        let notes = notes(run, groups, &shown.iter().map(|(group, _)| *group).collect::<Vec<_>>());
+        let groups = shown.into_iter().map(|(group, members)| GroupRow::of(group, members, run)).collect();
+        let head = format!(
+            "learning rate {}{}, peak {}, schedule {}, clip {}, non-finite gradients {}, {}{}{} completed steps",
+            Number(run.rate()),
+            if run.manual.is_some() { " (set by hand)" } else { "" },
+            Number(run.peak),
+            run.schedule,
+            run.clip,
+            run.non_finite,
+            if run.maximize { "maximize, " } else { "" },
+            if run.denormals == Denormals::Flush { "denormals flushed, " } else { "" },
+            run.completed
+        );
+        Self { head, groups, params, notes }
+    }
+}
+
+fn notes<T: Real>(run: &Run, groups: &Groups<T>, shown: &[&Group<T>]) -> Vec<String> {
+    let unmatched = groups
+        .without_match()
+        .map(|(policy, group)| format!("the policy `{policy}` of group `{group}` has matched no parameter"));
+    let moving = shown.iter().filter(|group| group.settings.lr_factor == 0.0 && !group.settings.frozen).filter_map(|group| {
+        let (_, effect) = group.outlook(run);
+        (effect.share() > 0.0)
+            .then(|| format!("group `{}` is not frozen: its rate is 0, and its decay goes on ({effect})", group.name))
+    });
+    let twins = shown.iter().enumerate().filter_map(|(i, group)| {
+        let twin = shown[..i].iter().find(|other| other.settings == group.settings)?;
+        Some(format!("group `{}` has the settings of group `{}`", group.name, twin.name))
+    });
+    unmatched.chain(moving).chain(twins).collect()
+}
+
+impl GroupRow {
+    fn of<T: Real>(group: &Group<T>, (params, weights): (usize, usize), run: &Run) -> Self {
+        let (learning_rate, effect) = group.outlook(run);
+        Self {
+            name: group.name.to_string(),
+            params,
+            weights,
+            learning_rate,
+            decay: group.settings.decay.to_string(),
+            strength: effect.to_string(),
+            optimizer: format!("{}{}", run.name, group.settings.formula.any()),
+            frozen: group.settings.frozen,
+        }
+    }
+}
+
+impl ParamRow {
+    fn of<T: Real>(slot: &Slot<T>, group: &Group<T>, run: &Run, status: Status) -> Self {
+        Self {
+            name: slot.name.to_string(),
+            shape: slot.shape.map(|shape| shape.axes().to_vec()),
+            len: slot.len,
+            group: group.name.to_string(),
+            learning_rate: group.outlook(run).0,
+            decay: group.settings.decay.to_string(),
+            updates: slot.t,
+            status,
+        }
+    }
+}

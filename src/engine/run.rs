@@ -1,0 +1,74 @@
+//! The settings and counts of the whole optimizer, and how a step ends before it writes.
+
+use crate::clip::{Clip, NonFinite};
+use crate::error::{Error, Result, in_range};
+use crate::float::{Real, rounded};
+use crate::kernel::Level;
+use crate::schedule::Schedule;
+use crate::task::Denormals;
+
+/// The settings and counts of the whole optimizer.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// What the user calls the optimizer.
+    pub(crate) name: &'static str,
+    pub(crate) peak: f64,
+    pub(crate) schedule: Schedule,
+    /// The rate that was set by hand.
+    pub(crate) manual: Option<f64>,
+    pub(crate) clip: Clip,
+    pub(crate) non_finite: NonFinite,
+    pub(crate) maximize: bool,
+    pub(crate) denormals: Denormals,
+    pub(crate) strict_policies: bool,
+    pub(crate) level: Level,
+    /// k, the completed steps.
+    pub(crate) completed: u64,
+    /// The steps that ended without an error: completed and skipped ones.
+    pub(crate) ended: u64,
+}
+
+impl Run {
+    pub(crate) fn check<T: Real>(&self) -> Result<()> {
+        in_range("learning rate", self.peak, self.peak >= 0.0, "a finite number, at least 0")?;
+        self.schedule.check()?;
+        self.clip.check()?;
+        if self.clip.bound().is_finite() {
+            rounded::<T>("clipping bound", self.clip.bound())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn rate(&self) -> f64 {
+        self.manual.unwrap_or_else(|| self.peak * self.schedule.multiplier(self.completed))
+    }
+
+    pub(crate) fn reset(&mut self) {
+        (self.manual, self.completed, self.ended) = (None, 0, 0);
+    }
+
+    /// Returns what becomes of a step over something that is not finite.
+    pub(crate) fn halt(&self, error: impl FnOnce() -> Error) -> Halt {
+        if self.non_finite == NonFinite::Skip { Halt::Skip } else { Halt::Error(error()) }
+    }
+
+    /// A norm, or what is made of norms, must be a number no larger than `largest`.
+    pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Halt> {
+        if value <= largest || self.non_finite == NonFinite::LetThrough {
+            return Ok(());
+        }
+        Err(self.halt(|| Error::NonFiniteNorm { norm: norm(), value }))
+    }
+}
+
+/// Why a step ends before it writes.
+pub(crate) enum Halt {
+    Error(Error),
+    Skip,
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}

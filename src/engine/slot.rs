@@ -1,0 +1,430 @@
+//! The memory of one parameter, and what a step works out for it.
+
+use std::fmt;
+
+use super::foresight::Ceiling;
+use super::formula::{Kept, MAX_KEPT, Options};
+use crate::decay::AnyLaw;
+use crate::error::{Error, Result};
+use crate::float::{Float, Real};
+use crate::kernel::SquareSum;
+use crate::kernel::column::{Cells, Column, Extent, MAX_COLUMNS, Matrices, Spread, Start};
+use crate::param::{MAX_RANK, Param, Shape};
+use crate::report::Status;
+
+/// What is kept for one parameter.
+#[derive(Clone)]
+pub(crate) struct Slot<T> {
+    pub(crate) name: Box<str>,
+    pub(crate) len: usize,
+    pub(crate) shape: Option<Shape>,
+    pub(crate) group: usize,
+    /// The parameter's own updates.
+    pub(crate) t: u64,
+    pub(crate) status: Status,
+    /// Which of the optimizer's ended steps was the last one that it was in.
+    pub(crate) seen: u64,
+    pub(crate) state: State<T>,
+    /// The weights that the decay pulls towards, once they are captured.
+    pub(crate) anchor: Vec<T>,
+    /// Bounds on what the parameter holds.
+    pub(crate) ceiling: Ceiling,
+    /// How many names were there before this one.
+    pub(crate) born: usize,
+    /// Not yet part of a completed step or registration.
+    pub(crate) fresh: bool,
+    /// Of this step.
+    pub(crate) step: OfStep<T>,
+}
+
+/// Without the memory itself, which may be gigabytes.
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, len, shape, group, t, status, .. } = self;
+        write!(f, "Slot({name}, {len} weights, {shape:?}, group {group}, {t} updates, {status:?})")
+    }
+}
+
+/// What a step works out for one parameter before it writes anything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfStep<T> {
+    pub(crate) status: Status,
+    /// Σg² of the gradient as given.
+    pub(crate) squares: SquareSum,
+    /// Where the group's plan holds the scalars.
+    pub(crate) scalars: usize,
+    /// A factor on the rate, 1 unless the parameter was looked at as a whole.
+    pub(crate) rate: f64,
+    /// The law, where it is not the group's.
+    pub(crate) law: Option<AnyLaw<T>>,
+    /// The longest displacement, where a norm is looked at.
+    pub(crate) displacement: f64,
+    /// The norm of the gradient as given, where it was looked at.
+    pub(crate) norm: f64,
+    /// The norm of a lent anchor.
+    pub(crate) lent: f64,
+    /// The bounds after this step.
+    pub(crate) ceiling: Ceiling,
+    /// Whether the anchor is of this step.
+    pub(crate) captured: bool,
+}
+
+impl<T: Float> Slot<T> {
+    pub(crate) fn new(param: &Param<'_, T>, group: usize, formula: &Options, born: usize) -> Self {
+        let ceiling = Ceiling::default();
+        let step = OfStep {
+            status: Status::Registered,
+            squares: SquareSum::default(),
+            scalars: 0,
+            rate: 1.0,
+            law: None,
+            displacement: 0.0,
+            norm: 0.0,
+            lent: 0.0,
+            ceiling,
+            captured: false,
+        };
+        Self {
+            name: param.name.into(),
+            len: param.value.len(),
+            shape: param.shape,
+            group,
+            t: 0,
+            status: Status::Registered,
+            seen: 0,
+            state: State::new(formula, matrices(&param.shape, param.value.len())),
+            anchor: Vec::new(),
+            ceiling,
+            born,
+            fresh: true,
+            step,
+        }
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.step.status == Status::Updated
+    }
+
+    /// Checks that this parameter is what it was before, and whole in itself.
+    pub(crate) fn check(&self, param: &Param<'_, T>) -> Result<()> {
+        let name = || param.name.to_string();
+        let len = param.value.len();
+        check_lengths(param)?;
+        if len != self.len {
+            return Err(Error::LengthChanged { name: name(), known: self.len, found: len });
+        }
+        match &param.shape {
+            Some(found) if param.shape != self.shape => {
+                check_shape(param)?;
+                let known = self.shape.map(|shape| shape.axes().into());
+                Err(Error::ShapeChanged { name: name(), known, found: found.axes().into() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Gradient and anchor must be as long as the weights.
+fn check_lengths<T: Float>(param: &Param<'_, T>) -> Result<()> {
+    let len = param.value.len();
+    if let Some(grad) = param.grad
+        && grad.len() != len
+    {
+        return Err(Error::GradientLength { name: param.name.into(), weights: len, gradients: grad.len() });
+    }
+    if let Some(anchor) = param.anchor
+        && anchor.len() != len
+    {
+        return Err(Error::AnchorLength { name: param.name.into(), weights: len, anchor: anchor.len() });
+    }
+    Ok(())
+}
+
+/// A shape must be one that is kept, and multiply to the length.
+pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
+    let Some(shape) = &param.shape else { return Ok(()) };
+    let name = param.name.to_string();
+    if shape.rank() > MAX_RANK {
+        return Err(Error::RankTooHigh { name, rank: shape.rank() });
+    }
+    if shape.len() != Some(param.value.len()) {
+        return Err(Error::ShapeLength { name, shape: shape.axes().into(), len: param.value.len() });
+    }
+    Ok(())
+}
+
+impl<T> Slot<T> {
+    /// The step has ended: what was decided is what became of the parameter.
+    pub(crate) fn end(&mut self, ended: u64) {
+        self.status = self.step.status;
+        self.seen = ended;
+        self.step.captured = false;
+    }
+
+    /// An anchor that was captured without a step stays.
+    pub(crate) fn keep(&mut self) {
+        self.step.captured = false;
+    }
+
+    /// The step has failed: an anchor that it captured goes again.
+    pub(crate) fn release(&mut self) {
+        if std::mem::take(&mut self.step.captured) {
+            self.anchor.clear();
+        }
+    }
+}
+
+impl<T: Real> Slot<T> {
+    /// Makes memory for the first step of a parameter: its columns as they start, and its anchor,
+    /// captured if it is not there.
+    pub(crate) fn prepare(&mut self, captures: bool, value: &[T]) {
+        if captures && self.anchor.is_empty() {
+            self.capture(value);
+            self.step.captured = true;
+        }
+        if self.is_active() && self.state.numbers.is_empty() {
+            self.state.begin(value);
+        }
+    }
+
+    /// These weights are what the decay pulls towards from now on.
+    pub(crate) fn capture(&mut self, value: &[T]) {
+        self.anchor.clear();
+        self.anchor.extend_from_slice(value);
+        self.ceiling.weight = f64::INFINITY;
+    }
+
+    /// Moves it into another group, of this formula. Columns that both formulas have are kept, others
+    /// start anew; those that start from the weights do so at 0 here, where nobody knows them.
+    pub(crate) fn regroup(&mut self, group: usize, formula: &Options) {
+        let mut state = State::new(formula, self.state.of);
+        if !self.state.numbers.is_empty() {
+            state.begin(&vec![T::zero(); self.len]);
+            for column in self.state.columns.clone() {
+                if let (Some(old), Some(new)) = (self.state.get(column.name), state.get_mut(column.name))
+                    && old.len() == new.len()
+                {
+                    new.copy_from_slice(old);
+                }
+            }
+        }
+        self.state = state;
+        self.ceiling.weight = f64::INFINITY;
+        self.group = group;
+    }
+
+    /// The parameter has the length and shape of `param` from now on. State and anchor are kept where both have an element; new elements have
+    /// a state of 0, and their weights as anchor.
+    pub(crate) fn resize(&mut self, param: &Param<'_, T>, formula: &Options) -> Result<()> {
+        check_lengths(param)?;
+        check_shape(param)?;
+        let axes = |shape: &Option<Shape>, len| shape.as_ref().map_or(vec![len], |shape| shape.axes().to_vec());
+        let (old, new) = (axes(&self.shape, self.len), axes(&param.shape, param.value.len()));
+        if old.len() != new.len() || self.shape.is_some() != param.shape.is_some() {
+            let [known, found] = [&self.shape, &param.shape].map(|shape| shape.map(|shape| shape.axes().into()));
+            return Err(Error::AxesChanged { name: param.name.into(), known, found });
+        }
+        let mut state = State::new(formula, matrices(&param.shape, param.value.len()));
+        if !self.state.numbers.is_empty() {
+            state.begin(param.value);
+            for column in self.state.columns.clone() {
+                if let (Some(from), Some(to)) = (self.state.get(column.name), state.get_mut(column.name)) {
+                    copy_common(&column_axes(&old, column.extent), &column_axes(&new, column.extent), from, to);
+                }
+            }
+        }
+        if !self.anchor.is_empty() {
+            let mut anchor = param.value.to_vec();
+            copy_common(&old, &new, &self.anchor, &mut anchor);
+            self.capture(&anchor);
+        }
+        self.ceiling.weight = f64::INFINITY;
+        (self.state, self.len, self.shape) = (state, param.value.len(), param.shape);
+        Ok(())
+    }
+}
+
+/// Returns the axes of a column of a parameter of these axes.
+fn column_axes(axes: &[usize], extent: Extent) -> Vec<usize> {
+    let mut axes = axes.to_vec();
+    match extent {
+        Extent::Weights => {}
+        Extent::Rows => drop(axes.pop()),
+        Extent::Columns if axes.len() > 1 => drop(axes.remove(axes.len() - 2)),
+        Extent::Columns => {}
+        Extent::One => axes.clear(),
+    }
+    axes
+}
+
+fn matrices(shape: &Option<Shape>, len: usize) -> Matrices {
+    shape.as_ref().map_or(Matrices::of(&[len]), |shape| Matrices::of(shape.axes()))
+}
+
+/// Copies the elements that arrays of both shapes have, row-major, from one to the other.
+fn copy_common<T: Copy>(old: &[usize], new: &[usize], from: &[T], to: &mut [T]) {
+    let (Some((&rows, old)), Some((&new_rows, new))) = (old.split_first(), new.split_first()) else {
+        return to.copy_from_slice(from);
+    };
+    let (width, new_width): (usize, usize) = (old.iter().product(), new.iter().product());
+    for i in 0..rows.min(new_rows) {
+        copy_common(old, new, &from[i * width..][..width], &mut to[i * new_width..][..new_width]);
+    }
+}
+
+/// The rule's columns of one parameter.
+#[derive(Clone, Debug)]
+pub(crate) struct State<T> {
+    pub(crate) columns: Vec<Column>,
+    /// How many of them have a number for each weight; they are the first.
+    full: usize,
+    pub(crate) of: Matrices,
+    /// All numbers, column after column; empty before the first gradient.
+    pub(crate) numbers: Vec<T>,
+    /// What the shorter columns will be after this step.
+    pub(crate) next: Vec<T>,
+    /// Columns of this step only.
+    pub(crate) work: Vec<T>,
+    work_extents: Vec<Extent>,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        let of = Matrices { count: 0, rows: 0, columns: 0 };
+        let (columns, numbers, next, work, work_extents) = Default::default();
+        Self { columns, full: 0, of, numbers, next, work, work_extents }
+    }
+}
+
+impl<T: Float> State<T> {
+    pub(crate) fn new(formula: &Options, of: Matrices) -> Self {
+        let columns = formula.any().columns(of);
+        let full = columns.iter().take_while(|column| column.extent == Extent::Weights).count();
+        let (numbers, next, work) = Default::default();
+        Self { columns, full, of, numbers, next, work, work_extents: formula.any().work(of) }
+    }
+
+    /// The place of a column among the numbers.
+    fn range(&self, name: &str) -> Option<std::ops::Range<usize>> {
+        let mut start = 0;
+        for column in &self.columns {
+            let end = start + self.of.len(column.extent);
+            if column.name == name {
+                return Some(start..end);
+            }
+            start = end;
+        }
+        None
+    }
+
+    /// Returns a column, if it is there yet.
+    pub(crate) fn get(&self, name: &str) -> Option<&[T]> {
+        self.numbers.get(self.range(name)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
+        let range = self.range(name)?;
+        self.numbers.get_mut(range)
+    }
+
+    /// Makes all columns, as they start.
+    fn begin(&mut self, value: &[T]) {
+        let mut numbers = Vec::with_capacity(self.columns.iter().map(|column| self.of.len(column.extent)).sum());
+        for column in &self.columns {
+            match column.start {
+                Start::Value(start) => numbers.resize(numbers.len() + self.of.len(column.extent), T::of(start)),
+                Start::Weights => numbers.extend_from_slice(value),
+            }
+        }
+        self.next = numbers[self.full * value.len()..].to_vec();
+        self.work = vec![T::default(); self.work_extents.iter().map(|&extent| self.of.len(extent)).sum()];
+        self.numbers = numbers;
+    }
+
+    /// Returns the numbers that are kept beside the columns: those of length one.
+    pub(crate) fn kept(&self) -> Kept<T>
+    where
+        T: Real,
+    {
+        let mut kept = [T::zero(); MAX_KEPT];
+        if self.columns.len() > self.full {
+            let ones = self.columns.iter().filter(|column| column.extent == Extent::One);
+            for (kept, column) in kept.iter_mut().zip(ones) {
+                *kept = match (self.get(column.name), column.start) {
+                    (Some(numbers), _) => numbers[0],
+                    (None, Start::Value(start)) => T::of(start),
+                    (None, Start::Weights) => T::zero(),
+                };
+            }
+        }
+        kept
+    }
+
+    /// Returns the columns as a rule reads them: those with a number for each weight, then the shorter
+    /// ones as they will be, then those of this step only.
+    pub(crate) fn cells(&mut self) -> [Cells<'_, T>; MAX_COLUMNS]
+    where
+        T: Copy,
+    {
+        let Self { columns, full, of, numbers, next, work, work_extents } = self;
+        let mut cells = full_columns(numbers, *full, of.len(Extent::Weights));
+        let mut place = *full;
+        let mut next = &next[..];
+        for column in &columns[*full..] {
+            let (values, rest) = next.split_at(of.len(column.extent));
+            next = rest;
+            if column.extent != Extent::One {
+                cells[place] = Cells::Spread(Spread::new(values, *of, column.extent));
+                place += 1;
+            }
+        }
+        let mut work = &mut work[..];
+        for &extent in &*work_extents {
+            let (values, rest) = work.split_at_mut(of.len(extent));
+            work = rest;
+            cells[place] = match extent {
+                Extent::Weights => Cells::Each(values),
+                _ => Cells::Spread(Spread::new(values, *of, extent)),
+            };
+            place += 1;
+        }
+        cells
+    }
+
+    /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
+    /// this step only: for those who work the latter two out.
+    pub(crate) fn parts(&mut self) -> ([Cells<'_, T>; MAX_COLUMNS], &mut [T], &mut [T])
+    where
+        T: Copy,
+    {
+        let Self { columns: _, full, of, numbers, next, work, .. } = self;
+        let n = *full * of.len(Extent::Weights);
+        let (full_numbers, short) = numbers.split_at_mut(n);
+        next.copy_from_slice(short);
+        (full_columns(full_numbers, *full, of.len(Extent::Weights)), next, work)
+    }
+
+    /// The step has been taken: the shorter columns are what they were to be, the kept numbers these.
+    pub(crate) fn commit(&mut self, kept: &Kept<T>) {
+        if self.columns.len() > self.full {
+            let n = self.full * self.of.len(Extent::Weights);
+            self.numbers[n..].copy_from_slice(&self.next);
+            let (mut at, mut kept) = (n, kept.iter());
+            for column in &self.columns[self.full..] {
+                if column.extent == Extent::One {
+                    self.numbers[at] = *kept.next().expect("no formula keeps more");
+                }
+                at += self.of.len(column.extent);
+            }
+        }
+    }
+}
+
+fn full_columns<T>(numbers: &mut [T], full: usize, n: usize) -> [Cells<'_, T>; MAX_COLUMNS] {
+    let mut cells: [Cells<'_, T>; MAX_COLUMNS] = Default::default();
+    let mut rest = numbers;
+    for cells in &mut cells[..full] {
+        *cells = Cells::Each(rest.split_off_mut(..n).expect("a slot's state holds its rule's columns"));
+    }
+    cells
+}

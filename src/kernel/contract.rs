@@ -1,0 +1,147 @@
+//! The two contracts of a coordinate, rule and law, which know nothing of each other.
+//!
+//! ```text
+//! g        <- gain(g)                      unscaling, clipping and the sign of `maximize`
+//! g        <- law.couple(g, d)             decay that acts through the gradient
+//! u, state <- rule.update(x, g, state)     the optimizer itself
+//! d        <- law.settle(d, g, u, rate)    the update, and decay that acts beside it
+//! ```
+//!
+//! d is the weight, or its distance from an anchor. Only correctly rounded operations may be used
+//! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
+
+use crate::float::{Real, clamp};
+
+/// One coordinate of an optimizer: weight, gradient and state in, the move and the new state out.
+pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
+    /// The numbers of state that a coordinate has: `[T; N]`, one from each column.
+    type State: Numbers<T>;
+
+    /// Whether this rule is joined with the usual laws in one loop: one more loop for each of them, for
+    /// rules that most steps are made of.
+    const FUSED: bool = false;
+
+    fn update(&self, x: T, g: T, state: Self::State) -> (Move<T>, Self::State);
+}
+
+/// Where a rule moves a weight: x − rate·u.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Move<T> {
+    /// The direction u. A rule may have multiplied it by its learning rate already.
+    pub(crate) u: T,
+    /// Any number with the sign of u, which is still there where the learning rate has made 0 of u.
+    pub(crate) lean: T,
+    /// The coordinate's metric: what the gradient was divided by, such as Adam's √v̂ + ε. The step is
+    /// the minimiser of ⟨g, x⟩ + (metric/2η)·‖x − x₀‖².
+    pub(crate) metric: T,
+}
+
+impl<T: Real> Move<T> {
+    /// A direction in the plain metric.
+    #[inline(always)]
+    pub(crate) fn along(u: T) -> Self {
+        Self { u, lean: u, metric: T::one() }
+    }
+}
+
+/// One coordinate of a decay.
+///
+/// A law acts in the gradient (`couple`), beside the update (`settle`), or both, and says so in its
+/// constants: what does not act costs no loop.
+pub(crate) trait Law<T: Real>: Copy + Send + Sync {
+    /// The numbers that the law reads of its own columns, `[T; M]`.
+    type Columns: Numbers<T>;
+
+    /// Whether `couple` is more than the gradient itself.
+    const COUPLES: bool = false;
+
+    /// Whether `settle` is more than the update itself.
+    const SETTLES: bool = false;
+
+    /// Whether `settle` changes the law's columns.
+    const WRITES: bool = false;
+
+    /// Returns the gradient that the optimizer sees: that of the loss, or that of loss and penalty.
+    #[inline(always)]
+    fn couple(&self, g: T, _d: T) -> T {
+        g
+    }
+
+    /// Returns the new d, after the update and the decay beside it, and the law's new columns.
+    #[inline(always)]
+    fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, columns: Self::Columns) -> (T, Self::Columns) {
+        (descend(d, step, rate), columns)
+    }
+
+    /// Returns the part of d − settle(d) that is not rate·u, for those who need the length of the
+    /// displacement.
+    #[inline(always)]
+    fn drift(&self, _d: T, _g: T, _step: Move<T>, _rate: T, _columns: Self::Columns) -> T {
+        T::zero()
+    }
+}
+
+/// x − rate·u, rounded once.
+#[inline(always)]
+pub(crate) fn descend<T: Real>(x: T, step: Move<T>, rate: T) -> T {
+    step.u.mul_add(-rate, x)
+}
+
+/// What happens to a gradient before anything else sees it: a factor, then a bound on its size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gain<T> {
+    pub(crate) factor: T,
+    pub(crate) bound: T,
+}
+
+impl<T: Real> Gain<T> {
+    #[inline(always)]
+    pub(crate) fn apply(&self, g: T) -> T {
+        clamp(g * self.factor, self.bound)
+    }
+
+    /// Whether every gradient stays as it is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.factor == T::one() && self.bound.is_infinite()
+    }
+}
+
+/// The numbers of one coordinate, one from each of N columns.
+pub(crate) trait Numbers<T>: Copy {
+    /// The columns themselves.
+    type Columns<'a>
+    where
+        T: 'a;
+
+    /// The first columns of a list, each cut to length n: so no bounds check is left in a loop.
+    fn columns<'a>(list: &'a mut [&mut [T]], n: usize) -> Self::Columns<'a>;
+
+    fn read(columns: &Self::Columns<'_>, i: usize) -> Self;
+
+    fn write(self, columns: &mut Self::Columns<'_>, i: usize);
+}
+
+impl<T: Copy, const N: usize> Numbers<T> for [T; N] {
+    type Columns<'a>
+        = [&'a mut [T]; N]
+    where
+        T: 'a;
+
+    #[inline(always)]
+    fn columns<'a>(list: &'a mut [&mut [T]], n: usize) -> [&'a mut [T]; N] {
+        let mut rest = list.iter_mut();
+        std::array::from_fn(|_| &mut rest.next().expect("a task has a column for each number of its rule")[..n])
+    }
+
+    #[inline(always)]
+    fn read(columns: &[&mut [T]; N], i: usize) -> Self {
+        std::array::from_fn(|k| columns[k][i])
+    }
+
+    #[inline(always)]
+    fn write(self, columns: &mut [&mut [T]; N], i: usize) {
+        for k in 0..N {
+            columns[k][i] = self[k];
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Tiles: rule and law joined in short loops over a piece of a parameter that stays in the first
+//! cache. So loops add up, one for each rule and a few for each law, where joining both in one loop
+//! multiplies them.
+
+use super::column::MAX_COLUMNS;
+use super::contract::{Gain, Law, Move, Numbers, Rule, descend};
+use super::{Level, vectorize};
+use crate::float::Real;
+
+/// Elements of a tile. Its columns, of the parameter and of the [`Scratch`], fit the first cache:
+/// 18 KB for Adam in f32, 36 KB in f64. A chunk of the reductions is a multiple of it.
+pub(crate) const TILE: usize = 512;
+
+/// What a tile works out on its way.
+#[derive(Debug)]
+pub(crate) struct Scratch<T> {
+    /// The distance from the anchor.
+    pub(crate) d: [T; TILE],
+    /// The gradient that the rule sees.
+    pub(crate) g: [T; TILE],
+    pub(crate) moves: Moves<T>,
+    /// The displacement.
+    pub(crate) r: [T; TILE],
+    /// Columns that are spread over the weights, or copied: the law's, then the rule's.
+    pub(crate) spread: [[T; TILE]; MAX_COLUMNS + 1],
+}
+
+impl<T: Real> Scratch<T> {
+    pub(crate) fn new() -> Self {
+        let zeros = [T::zero(); TILE];
+        let moves = Moves { u: zeros, lean: zeros, metric: zeros };
+        Self { d: zeros, g: zeros, moves, r: zeros, spread: [zeros; MAX_COLUMNS + 1] }
+    }
+}
+
+/// A [`Move`] for each element of a tile.
+#[derive(Debug)]
+pub(crate) struct Moves<T> {
+    pub(crate) u: [T; TILE],
+    lean: [T; TILE],
+    metric: [T; TILE],
+}
+
+impl<T: Real> Moves<T> {
+    #[inline(always)]
+    fn get(&self, i: usize) -> Move<T> {
+        Move { u: self.u[i], lean: self.lean[i], metric: self.metric[i] }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, i: usize, step: Move<T>) {
+        (self.u[i], self.lean[i], self.metric[i]) = (step.u, step.lean, step.metric);
+    }
+}
+
+/// The loop of a rule over a tile.
+pub(crate) fn update<T: Real, R: Rule<T>>(
+    level: Level,
+    rule: R,
+    x: &[T],
+    g: &[T],
+    state: &mut [&mut [T]],
+    moves: &mut Moves<T>,
+) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let n = x.len().min(TILE);
+            let g = &g[..n];
+            let mut state = R::State::columns(state, n);
+            for i in 0..n {
+                let (step, next) = rule.update(x[i], g[i], R::State::read(&state, i));
+                next.write(&mut state, i);
+                moves.set(i, step);
+            }
+        },
+    );
+}
+
+/// The loops of a law over a tile; what a pipeline needs to know of any law.
+pub(crate) trait TiledLaw<T: Real>: Sync {
+    fn couples(&self) -> bool;
+
+    fn settles(&self) -> bool;
+
+    /// out = couple(gain(g), d)
+    fn couple(&self, level: Level, gain: Gain<T>, g: &[T], d: &[T], out: &mut [T]);
+
+    /// d ← settle(d)
+    fn settle(&self, level: Level, d: &mut [T], g: &[T], moves: &Moves<T>, rate: T, columns: &mut [&mut [T]]);
+
+    /// out = rate·u + drift(d), with d and g seen
+    fn displacement(
+        &self,
+        level: Level,
+        seen: (&[T], &[T]),
+        moves: &Moves<T>,
+        rate: T,
+        columns: &mut [&mut [T]],
+        out: &mut [T],
+    );
+}
+
+impl<T: Real, L: Law<T>> TiledLaw<T> for L {
+    fn couples(&self) -> bool {
+        L::COUPLES
+    }
+
+    fn settles(&self) -> bool {
+        L::SETTLES
+    }
+
+    fn couple(&self, level: Level, gain: Gain<T>, g: &[T], d: &[T], out: &mut [T]) {
+        if !L::COUPLES {
+            return self::gain(level, gain, g, out);
+        }
+        vectorize(
+            level,
+            #[inline(always)]
+            || {
+                let (n, law) = (out.len(), *self);
+                let (g, d) = (&g[..n], &d[..n]);
+                for i in 0..n {
+                    out[i] = law.couple(gain.apply(g[i]), d[i]);
+                }
+            },
+        );
+    }
+
+    fn settle(&self, level: Level, d: &mut [T], g: &[T], moves: &Moves<T>, rate: T, columns: &mut [&mut [T]]) {
+        if !L::SETTLES {
+            return descend_all(level, d, moves, rate);
+        }
+        vectorize(
+            level,
+            #[inline(always)]
+            || {
+                let (n, law) = (d.len().min(TILE), *self);
+                let (d, g) = (&mut d[..n], &g[..n]);
+                let mut columns = L::Columns::columns(columns, n);
+                for i in 0..n {
+                    let (weight, next) = law.settle(d[i], g[i], moves.get(i), rate, L::Columns::read(&columns, i));
+                    d[i] = weight;
+                    if L::WRITES {
+                        next.write(&mut columns, i);
+                    }
+                }
+            },
+        );
+    }
+
+    fn displacement(
+        &self,
+        level: Level,
+        (d, g): (&[T], &[T]),
+        moves: &Moves<T>,
+        rate: T,
+        columns: &mut [&mut [T]],
+        out: &mut [T],
+    ) {
+        vectorize(
+            level,
+            #[inline(always)]
+            || {
+                let (n, law) = (out.len().min(TILE), *self);
+                let (d, g) = (&d[..n], &g[..n]);
+                let columns = L::Columns::columns(columns, n);
+                for i in 0..n {
+                    let step = moves.get(i);
+                    out[i] = step.u * rate + law.drift(d[i], g[i], step, rate, L::Columns::read(&columns, i));
+                }
+            },
+        );
+    }
+}
+
+/// out = gain(g)
+fn gain<T: Real>(level: Level, gain: Gain<T>, g: &[T], out: &mut [T]) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for (out, &g) in out.iter_mut().zip(g) {
+                *out = gain.apply(g);
+            }
+        },
+    );
+}
+
+/// x ← x − rate·u
+fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, rate: T) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let n = x.len().min(TILE);
+            let x = &mut x[..n];
+            for i in 0..n {
+                x[i] = descend(x[i], moves.get(i), rate);
+            }
+        },
+    );
+}
+
+/// d = x − a
+pub(crate) fn distance<T: Real>(level: Level, x: &[T], a: &[T], d: &mut [T]) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for ((d, &x), &a) in d.iter_mut().zip(x).zip(a) {
+                *d = x - a;
+            }
+        },
+    );
+}
+
+/// x = a + d
+pub(crate) fn restore<T: Real>(level: Level, x: &mut [T], a: &[T], d: &[T]) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for ((x, &a), &d) in x.iter_mut().zip(a).zip(d) {
+                *x = a + d;
+            }
+        },
+    );
+}
+
+/// Denormal numbers become 0 of their sign; a NaN stays.
+pub(crate) fn flush<T: Real>(level: Level, column: &mut [T]) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for x in column {
+                *x = if x.abs() < T::min_positive_value() { T::zero().copysign(*x) } else { *x };
+            }
+        },
+    );
+}

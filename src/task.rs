@@ -1,0 +1,280 @@
+//! The work order of one parameter: its columns, its rule and its law, and how they are joined.
+//!
+//! Rule and law are chosen once per parameter. The pairs that most steps are made of run in one fused
+//! loop; all others run through a pipeline of short loops over tiles, which gives the same bits.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use crate::decay::AnyLaw;
+use crate::float::Real;
+use crate::kernel::column::{Cells, MAX_COLUMNS};
+use crate::kernel::reduce::{CHUNK, Lanes, square_sums};
+use crate::kernel::tile::{self, Scratch};
+use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, sweep};
+
+/// Scratch memory for tiles, made when the first is worked on.
+#[derive(Debug)]
+pub(crate) struct Desk<T>(Option<Box<Scratch<T>>>);
+
+/// A copy is made with memory, if the original has some, so that its steps need not allocate either.
+impl<T: Real> Clone for Desk<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.as_ref().map(|_| Box::new(Scratch::new())))
+    }
+}
+
+impl<T> Default for Desk<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Real> Desk<T> {
+    pub(crate) fn scratch(&mut self) -> &mut Scratch<T> {
+        self.0.get_or_insert_with(|| Box::new(Scratch::new()))
+    }
+}
+
+/// What becomes of state that is smaller than the smallest normal number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denormals {
+    Keep,
+    /// It becomes 0 of its sign.
+    Flush,
+}
+
+/// How one parameter is updated: x ← settle(x, u), where the rule's direction u is multiplied by `rate`.
+#[derive(Debug)]
+pub(crate) struct Task<'a, T> {
+    pub(crate) level: Level,
+    pub(crate) gain: Gain<T>,
+    pub(crate) denormals: Denormals,
+    pub(crate) rule: &'a dyn AnyRule<T>,
+    pub(crate) rate: T,
+    pub(crate) law: &'a AnyLaw<T>,
+    pub(crate) x: &'a mut [T],
+    pub(crate) g: &'a [T],
+    /// The rule's columns.
+    pub(crate) state: [Cells<'a, T>; MAX_COLUMNS],
+    /// What the decay pulls towards; empty when that is 0.
+    pub(crate) anchor: &'a [T],
+    /// The law's column, if it has one.
+    pub(crate) beside: Cells<'a, T>,
+}
+
+/// Any rule, by its loops.
+pub(crate) trait AnyRule<T>: Debug + Send + Sync {
+    /// Returns the moves of a tile, and writes its new state.
+    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
+
+    /// Does the task in one loop, if this rule and the task's law have one: says whether they have.
+    fn fused(&self, task: &mut Task<'_, T>) -> bool;
+}
+
+impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
+    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
+        tile::update(level, *self, x, g, state, moves);
+    }
+
+    /// The list of fused pairs: the rules that say so, with no decay, coupled or decoupled L2.
+    fn fused(&self, task: &mut Task<'_, T>) -> bool {
+        if !R::FUSED {
+            return false;
+        }
+        let Task { level, gain, rate, law, .. } = *task;
+        if !task.anchor.is_empty() && !matches!(law, AnyLaw::Free(_)) {
+            return false;
+        }
+        let scalars = (gain, rate);
+        let (x, g) = (&mut *task.x, task.g);
+        let Some(mut state) = whole(&mut task.state) else { return false };
+        match *law {
+            AnyLaw::Free(law) => sweep(level, (*self, law), scalars, x, g, &mut state),
+            AnyLaw::CoupledL2(law) => sweep(level, (*self, law), scalars, x, g, &mut state),
+            AnyLaw::Shrink(law) => sweep(level, (*self, law), scalars, x, g, &mut state),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Returns all columns, if each has a number for every weight.
+fn whole<'s, T>(state: &'s mut [Cells<'_, T>; MAX_COLUMNS]) -> Option<[&'s mut [T]; MAX_COLUMNS]> {
+    if state.iter().any(|cells| matches!(cells, Cells::Spread(_))) {
+        return None;
+    }
+    Some(state.each_mut().map(|cells| match cells {
+        Cells::Each(cells) => &mut **cells,
+        Cells::Spread(_) => &mut [],
+    }))
+}
+
+impl<'a, T: Real> Task<'a, T> {
+    /// Returns what makes the gradient that the rule sees.
+    pub(crate) fn seen(&self) -> Seen<'a, T> {
+        let Self { level, gain, law, g, anchor, .. } = *self;
+        Seen { level, gain, law, g, anchor }
+    }
+
+    /// Updates the weights and their state.
+    pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
+        let rule = self.rule;
+        if self.denormals == Denormals::Flush || !rule.fused(self) {
+            self.run_tiled(desk);
+        }
+    }
+
+    /// The same by tiles.
+    pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
+        for at in (0..self.x.len()).step_by(TILE) {
+            self.run_tile(at..self.x.len().min(at + TILE), desk.scratch());
+        }
+    }
+
+    fn run_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
+        let Scratch { d, g, moves, spread: [beside, state @ ..], .. } = scratch;
+        let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
+        let d = &mut d[..tile.len()];
+        let g = self.seen().gradient(&self.x[tile.clone()], tile.clone(), d, g);
+        let mut state = columns(&mut self.state, tile.clone(), state);
+        let x = &mut self.x[tile.clone()];
+        self.rule.update(level, x, g, &mut state, moves);
+        if self.denormals == Denormals::Flush {
+            state.iter_mut().for_each(|column| tile::flush(level, column));
+        }
+        let mut beside = columns(std::array::from_mut(&mut self.beside), tile.clone(), std::array::from_mut(beside));
+        if self.anchor.is_empty() || !law.settles() {
+            law.settle(level, x, g, moves, rate, &mut beside);
+        } else {
+            law.settle(level, d, g, moves, rate, &mut beside);
+            tile::restore(level, x, &self.anchor[tile], d);
+        }
+    }
+
+    /// Returns Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without
+    /// writing anything.
+    pub(crate) fn measure(&self, desk: &mut Desk<T>) -> [SquareSum; 2] {
+        let plain = self.squares(T::one(), desk);
+        square_sums(plain, &mut |scale| self.squares(scale, desk))
+    }
+
+    /// The same sums, of numbers that are multiplied by a power of two.
+    fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
+        let (scratch, n) = (desk.scratch(), self.x.len());
+        let mut sums = [0.0; 2];
+        for chunk in (0..n).step_by(CHUNK) {
+            let mut lanes = [Lanes::new(), Lanes::new()];
+            let end = n.min(chunk + CHUNK);
+            for at in (chunk..end).step_by(TILE) {
+                let tile = at..end.min(at + TILE);
+                lanes[0].add(self.level, &self.x[tile.clone()], scale);
+                lanes[1].add(self.level, self.displacement(tile, scratch), scale);
+            }
+            let [x, r] = lanes.map(Lanes::sum);
+            sums = [sums[0] + x, sums[1] + r];
+        }
+        sums
+    }
+
+    /// Returns the displacement of a tile, of which nothing is written.
+    pub(crate) fn displacement<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+        let Scratch { d, g, moves, spread: [beside, state @ ..], r: out } = scratch;
+        let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
+        let n = tile.len();
+        let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
+        let mut state = copies(&self.state, tile.clone(), state);
+        self.rule.update(level, &self.x[tile.clone()], gradient, &mut state, moves);
+        let mut beside = copies(std::array::from_ref(&self.beside), tile.clone(), std::array::from_mut(beside));
+        let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
+        law.displacement(level, (at, gradient), moves, rate, &mut beside, &mut out[..n]);
+        &out[..n]
+    }
+
+    /// Cuts at a weight: two tasks that do what the one would.
+    pub(crate) fn split_at(self, n: usize) -> (Self, Self) {
+        let (x, right_x) = self.x.split_at_mut(n);
+        let (g, right_g) = self.g.split_at(n);
+        let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
+        let (beside, right_beside) = self.beside.split_at(n);
+        let mut right_state = <[Cells<'_, T>; MAX_COLUMNS]>::default();
+        let mut rest = right_state.iter_mut();
+        let state = self.state.map(|cells| {
+            let (left, right) = cells.split_at(n);
+            *rest.next().expect("as many as there are columns") = right;
+            left
+        });
+        let left = Self { x, g, anchor, beside, state, ..self };
+        let right = Self { x: right_x, g: right_g, anchor: right_anchor, beside: right_beside, state: right_state, ..left };
+        (left, right)
+    }
+}
+
+/// What becomes of the gradient before the rule sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a, T> {
+    level: Level,
+    gain: Gain<T>,
+    law: &'a AnyLaw<T>,
+    g: &'a [T],
+    anchor: &'a [T],
+}
+
+impl<'a, T: Real> Seen<'a, T> {
+    /// Returns the gradient of a tile, whose weights are `x`, as the rule sees it; `d` becomes the
+    /// distance from the anchor, if there is one.
+    pub(crate) fn gradient<'t>(&self, x: &[T], tile: Range<usize>, d: &mut [T], out: &'t mut [T; TILE]) -> &'t [T]
+    where
+        'a: 't,
+    {
+        let Self { level, gain, law, anchor, .. } = *self;
+        let (g, out) = (&self.g[tile.clone()], &mut out[..tile.len()]);
+        if !anchor.is_empty() {
+            tile::distance(level, x, &anchor[tile], d);
+        }
+        if !law.tiled().couples() && gain.is_plain() {
+            return g;
+        }
+        law.tiled().couple(level, gain, g, if anchor.is_empty() { x } else { d }, out);
+        out
+    }
+}
+
+/// Returns the columns of a tile; what is spread is written to scratch memory.
+fn columns<'s, T: Copy, const N: usize>(
+    cells: &'s mut [Cells<'_, T>; N],
+    tile: Range<usize>,
+    scratch: &'s mut [[T; TILE]; N],
+) -> [&'s mut [T]; N] {
+    let mut scratch = scratch.iter_mut();
+    cells.each_mut().map(|cells| {
+        let scratch = scratch.next().expect("as many as there are columns");
+        match cells {
+            Cells::Each(cells) if cells.is_empty() => &mut [][..],
+            Cells::Each(cells) => &mut cells[tile.clone()],
+            Cells::Spread(spread) => {
+                let out = &mut scratch[..tile.len()];
+                spread.fill(tile.start, out);
+                out
+            }
+        }
+    })
+}
+
+/// Returns copies of the columns of a tile.
+fn copies<'s, T: Copy, const N: usize>(
+    cells: &[Cells<'_, T>; N],
+    tile: Range<usize>,
+    scratch: &'s mut [[T; TILE]; N],
+) -> [&'s mut [T]; N] {
+    let mut cells = cells.iter();
+    scratch.each_mut().map(|scratch| {
+        let out = &mut scratch[..tile.len()];
+        match cells.next().expect("as many as there is memory for") {
+            Cells::Each(cells) if cells.is_empty() => {}
+            Cells::Each(cells) => out.copy_from_slice(&cells[tile.clone()]),
+            Cells::Spread(spread) => spread.fill(tile.start, out),
+        }
+        out
+    })
+}
