@@ -104,6 +104,7 @@ pub use engine::{Algorithm, InGroup, Policy, Settings, Stepper, Whole};
 pub use error::{Error, Result};
 pub use float::Float;
 pub use kernel::Level;
+pub use kernel::threads::Pool;
 pub use optimizer::Optimizer;
 pub use param::{Param, ParamInfo};
 pub use report::{Report, Status};

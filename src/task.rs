@@ -13,26 +13,19 @@ use crate::kernel::reduce::{CHUNK, Lanes, square_sums};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, sweep};
 
-/// Scratch memory for tiles, made when the first is worked on.
+/// Scratch memory for tiles.
 #[derive(Debug)]
-pub(crate) struct Desk<T>(Option<Box<Scratch<T>>>);
+pub(crate) struct Desk<T>(Box<Scratch<T>>);
 
-/// A copy is made with memory, if the original has some, so that its steps need not allocate either.
+impl<T: Real> Default for Desk<T> {
+    fn default() -> Self {
+        Self(Box::new(Scratch::new()))
+    }
+}
+
 impl<T: Real> Clone for Desk<T> {
     fn clone(&self) -> Self {
-        Self(self.0.as_ref().map(|_| Box::new(Scratch::new())))
-    }
-}
-
-impl<T> Default for Desk<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Real> Desk<T> {
-    pub(crate) fn scratch(&mut self) -> &mut Scratch<T> {
-        self.0.get_or_insert_with(|| Box::new(Scratch::new()))
+        Self::default()
     }
 }
 
@@ -128,7 +121,7 @@ impl<'a, T: Real> Task<'a, T> {
     /// The same by tiles.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
         for at in (0..self.x.len()).step_by(TILE) {
-            self.run_tile(at..self.x.len().min(at + TILE), desk.scratch());
+            self.run_tile(at..self.x.len().min(at + TILE), &mut desk.0);
         }
     }
 
@@ -161,7 +154,7 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// The same sums, of numbers that are multiplied by a power of two.
     fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
-        let (scratch, n) = (desk.scratch(), self.x.len());
+        let (scratch, n) = (&mut desk.0, self.x.len());
         let mut sums = [0.0; 2];
         for chunk in (0..n).step_by(CHUNK) {
             let mut lanes = [Lanes::new(), Lanes::new()];

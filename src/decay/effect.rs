@@ -6,8 +6,8 @@ use std::fmt;
 use super::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
-use crate::schedule::Schedule;
 use crate::number::Number;
+use crate::schedule::Schedule;
 
 /// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use super::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Error, Result};
-use crate::schedule::Schedule;
 use crate::number::Number;
+use crate::schedule::Schedule;
 use crate::text::Arguments;
 
 const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious]-[l2|l1|elastic-net]\

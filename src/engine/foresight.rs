@@ -10,7 +10,7 @@ use super::formula::Reach;
 use super::group::Group;
 use super::run::Halt;
 use super::slot::{Slot, State};
-use super::step::task;
+use super::step::Sweep;
 use super::survey::Survey;
 use crate::clip::NonFinite;
 use crate::decay::Effect;
@@ -53,7 +53,8 @@ impl<T: Real> Engine<T> {
         if self.run.non_finite == NonFinite::LetThrough {
             return Ok(());
         }
-        let (gain, bound) = (self.gain(survey), self.run.clip.bound());
+        let bound = self.run.clip.bound();
+        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
         let slots = self.slots.first(params.len());
         for (param, slot) in params.iter_mut().zip(slots) {
             if !slot.is_active() {
@@ -70,7 +71,7 @@ impl<T: Real> Engine<T> {
             if !bounds.hold {
                 self.stage.set(param, slot);
                 let Stage { x, state } = &mut self.stage;
-                let mut rehearsal = task(&self.run, gain, group, param, slot);
+                let mut rehearsal = sweep.task(param, slot);
                 (rehearsal.x, rehearsal.state) = (x, state.cells());
                 rehearsal.run(&mut self.desk);
                 if let Some(overflow) = self.stage.lost(param, slot) {
@@ -149,9 +150,8 @@ impl<T: Real> Stage<T> {
     fn lost(&self, param: &Param<'_, T>, slot: &Slot<T>) -> Option<Overflow> {
         // What is not finite already is not the step's doing.
         let finite = |index: usize| param.value.get(index).is_none_or(|x| x.is_finite());
-        let lost = |before: &[T], after: &[T]| {
-            (0..before.len()).find(|&i| finite(i) && before[i].is_finite() && !after[i].is_finite())
-        };
+        let lost =
+            |before: &[T], after: &[T]| (0..before.len()).find(|&i| finite(i) && before[i].is_finite() && !after[i].is_finite());
         let in_column = |name: &'static str| Some((name, lost(slot.state.get(name)?, self.state.get(name)?)?));
         let in_weights = || Some(("weight", lost(param.value, &self.x)?));
         let (what, index) = slot.state.columns.iter().find_map(|column| in_column(column.name)).or_else(in_weights)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::formula::{AnyScalars, Kept, MAX_KEPT, Options};
 use super::run::Run;
 use super::slot::State;
-use crate::decay::{AnyLaw, Anchor, Average, Decay, Effect, Rates};
+use crate::decay::{Anchor, AnyLaw, Average, Decay, Effect, Rates};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
 use crate::kernel::column::Matrices;

@@ -9,6 +9,7 @@ mod outlook;
 mod policy;
 mod run;
 mod settings;
+mod share;
 mod slot;
 mod slots;
 mod step;
@@ -36,6 +37,7 @@ use foresight::Stage;
 use group::Member;
 use groups::{Edit, Groups};
 use run::Run;
+use share::Pieces;
 use slot::Slot;
 use slots::Slots;
 
@@ -56,6 +58,10 @@ pub(crate) struct Engine<T: Real> {
     pub(crate) slots: Slots<T>,
     pub(crate) stage: Stage<T>,
     pub(crate) desk: Desk<T>,
+    pub(crate) pieces: Pieces<T>,
+    /// How many numbers a step reads and writes, and how many gradients these are.
+    pub(crate) numbers: usize,
+    pub(crate) gradients: usize,
 }
 
 impl<T: Real> Engine<T> {
@@ -64,7 +70,8 @@ impl<T: Real> Engine<T> {
         let Recipe { run, base, edits, policies } = recipe;
         run.check::<T>()?;
         let groups = Groups::new(base, edits, policies, &run)?;
-        Ok(Self { run, groups, slots: Slots::new(), stage: Stage::default(), desk: Desk::default() })
+        let (stage, desk, pieces) = Default::default();
+        Ok(Self { run, groups, slots: Slots::new(), stage, desk, pieces, numbers: 0, gradients: 0 })
     }
 
     fn status_of(&self, slot: &Slot<T>) -> Status {

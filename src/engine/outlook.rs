@@ -11,12 +11,7 @@ use crate::report::Status;
 use crate::task::Denormals;
 
 impl Description {
-    pub(crate) fn of<T: Real>(
-        run: &Run,
-        groups: &Groups<T>,
-        slots: &[&Slot<T>],
-        status: impl Fn(&Slot<T>) -> Status,
-    ) -> Self {
+    pub(crate) fn of<T: Real>(run: &Run, groups: &Groups<T>, slots: &[&Slot<T>], status: impl Fn(&Slot<T>) -> Status) -> Self {
         let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], run, status(slot))).collect();
         let mut members = vec![(0, 0); groups.len()];
         for slot in slots {

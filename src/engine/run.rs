@@ -1,5 +1,6 @@
 //! The settings and counts of the whole optimizer, and how a step ends before it writes.
 
+use super::share::Threads;
 use crate::clip::{Clip, NonFinite};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
@@ -22,6 +23,7 @@ pub(crate) struct Run {
     pub(crate) denormals: Denormals,
     pub(crate) strict_policies: bool,
     pub(crate) level: Level,
+    pub(crate) threads: Threads,
     /// k, the completed steps.
     pub(crate) completed: u64,
     /// The steps that ended without an error: completed and skipped ones.

@@ -8,6 +8,7 @@ use super::group::Member;
 use super::groups::Edit;
 use super::policy::Policy;
 use super::run::Run;
+use super::share::Threads;
 use super::stepper::Stepper;
 use super::{Engine, Recipe};
 use crate::clip::{Clip, NonFinite};
@@ -15,6 +16,7 @@ use crate::decay::Decay;
 use crate::error::Result;
 use crate::float::{Cases, Float};
 use crate::kernel::Level;
+use crate::kernel::threads::Pool;
 use crate::optimizer::Optimizer;
 use crate::schedule::Schedule;
 use crate::task::Denormals;
@@ -156,6 +158,7 @@ impl<A: Algorithm> Settings<A> {
             denormals: Denormals::Keep,
             strict_policies: false,
             level: Level::best(),
+            threads: Threads::default(),
             completed: 0,
             ended: 0,
         };
@@ -212,6 +215,24 @@ impl<A: Algorithm> Settings<A> {
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.scope.run.level = level;
+        self
+    }
+
+    /// At most so many threads, the caller's with them; at least 1. The bits are the same with any number.
+    ///
+    /// By default a step uses up to 8 threads of the [pool of the process](Pool::shared), and no more than its length is worth: a
+    /// step on less than about 20,000 weights stays on the caller's thread, and sleeping threads are woken only for steps of 100 µs
+    /// or more, or that come one after another.
+    #[must_use]
+    pub fn threads(mut self, most: usize) -> Self {
+        self.scope.run.threads.most = most;
+        self
+    }
+
+    /// Shares the work with the threads of this pool instead of those of the process.
+    #[must_use]
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.scope.run.threads.pool = Some(pool.clone());
         self
     }
 

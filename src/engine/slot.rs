@@ -51,6 +51,8 @@ pub(crate) struct OfStep<T> {
     pub(crate) status: Status,
     /// Σg² of the gradient as given.
     pub(crate) squares: SquareSum,
+    /// The first chunk of the gradient, among all of the step.
+    pub(crate) chunk: usize,
     /// Where the group's plan holds the scalars.
     pub(crate) scalars: usize,
     /// A factor on the rate, 1 unless the parameter was looked at as a whole.
@@ -75,6 +77,7 @@ impl<T: Float> Slot<T> {
         let step = OfStep {
             status: Status::Registered,
             squares: SquareSum::default(),
+            chunk: 0,
             scalars: 0,
             rate: 1.0,
             law: None,
@@ -99,6 +102,11 @@ impl<T: Float> Slot<T> {
             fresh: true,
             step,
         }
+    }
+
+    /// Returns how many numbers a step reads and writes.
+    pub(crate) fn numbers(&self) -> usize {
+        self.len * (3 + 2 * self.state.columns.len())
     }
 
     pub(crate) fn is_active(&self) -> bool {

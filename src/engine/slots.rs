@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
-use crate::float::Float;
 use super::formula::Options;
 use super::slot::{Slot, check_shape};
+use crate::error::{Error, Result};
+use crate::float::Float;
 use crate::kernel::SquareSum;
 use crate::param::{Param, SLICE};
 
@@ -20,6 +20,8 @@ pub(crate) struct Slots<T> {
     /// The first slots in the order of their names, as it was when a sum was last asked for.
     sorted: Vec<usize>,
     born: usize,
+    /// How many numbers a step on all of them reads and writes.
+    numbers: usize,
     /// How many slots are not yet part of a completed step or registration.
     fresh: usize,
 }
@@ -27,9 +29,9 @@ pub(crate) struct Slots<T> {
 /// A copy has room for sums over as many slots, so that its steps need not allocate either.
 impl<T: Float> Clone for Slots<T> {
     fn clone(&self) -> Self {
-        let Self { slots, index, born, fresh, .. } = self;
+        let Self { slots, index, born, numbers, fresh, .. } = self;
         let sorted = Vec::with_capacity(slots.len());
-        Self { slots: slots.clone(), index: index.clone(), sorted, born: *born, fresh: *fresh }
+        Self { slots: slots.clone(), index: index.clone(), sorted, born: *born, numbers: *numbers, fresh: *fresh }
     }
 }
 
@@ -50,11 +52,15 @@ impl<T: Float> Drop for Arranging<'_, T> {
 
 impl<T: Float> Slots<T> {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), index: HashMap::new(), sorted: Vec::new(), born: 0, fresh: 0 }
+        Self { slots: Vec::new(), index: HashMap::new(), sorted: Vec::new(), born: 0, numbers: 0, fresh: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    pub(crate) fn numbers(&self) -> usize {
+        self.numbers
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Slot<T>> {
@@ -111,7 +117,11 @@ impl<T: Float> Slots<T> {
         Ok(grown)
     }
 
-    fn find_or_insert(&mut self, param: &Param<'_, T>, group: &mut impl FnMut(&Param<'_, T>) -> Result<(usize, Options)>) -> Result<usize> {
+    fn find_or_insert(
+        &mut self,
+        param: &Param<'_, T>,
+        group: &mut impl FnMut(&Param<'_, T>) -> Result<(usize, Options)>,
+    ) -> Result<usize> {
         if let Some(&j) = self.index.get(param.name) {
             return Ok(j);
         }
@@ -124,6 +134,7 @@ impl<T: Float> Slots<T> {
         self.born += 1;
         self.fresh += 1;
         self.index.insert(slot.name.clone(), self.slots.len());
+        self.numbers += slot.numbers();
         self.slots.push(slot);
         Ok(self.slots.len() - 1)
     }
@@ -183,6 +194,7 @@ impl<T: Float> Slots<T> {
     fn remove(&mut self, i: usize) {
         self.sorted.clear();
         let removed = self.slots.swap_remove(i);
+        self.numbers = self.numbers.saturating_sub(removed.numbers());
         self.index.remove(&removed.name);
         if let Some(moved) = self.slots.get(i) {
             self.index.insert(moved.name.clone(), i);

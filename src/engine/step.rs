@@ -69,10 +69,12 @@ impl<T: Real> Engine<T> {
         // A policy may have panicked before.
         self.groups.rollback();
         let (groups, run) = (&mut self.groups, &self.run);
-        let choose = |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.formula.clone()));
+        let choose =
+            |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.formula.clone()));
         if self.slots.arrange(params, choose)? {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));
+            self.pieces.reserve(&self.run.threads, self.slots.numbers(), slots);
         }
         Ok(())
     }
@@ -104,6 +106,7 @@ impl<T: Real> Engine<T> {
     /// What this step will do with each parameter, and whether it may.
     fn decide(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.groups.iter_mut().for_each(|group| group.plan.active = 0);
+        (self.numbers, self.gradients) = (0, 0);
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             self.groups.check(slot.group, param)?;
             let group = &mut self.groups[slot.group];
@@ -115,6 +118,8 @@ impl<T: Real> Engine<T> {
             };
             if slot.is_active() {
                 group.plan.active += 1;
+                self.gradients += slot.len;
+                self.numbers += slot.numbers();
                 if group.anchor == Anchor::Lent && param.anchor.is_none() {
                     return Err(Error::AnchorMissing { name: param.name.into(), group: group.name.to_string() });
                 }
@@ -153,14 +158,8 @@ impl<T: Real> Engine<T> {
     }
 
     fn apply(&mut self, params: &mut [Param<'_, T>], survey: &Survey) {
-        let gain = self.gain(survey);
-        let slots = self.slots.first(params.len());
-        apply(&self.run, gain, &self.groups, params, slots, &mut self.desk);
-    }
-
-    pub(crate) fn gain(&self, survey: &Survey) -> Gain<T> {
-        let direction = if self.run.maximize { -1.0 } else { 1.0 };
-        Gain { factor: T::of(direction * survey.factor), bound: T::of(self.run.clip.bound()) }
+        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
+        self.pieces.sweep(&sweep, params, self.slots.first(params.len()), self.numbers);
     }
 
     fn commit(&mut self, n: usize, survey: &Survey) -> Report {
@@ -193,41 +192,56 @@ impl<T: Real> Engine<T> {
     }
 }
 
-/// The sweep over all parameters of a step. The seam for threads: parameters and slots can be cut side
-/// by side, and groups are only read.
-fn apply<T: Real>(run: &Run, gain: Gain<T>, groups: &Groups<T>, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], desk: &mut Desk<T>) {
-    for (param, slot) in params.iter_mut().zip(slots) {
-        if slot.is_active() {
-            task(run, gain, &groups[slot.group], param, slot).run(desk);
+/// What the sweep over all parameters of a step needs beside them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sweep<'a, T: Real> {
+    pub(crate) run: &'a Run,
+    pub(crate) gain: Gain<T>,
+    pub(crate) groups: &'a Groups<T>,
+}
+
+impl<'a, T: Real> Sweep<'a, T> {
+    /// Updates these parameters.
+    pub(crate) fn all(&self, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], desk: &mut Desk<T>) {
+        for (param, slot) in params.iter_mut().zip(slots) {
+            if slot.is_active() {
+                self.task(param, slot).run(desk);
+            }
+        }
+    }
+
+    /// Returns the work order of a parameter.
+    pub(crate) fn task<'t>(&self, param: &'t mut Param<'_, T>, slot: &'t mut Slot<T>) -> Task<'t, T>
+    where
+        'a: 't,
+    {
+        let group = &self.groups[slot.group];
+        let anchor = match group.anchor {
+            Anchor::Origin => &[][..],
+            Anchor::Start => &slot.anchor,
+            Anchor::Lent => param.anchor.unwrap_or_default(),
+        };
+        let motion = group.plan.scalars.rule(slot.step.scalars);
+        Task {
+            level: self.run.level,
+            gain: self.gain,
+            denormals: self.run.denormals,
+            rule: motion.rule,
+            rate: T::of(motion.rate * slot.step.rate),
+            law: slot.step.law.as_ref().unwrap_or(&group.plan.law),
+            x: param.value,
+            g: param.grad.unwrap_or_default(),
+            state: slot.state.cells(),
+            anchor,
+            beside: Cells::default(),
         }
     }
 }
 
-/// Returns the work order of a parameter.
-pub(crate) fn task<'a, T: Real>(
-    run: &Run,
-    gain: Gain<T>,
-    group: &'a Group<T>,
-    param: &'a mut Param<'_, T>,
-    slot: &'a mut Slot<T>,
-) -> Task<'a, T> {
-    let anchor = match group.anchor {
-        Anchor::Origin => &[][..],
-        Anchor::Start => &slot.anchor,
-        Anchor::Lent => param.anchor.unwrap_or_default(),
-    };
-    let motion = group.plan.scalars.rule(slot.step.scalars);
-    Task {
-        level: run.level,
-        gain,
-        denormals: run.denormals,
-        rule: motion.rule,
-        rate: T::of(motion.rate * slot.step.rate),
-        law: slot.step.law.as_ref().unwrap_or(&group.plan.law),
-        x: param.value,
-        g: param.grad.unwrap_or_default(),
-        state: slot.state.cells(),
-        anchor,
-        beside: Cells::default(),
+impl Run {
+    /// Returns what a step does to every gradient.
+    pub(crate) fn gain<T: Real>(&self, survey: &Survey) -> Gain<T> {
+        let direction = if self.maximize { -1.0 } else { 1.0 };
+        Gain { factor: T::of(direction * survey.factor), bound: T::of(self.clip.bound()) }
     }
 }

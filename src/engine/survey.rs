@@ -3,10 +3,10 @@
 use super::Engine;
 use super::run::{Halt, Run};
 use super::slot::Slot;
-use super::step::task;
+use super::step::Sweep;
 use super::whole::{Parameter, Prepared};
 use crate::clip::NonFinite;
-use crate::decay::{AnyLaw, Anchor, Decay, Effect};
+use crate::decay::{Anchor, AnyLaw, Decay, Effect};
 use crate::error::{Error, Result};
 use crate::float::{Real, rounded};
 use crate::kernel::{SquareSum, reduce};
@@ -31,10 +31,10 @@ impl<T: Real> Engine<T> {
         if !(checks || adaptive || self.run.clip.needs_norm()) {
             return Ok(Survey { norm: None, clip_factor: 1.0, factor });
         }
+        self.square_gradients(params);
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             if slot.is_active() {
                 let grad = param.grad.unwrap_or_default();
-                slot.step.squares = reduce::sum_of_squares(self.run.level, grad);
                 slot.step.norm = slot.step.squares.norm();
                 let norm = slot.step.norm * factor;
                 if checks && (norm.is_nan() || norm > T::LARGEST) {
@@ -86,19 +86,18 @@ impl<T: Real> Engine<T> {
         if !self.groups.iter().any(|group| group.looks && group.plan.active > 0) {
             return Ok(());
         }
-        let gain = self.gain(survey);
-        let slots = self.slots.first(params.len());
+        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
+        let (slots, desk) = (self.slots.first(params.len()), &mut self.desk);
         for (param, slot) in params.iter_mut().zip(slots) {
             let group = &self.groups[slot.group];
             if !slot.is_active() || !group.looks {
                 continue;
             }
-            let entry = slot.step.scalars;
-            let (of, lr) = (slot.state.of, group.plan.lr);
+            let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
             let mut state = std::mem::take(&mut slot.state);
             let (cells, next, work) = state.parts();
-            let task = Task { state: cells, ..task(&self.run, gain, group, param, slot) };
-            let prepared = group.plan.scalars.prepare(entry, &mut Parameter { task, of, next, work, lr, desk: &mut self.desk });
+            let task = Task { state: cells, ..sweep.task(param, slot) };
+            let prepared = group.plan.scalars.prepare(entry, &mut Parameter { task, of, next, work, lr, desk });
             slot.state = state;
             let found = prepared.map_err(|error| error.in_parameter(param.name))?;
             let (effect, decay) = (group.plan.effect, &group.settings.decay);

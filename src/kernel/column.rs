@@ -117,7 +117,11 @@ impl<'a, T: Copy> Spread<'a, T> {
             let run = if self.share > 1 { self.share - within % self.share } else { self.numbers - number };
             let run = run.min(rest.len());
             let (now, later) = rest.split_at_mut(run);
-            if self.share > 1 { now.fill(values[number]) } else { now.copy_from_slice(&values[number..][..run]) }
+            if self.share > 1 {
+                now.fill(values[number])
+            } else {
+                now.copy_from_slice(&values[number..][..run])
+            }
             (i, rest) = (i + run, later);
         }
     }

@@ -6,6 +6,7 @@ mod contract;
 pub(crate) mod level;
 pub(crate) mod reduce;
 mod sweep;
+pub(crate) mod threads;
 pub(crate) mod tile;
 
 pub(crate) use contract::{Gain, Law, Move, Rule, descend};

@@ -49,12 +49,23 @@ pub(crate) trait Terms<T, const K: usize>: Copy {
 
 /// Σx²
 pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
-    let plain = vectorize(
+    completed(level, plain_squares(level, x), x)
+}
+
+/// Returns Σx², unless that is too large or too small for f64.
+pub(crate) fn plain_squares<T: Real>(level: Level, x: &[T]) -> f64 {
+    let [sum] = vectorize(
         level,
         #[inline(always)]
         || squares(x.len(), Elements(x)),
     );
-    let [sum] = square_sums(plain, &mut |scale| {
+    sum
+}
+
+/// Returns Σx² from the sum of all chunks in their order, which is gone over again where it is too large
+/// or too small.
+pub(crate) fn completed<T: Real>(level: Level, plain: f64, x: &[T]) -> SquareSum {
+    let [sum] = square_sums([plain], &mut |scale| {
         vectorize(
             level,
             #[inline(always)]

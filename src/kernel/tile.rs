@@ -54,14 +54,7 @@ impl<T: Real> Moves<T> {
 }
 
 /// The loop of a rule over a tile.
-pub(crate) fn update<T: Real, R: Rule<T>>(
-    level: Level,
-    rule: R,
-    x: &[T],
-    g: &[T],
-    state: &mut [&mut [T]],
-    moves: &mut Moves<T>,
-) {
+pub(crate) fn update<T: Real, R: Rule<T>>(level: Level, rule: R, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
     vectorize(
         level,
         #[inline(always)]
@@ -91,15 +84,7 @@ pub(crate) trait TiledLaw<T: Real>: Sync {
     fn settle(&self, level: Level, d: &mut [T], g: &[T], moves: &Moves<T>, rate: T, columns: &mut [&mut [T]]);
 
     /// out = rate·u + drift(d), with d and g seen
-    fn displacement(
-        &self,
-        level: Level,
-        seen: (&[T], &[T]),
-        moves: &Moves<T>,
-        rate: T,
-        columns: &mut [&mut [T]],
-        out: &mut [T],
-    );
+    fn displacement(&self, level: Level, seen: (&[T], &[T]), moves: &Moves<T>, rate: T, columns: &mut [&mut [T]], out: &mut [T]);
 }
 
 impl<T: Real, L: Law<T>> TiledLaw<T> for L {

@@ -1,0 +1,229 @@
+//! The work of a step, shared among threads.
+//!
+//! The weights of a step are one list, cut into pieces of about equal length: a run of whole small
+//! parameters, or a part of a large one. So one large tensor and ten thousand small ones both spread.
+//! Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Engine;
+use super::slot::Slot;
+use super::step::Sweep;
+use crate::float::Real;
+use crate::kernel::TILE;
+use crate::kernel::reduce::{self, CHUNK};
+use crate::kernel::threads::{Pool, SHARE};
+use crate::param::Param;
+use crate::task::{Desk, Task};
+
+/// The threads that an optimizer may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Threads {
+    /// None stands for the pool of the process.
+    pub(crate) pool: Option<Pool>,
+    pub(crate) most: usize,
+}
+
+/// The most threads that a step uses unless told otherwise: beyond, memory is the limit.
+const USUALLY: usize = 8;
+
+/// Pieces for each thread: enough that one who comes late leaves little to wait for.
+const PIECES: usize = 8;
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self { pool: None, most: USUALLY }
+    }
+}
+
+impl Threads {
+    fn pool(&self) -> &Pool {
+        self.pool.as_ref().unwrap_or_else(|| Pool::shared())
+    }
+
+    /// Returns how many pieces work of this length is worth cutting into; 1 is all on one thread.
+    fn pieces(&self, time: Duration) -> usize {
+        if self.most < 2 || time < 2 * SHARE {
+            return 1;
+        }
+        let worth = usize::try_from(time.as_nanos() / SHARE.as_nanos()).unwrap_or(usize::MAX);
+        let most = self.most.min(self.pool().threads());
+        if most < 2 { 1 } else { worth.min(most * PIECES) }
+    }
+}
+
+/// A piece of a step's work.
+#[derive(Debug)]
+enum Piece<'a, 'p, T: Real> {
+    /// Whole parameters.
+    Run(&'a mut [Param<'p, T>], &'a mut [Slot<T>]),
+    /// A part of one.
+    Part(Task<'a, T>),
+}
+
+/// Memory for pieces, which is kept from step to step.
+#[derive(Debug)]
+pub(crate) struct Pieces<T: Real> {
+    list: Vec<Mutex<Option<Piece<'static, 'static, T>>>>,
+    desks: Vec<Mutex<Desk<T>>>,
+    sums: Vec<AtomicU64>,
+}
+
+impl<T: Real> Default for Pieces<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), desks: Vec::new(), sums: Vec::new() }
+    }
+}
+
+/// A copy has as much memory, so that its steps need not allocate either.
+impl<T: Real> Clone for Pieces<T> {
+    fn clone(&self) -> Self {
+        let desks = self.desks.iter().map(|desk| Mutex::new(lock(desk).clone())).collect();
+        let sums = self.sums.iter().map(|_| AtomicU64::default()).collect();
+        Self { list: Vec::with_capacity(self.list.capacity()), desks, sums }
+    }
+}
+
+/// Returns the same memory for pieces of another lifetime. Nothing is left in it, so it is used again.
+fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> Vec<Mutex<Option<Piece<'b, 'q, T>>>> {
+    list.clear();
+    list.into_iter().map(|_| Mutex::new(None)).collect()
+}
+
+/// Returns how long one thread takes for work on so many numbers, roughly.
+fn time<T>(numbers: usize) -> Duration {
+    /// What one core reads and writes in cache.
+    const BYTES_PER_NANOSECOND: usize = 128;
+    Duration::from_nanos((numbers * size_of::<T>() / BYTES_PER_NANOSECOND) as u64)
+}
+
+impl<T: Real> Pieces<T> {
+    /// Makes room for steps on so many numbers, of so many parameters.
+    pub(crate) fn reserve(&mut self, threads: &Threads, numbers: usize, params: usize) {
+        let pieces = threads.pieces(time::<T>(numbers));
+        let desks = if pieces < 2 { 1 } else { threads.most.min(threads.pool().threads()) };
+        self.desks.resize_with(desks.max(self.desks.len()), Mutex::default);
+        if pieces > 1 {
+            // Runs of small parameters may stand between the parts of large ones.
+            let most = 2 * pieces + params.min(pieces) + 1;
+            self.list.reserve(most.saturating_sub(self.list.len()));
+            self.sums.resize_with((numbers.div_ceil(CHUNK) + params).max(self.sums.len()), AtomicU64::default);
+        }
+    }
+
+    /// Updates all parameters. `numbers` are read and written in all.
+    pub(crate) fn sweep(&mut self, sweep: &Sweep<'_, T>, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], numbers: usize) {
+        let (threads, time) = (&sweep.run.threads, time::<T>(numbers));
+        let pieces = threads.pieces(time);
+        if pieces < 2 {
+            return sweep.all(params, slots, &mut lock(&self.desks[0]));
+        }
+        let mut list = recycled(std::mem::take(&mut self.list));
+        let weights: usize = slots.iter().filter(|slot| slot.is_active()).map(|slot| slot.len).sum();
+        cut(sweep, params, slots, weights.div_ceil(pieces), &mut list);
+        let desks = &self.desks;
+        threads.pool().run(threads.most, list.len(), time, &|i| {
+            let mut desk = desks.iter().find_map(|desk| desk.try_lock().ok()).expect("there is one for each thread");
+            match lock(&list[i]).take() {
+                Some(Piece::Run(params, slots)) => sweep.all(params, slots, &mut desk),
+                Some(Piece::Part(mut task)) => task.run(&mut desk),
+                None => {}
+            }
+        });
+        self.list = recycled(list);
+    }
+}
+
+/// Cuts the work into pieces of about so many weights.
+fn cut<'a, 'p, T: Real>(
+    sweep: &Sweep<'a, T>,
+    mut params: &'a mut [Param<'p, T>],
+    mut slots: &'a mut [Slot<T>],
+    size: usize,
+    list: &mut Vec<Mutex<Option<Piece<'a, 'p, T>>>>,
+) {
+    let (mut run, mut weights) = (0, 0);
+    let mut push = |piece| list.push(Mutex::new(Some(piece)));
+    while run < slots.len() {
+        let slot = &slots[run];
+        let len = if slot.is_active() { slot.len } else { 0 };
+        let large = len > size;
+        if !large {
+            (run, weights) = (run + 1, weights + len);
+        }
+        if large || weights >= size || run == slots.len() {
+            let (some, theirs) = (params.split_off_mut(..run), slots.split_off_mut(..run));
+            if let (Some(params), Some(slots)) = (some, theirs) {
+                push(Piece::Run(params, slots));
+            }
+            (run, weights) = (0, 0);
+        }
+        if large && let (Some(param), Some(slot)) = (params.split_off_first_mut(), slots.split_off_first_mut()) {
+            let mut rest = sweep.task(param, slot);
+            // Equal parts of whole tiles.
+            let part = len.div_ceil(len.div_ceil(size)).next_multiple_of(TILE);
+            while rest.x.len() > part {
+                let (task, right) = rest.split_at(part);
+                push(Piece::Part(task));
+                rest = right;
+            }
+            push(Piece::Part(rest));
+        }
+    }
+}
+
+impl<T: Real> Engine<T> {
+    /// Sums up the squares of each gradient of the step.
+    pub(crate) fn square_gradients(&mut self, params: &[Param<'_, T>]) {
+        let (level, threads) = (self.run.level, &self.run.threads);
+        let slots = self.slots.first(params.len());
+        let time = time::<T>(self.gradients);
+        let pieces = threads.pieces(time);
+        if pieces < 2 {
+            for (param, slot) in params.iter().zip(slots) {
+                if slot.is_active() {
+                    slot.step.squares = reduce::sum_of_squares(level, param.grad.unwrap_or_default());
+                }
+            }
+            return;
+        }
+        let mut chunks = 0;
+        for slot in &mut *slots {
+            slot.step.chunk = chunks;
+            chunks += if slot.is_active() { slot.len.div_ceil(CHUNK) } else { 0 };
+        }
+        let sums = &mut self.pieces.sums;
+        sums.resize_with(sums.len().max(chunks), AtomicU64::default);
+        let sums = &sums[..chunks];
+        let each = chunks.div_ceil(pieces).max(1);
+        let read = &*slots;
+        threads.pool().run(threads.most, chunks.div_ceil(each), time, &|i| {
+            let (mut chunk, end) = (i * each, chunks.min((i + 1) * each));
+            let mut at = read.partition_point(|slot| slot.step.chunk <= chunk) - 1;
+            while chunk < end {
+                let grad = params[at].grad.unwrap_or_default();
+                let here = chunk - read[at].step.chunk;
+                let part =
+                    grad[(here * CHUNK).min(grad.len())..].chunks(CHUNK).take(if read[at].is_active() { end - chunk } else { 0 });
+                for part in part {
+                    sums[chunk].store(reduce::plain_squares(level, part).to_bits(), Ordering::Relaxed);
+                    chunk += 1;
+                }
+                at += 1;
+            }
+        });
+        for (param, slot) in params.iter().zip(slots) {
+            if slot.is_active() {
+                let sums = sums[slot.step.chunk..][..slot.len.div_ceil(CHUNK)].iter();
+                let plain = sums.map(|sum| f64::from_bits(sum.load(Ordering::Relaxed))).fold(0.0, |total, sum| total + sum);
+                slot.step.squares = reduce::completed(level, plain, param.grad.unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn lock<L>(mutex: &Mutex<L>) -> std::sync::MutexGuard<'_, L> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
