@@ -3,6 +3,7 @@
 
 pub(crate) mod column;
 mod contract;
+pub(crate) mod divide;
 pub(crate) mod level;
 pub(crate) mod reduce;
 mod sweep;
@@ -10,6 +11,7 @@ pub(crate) mod threads;
 pub(crate) mod tile;
 
 pub(crate) use contract::{Gain, Law, Move, Rule, descend};
+pub(crate) use divide::Divisor;
 pub use level::Level;
 pub(crate) use level::vectorize;
 pub(crate) use reduce::SquareSum;

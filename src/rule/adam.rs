@@ -8,7 +8,7 @@ use crate::engine::{Algorithm, Formula, Kept, Motion, Parameter, Prepared, Reach
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Matrices};
-use crate::kernel::{Move, Rule, SquareSum};
+use crate::kernel::{Divisor, Move, Rule, SquareSum};
 
 /// Adam: steps divided by the root of a running mean of squared gradients.
 ///
@@ -235,7 +235,7 @@ impl Formula for Adam {
             beta2: kept("beta2", self.beta2)?,
             take2: rounded("1 - beta2", 1.0 - self.beta2)?,
             step: rounded("learning rate, corrected for bias,", step)?,
-            root: rounded("root of the second bias correction", root)?,
+            root: Divisor::new(rounded("root of the second bias correction", root)?),
             eps: rounded(name, eps)?,
         };
         let moments = if self.amsgrad { Form::Largest(AmsGrad(moments)) } else { Form::Latest(moments) };
@@ -271,6 +271,10 @@ compiled!(Adam);
 fn bias_correction(beta: f64, t: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
     let t = t as f64;
+    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is taken from 1: saves a power.
+    if (1.0 - beta) * t > 38.0 {
+        return 1.0;
+    }
     1.0 - beta.powf(t)
 }
 
@@ -326,7 +330,7 @@ struct Moments<T> {
     /// η/(1 − β₁ᵗ), with the root of the second correction in it under epsilon hat.
     step: T,
     /// √(1 − β₂ᵗ), or 1 under epsilon hat.
-    root: T,
+    root: Divisor<T>,
     eps: T,
 }
 
@@ -344,7 +348,7 @@ impl<T: Real> Moments<T> {
     /// The direction has the sign of m, also where step·m is too small to have one.
     #[inline(always)]
     fn step(&self, m: T, v: T) -> Move<T> {
-        let metric = v.sqrt() / self.root + self.eps;
+        let metric = self.root.divide(v.sqrt()) + self.eps;
         Move { u: (self.step * m) / metric, lean: m, metric }
     }
 }
@@ -372,5 +376,24 @@ impl<T: Real> Rule<T> for AmsGrad<T> {
         // Written so that a NaN stays, as in PyTorch; `max` would drop it.
         let v_max = if v_max > v { v_max } else { v };
         (self.0.step(m, v_max), [m, v, v_max])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On both sides of the step from which on the power is not worked out.
+    #[test]
+    fn a_bias_that_has_faded_is_that_of_the_power() {
+        for beta in [0.0, 0.3, 0.9, 0.95, 0.999, 0.999_999, 1.0 - f64::EPSILON / 2.0] {
+            for ratio in [1e-3, 0.5, 0.9, 0.96, 0.98, 0.999, 1.001, 1.02, 2.0, 10.0] {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step count")]
+                let t = (38.0 / (1.0 - beta) * ratio) as u64 + 1;
+                #[expect(clippy::cast_precision_loss, reason = "near enough")]
+                let expected = 1.0 - beta.powf(t as f64);
+                assert_eq!(bias_correction(beta, t), expected, "beta {beta} at step {t}");
+            }
+        }
     }
 }
