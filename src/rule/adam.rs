@@ -135,7 +135,7 @@ impl AdamW {
     /// Adam at learning rate `lr` with decoupled decay 0.01.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
-        Adam::new(lr).named().weight_decay(Decay::decoupled(0.01))
+        Adam::new(lr).named::<Self>().weight_decay(Decay::decoupled(0.01))
     }
 }
 
@@ -268,7 +268,7 @@ impl Formula for Adam {
 compiled!(Adam);
 
 /// 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
-fn bias_correction(beta: f64, t: u64) -> f64 {
+pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
     let t = t as f64;
     // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is taken from 1: saves a power.
@@ -303,19 +303,19 @@ impl Adam {
 
 /// m + w(g − m) as PyTorch's `lerp` does it: from the nearer end, so from g where w is at least a half.
 #[derive(Clone, Copy, Debug)]
-struct Lerp<T> {
+pub(super) struct Lerp<T> {
     from_gradient: bool,
     weight: T,
 }
 
 impl<T: Real> Lerp<T> {
-    fn new(w: T) -> Self {
+    pub(super) fn new(w: T) -> Self {
         let from_gradient = w >= T::of(0.5);
         Self { from_gradient, weight: if from_gradient { w - T::one() } else { w } }
     }
 
     #[inline(always)]
-    fn between(&self, m: T, g: T) -> T {
+    pub(super) fn between(&self, m: T, g: T) -> T {
         let end = if self.from_gradient { g } else { m };
         (g - m).mul_add(self.weight, end)
     }

@@ -65,7 +65,7 @@ impl Lamb {
     /// Adam under LAMB's trust ratio at learning rate `lr`, with ε = 1e-6 and without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
-        Adam::new(lr).named().eps(1e-6).trust_ratio(TrustRatio::Lamb)
+        Adam::new(lr).named::<Self>().eps(1e-6).trust_ratio(TrustRatio::Lamb)
     }
 }
 
