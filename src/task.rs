@@ -6,12 +6,12 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use crate::decay::AnyLaw;
+use crate::decay::{AnyLaw, Effect};
 use crate::float::Real;
 use crate::kernel::column::{Cells, MAX_COLUMNS};
-use crate::kernel::reduce::{CHUNK, Lanes, square_sums};
+use crate::kernel::reduce::{TileSum, square_sums};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, sweep};
+use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
 
 /// Scratch memory for tiles.
 #[derive(Debug)]
@@ -120,8 +120,8 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// The same by tiles.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
-        for at in (0..self.x.len()).step_by(TILE) {
-            self.run_tile(at..self.x.len().min(at + TILE), &mut desk.0);
+        for tile in tiles(self.x.len()) {
+            self.run_tile(tile, &mut desk.0);
         }
     }
 
@@ -154,26 +154,18 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// The same sums, of numbers that are multiplied by a power of two.
     fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
-        let (scratch, n) = (&mut desk.0, self.x.len());
-        let mut sums = [0.0; 2];
-        for chunk in (0..n).step_by(CHUNK) {
-            let mut lanes = [Lanes::new(), Lanes::new()];
-            let end = n.min(chunk + CHUNK);
-            for at in (chunk..end).step_by(TILE) {
-                let tile = at..end.min(at + TILE);
-                lanes[0].add(self.level, &self.x[tile.clone()], scale);
-                lanes[1].add(self.level, self.displacement(tile, scratch), scale);
-            }
-            let [x, r] = lanes.map(Lanes::sum);
-            sums = [sums[0] + x, sums[1] + r];
+        let (mut x, mut r) = (TileSum::new(), TileSum::new());
+        for tile in tiles(self.x.len()) {
+            x.add_squares(self.level, &self.x[tile.clone()], scale);
+            r.add_squares(self.level, self.displacement(self.law.tiled(), tile, &mut desk.0), scale);
         }
-        sums
+        [x.sum(), r.sum()]
     }
 
-    /// Returns the displacement of a tile, of which nothing is written.
-    pub(crate) fn displacement<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+    /// Returns the displacement of a tile under a law, of which nothing is written.
+    fn displacement<'s>(&self, law: &dyn TiledLaw<T>, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
         let Scratch { d, g, moves, spread: [beside, state @ ..], r: out } = scratch;
-        let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
+        let (level, rate) = (self.level, self.rate);
         let n = tile.len();
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
         let mut state = copies(&self.state, tile.clone(), state);
@@ -201,6 +193,11 @@ impl<'a, T: Real> Task<'a, T> {
         let right = Self { x: right_x, g: right_g, anchor: right_anchor, beside: right_beside, state: right_state, ..left };
         (left, right)
     }
+}
+
+/// Returns the tiles of n weights.
+pub(crate) fn tiles(n: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n).step_by(TILE).map(move |at| at..n.min(at + TILE))
 }
 
 /// What becomes of the gradient before the rule sees it.
@@ -270,4 +267,45 @@ fn copies<'s, T: Copy, const N: usize>(
         }
         out
     })
+}
+
+/// A task as its law looks at the whole of it.
+pub(crate) struct Look<'l, 'a, T: Real> {
+    pub(crate) task: &'l Task<'a, T>,
+    /// Weights of a row.
+    pub(crate) row: usize,
+    pub(crate) desk: &'l mut Desk<T>,
+}
+
+impl<T: Real> Whole<T> for Look<'_, '_, T> {
+    fn level(&self) -> Level {
+        self.task.level
+    }
+
+    fn row(&self) -> usize {
+        self.row
+    }
+
+    fn gradients(&mut self, each: &mut dyn FnMut(&[T])) {
+        let Scratch { d, g, .. } = &mut *self.desk.0;
+        for tile in tiles(self.task.x.len()) {
+            let x = &self.task.x[tile.clone()];
+            each(self.task.seen().gradient(x, tile.clone(), &mut d[..tile.len()], g));
+        }
+    }
+
+    fn updated(&mut self, each: &mut dyn FnMut(&[T])) {
+        let task = self.task;
+        for tile in tiles(task.x.len()) {
+            let x = &task.x[tile.clone()];
+            let _ = task.displacement(AnyLaw::of(Effect::Free).tiled(), tile.clone(), &mut self.desk.0);
+            let Scratch { d, moves, .. } = &mut *self.desk.0;
+            let d = &mut d[..tile.len()];
+            if task.anchor.is_empty() {
+                d.copy_from_slice(x);
+            }
+            tile::descend_all(task.level, d, moves, task.rate);
+            each(d);
+        }
+    }
 }

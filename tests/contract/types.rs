@@ -58,7 +58,6 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
 fn small_types_are_what_collections_and_texts_need() {
     key::<Level>();
     key::<NonFinite>();
-    key::<Place>();
     key::<Anchor>();
     key::<Status>();
     word::<Clip>();
