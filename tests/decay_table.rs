@@ -4,7 +4,7 @@ mod common;
 
 use common::cells::{ANCHORS, Cell, NET, PENALTIES, PLACES, Ramp};
 use common::data::{bits, slice_after, trained};
-use common::{Element, Setup, for_f32_and_f64};
+use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
 
 for_f32_and_f64!(
@@ -106,11 +106,11 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
 }
 
 fn a_kernel_is_its_equation<T: Element>() {
-    let row = T::optimizers().into_iter().find(|row| row.name == "sgd").unwrap();
+    let row = optimizer("sgd");
     for (cell, amount) in cells(Is::Kernel).into_iter().chain(cells(Is::Alias)) {
         for start in [2.0, -0.75, 0.001, 0.25, 0.0] {
             for g in [0.5, -0.25, 0.0] {
-                let mut opt = row.build(&Setup { lr: PEAK, ..row.setup(cell.decay()) });
+                let mut opt = row.build::<T>(&Setup { lr: PEAK, ..row.setup(cell.decay()) });
                 opt.set_learning_rate(NOW).unwrap();
                 let (mut weight, lent) = ([T::near(start)], [T::near(0.25)]);
                 let a = match cell.anchor {
@@ -128,13 +128,13 @@ fn a_kernel_is_its_equation<T: Element>() {
 }
 
 fn an_alias_has_the_bits_of_its_cell<T: Element>() {
-    for row in T::optimizers() {
+    for row in OPTIMIZERS {
         for (alias, _) in cells(Is::Alias) {
             for alias in [alias.clone(), alias.scheduled(Ramp::rising())] {
                 let run = |cell: &Cell| {
-                    let mut opt = row.build(&row.setup(cell.decay()));
+                    let mut opt = row.build::<T>(&row.setup(cell.decay()));
                     let tensors = trained(&mut *opt, &[9, 4], 5);
-                    bits(&row, &*opt, &tensors)
+                    bits(row, &*opt, &tensors)
                 };
                 let kernel = Cell { place: Place::Proximal, ..alias.clone() };
                 assert_eq!(run(&alias), run(&kernel), "{} with {}", row.name, alias.decay());
@@ -154,10 +154,10 @@ fn reason(cell: &Cell) -> &'static str {
 }
 
 fn what_is_missing_is_an_error<T: Element>() {
-    for row in T::optimizers() {
+    for row in OPTIMIZERS {
         for (cell, _) in cells(Is::Missing) {
             let decay = cell.decay();
-            let error = row.try_build(&row.setup(decay.clone())).unwrap_err();
+            let error = row.try_build::<T>(&row.setup(decay.clone())).unwrap_err();
             let Error::NoSuchDecay { decay: text, reason: found } = &error else { panic!("{decay}: {error:?}") };
             assert_eq!(*text, decay.to_string());
             assert!(found.starts_with(reason(&cell)), "{decay}: {found}");
@@ -180,8 +180,8 @@ fn what_is_missing_is_an_error_in_a_group_and_as_text() {
 /// No strength is no decay, whatever else is said.
 fn none_is_none_in_every_cell<T: Element>() {
     let start = [T::near(1.5), T::near(-0.5)];
-    for row in T::optimizers() {
-        let run = |decay| slice_after(&mut *row.build(&row.setup(decay)), &start, &[T::near(0.3); 2], 3);
+    for row in OPTIMIZERS {
+        let run = |decay| slice_after(&mut *row.build::<T>(&row.setup(decay)), &start, &[T::near(0.3); 2], 3);
         for penalty in PENALTIES {
             for place in PLACES {
                 assert!(
