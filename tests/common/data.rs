@@ -46,7 +46,7 @@ impl<T: Element> Tensor<T> {
     }
 }
 
-/// Two axes for so many weights, as near to a square as they go.
+/// The shape of all tensors here, for optimizers that look at rows and columns: two axes, as near to a square as they go.
 pub(crate) fn matrix(len: usize) -> [usize; 2] {
     let rows = (1..=len).take_while(|rows| rows * rows <= len).filter(|rows| len.is_multiple_of(*rows)).last();
     rows.map_or([0, 1], |rows| [rows, len / rows])

@@ -20,7 +20,7 @@ pub(crate) struct Row {
     /// The names of its state columns.
     pub(crate) state: &'static [&'static str],
     pub(crate) huge: Huge,
-    /// The decay that the benches time it with; none where another row has the same loop.
+    /// The decay that the benches time it with; none where a row that is timed has the same loop.
     pub(crate) timed: Option<fn() -> Decay>,
     /// Its options that are numbers, in the order in which `make` and `oracle` take them.
     pub(crate) numbers: &'static [Number],
@@ -30,7 +30,7 @@ pub(crate) struct Row {
     oracle: fn(&[f64]) -> Box<dyn Naive>,
 }
 
-/// What the update of a weight depends on. All tensors of the tests have two axes, for whoever asks for them.
+/// What the update of a weight depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Its own gradient alone.

@@ -2,7 +2,7 @@
 
 use wane::{Clip, Decay, NonFinite, Optimizer, Param};
 
-use crate::common::{OPTIMIZERS, Setup, columns};
+use crate::common::{OPTIMIZERS, Row, Setup, columns};
 
 pub(super) type Boxed = Box<dyn Optimizer<f64>>;
 
@@ -13,16 +13,16 @@ pub(super) fn every() -> Vec<(Boxed, &'static [&'static str])> {
 
 /// The same with a policy for gradients that are not finite.
 pub(super) fn every_with(non_finite: NonFinite) -> Vec<(Boxed, &'static [&'static str])> {
-    let decays = || [Decay::none(), Decay::l1(0.01), Decay::coupled_l2(0.1), Decay::cautious(0.5), Decay::adaptive(0.1)];
-    let clipped = (Clip::GlobalNorm(1.0), Decay::decoupled(0.1));
-    let mut list = vec![];
-    for row in OPTIMIZERS {
-        for (clip, decay) in decays().map(|decay| (Clip::Off, decay)).into_iter().chain([clipped.clone()]) {
-            let setup = Setup { lr: 0.1, clip, non_finite, ..row.setup(decay) };
-            list.push((row.build(&setup), row.state));
-        }
-    }
-    list
+    let kinds = [
+        (Clip::Off, Decay::none()),
+        (Clip::Off, Decay::l1(0.01)),
+        (Clip::Off, Decay::coupled_l2(0.1)),
+        (Clip::Off, Decay::cautious(0.5)),
+        (Clip::Off, Decay::adaptive(0.1)),
+        (Clip::GlobalNorm(1.0), Decay::decoupled(0.1)),
+    ];
+    let build = |row: &Row, (clip, decay)| row.build(&Setup { lr: 0.1, clip, non_finite, ..row.setup(decay) });
+    OPTIMIZERS.iter().flat_map(|row| kinds.clone().map(|kind| (build(row, kind), row.state))).collect()
 }
 
 pub(super) fn bits(values: &[f64]) -> Vec<u64> {

@@ -15,7 +15,8 @@ fn config(cases: u32) -> ProptestConfig {
 /// A row of the table with numbers that are usual and not its own, and any settings that all optimizers share.
 fn optimizers() -> impl Strategy<Value = (&'static Row, Setup)> {
     let unit = || prop_oneof![Just(0.0), 0.0..1.0_f64];
-    (0..OPTIMIZERS.len(), [unit(), unit(), unit(), unit()], shared()).prop_map(|(row, units, shared)| {
+    let most = OPTIMIZERS.iter().map(|row| row.numbers.len()).max().expect("a row");
+    (0..OPTIMIZERS.len(), proptest::collection::vec(unit(), most), shared()).prop_map(|(row, units, shared)| {
         let row = &OPTIMIZERS[row];
         let numbers = row.numbers.iter().zip(units).map(|(number, unit)| (number.usual)(unit)).collect();
         (row, Setup { numbers, ..shared })
