@@ -24,25 +24,12 @@ enum Is {
 
 /// For each of [`PENALTIES`] and [`PLACES`] a letter per unit: **k**ernel, **a**lias or nothing.
 #[rustfmt::skip]
-const TABLE: [[&[u8; 6]; 4]; 3] = [
-    [   // lr-scaled, independent, fixed, timescale, half-life, adaptive: L2
-        b"k    k", // coupled
-        b"kkkkk ", // decoupled
-        b"kkkkk ", // proximal
-        b"kkkkk ", // cautious
-    ],
-    [   // L1
-        b"k     ",
-        b"aaa   ",
-        b"kkk   ",
-        b"      ",
-    ],
-    [   // elastic net
-        b"k     ",
-        b"kkk   ",
-        b"kkk   ",
-        b"      ",
-    ],
+const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
+    // In quotes: lr-scaled, independent, fixed, timescale, half-life, adaptive.
+    // coupled   decoupled  proximal   cautious
+    [b"k    k", b"kkkkk ", b"kkkkk ", b"kkkkk "], // L2
+    [b"k     ", b"aaa   ", b"kkk   ", b"      "], // L1
+    [b"k     ", b"kkk   ", b"kkk   ", b"      "], // elastic net
 ];
 
 const PEAK: f64 = 0.1;

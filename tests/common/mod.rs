@@ -8,7 +8,11 @@ pub(crate) mod cells;
 pub(crate) mod data;
 mod element;
 pub(crate) mod naive;
+mod numbers;
 mod optimizers;
+mod setup;
 
 pub(crate) use element::{Element, for_f32_and_f64};
-pub(crate) use optimizers::{Goal, Huge, Number, OPTIMIZERS, Range, Reach, Recipe, Row, Setup, columns, optimizer};
+pub(crate) use numbers::Range;
+pub(crate) use optimizers::{Huge, OPTIMIZERS, Reach, Row, columns, optimizer};
+pub(crate) use setup::{Goal, Recipe, Setup};

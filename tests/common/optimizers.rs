@@ -3,12 +3,11 @@
 //! Oracle, properties, errors, contract, allocation and benches take their optimizers from here. A new optimizer is one more row, and
 //! its oracle in `naive`; where a library has it, `golden/build.rs` reads that library's options.
 
-use std::fmt::Debug;
+use wane::{Adam, AdamW, Decay, Lamb, Lion, Optimizer, Result, Sgd};
 
-use wane::{Adam, AdamW, Algorithm, Clip, Decay, Lamb, Level, Lion, NonFinite, Optimizer, Result, Schedule, Settings, Sgd};
-
-use super::Element;
 use super::naive::{self, Denominator::Epsilon, Denominator::EpsilonHat, Maximum, Naive};
+use super::numbers::{Number, beta1, beta2, dampening, eps, momentum, nesterov};
+use super::{Element, Recipe, Setup};
 
 /// One optimizer with its options.
 #[derive(Debug)]
@@ -52,69 +51,6 @@ pub(crate) enum Huge {
     Sign,
 }
 
-/// An option that is a number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Number {
-    /// Its name in errors.
-    pub(crate) name: &'static str,
-    /// What it is in this row.
-    at: f64,
-    pub(crate) range: Range,
-    /// A number as users take it, for every u in [0, 1).
-    pub(crate) usual: fn(f64) -> f64,
-}
-
-/// The finite numbers that an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Range {
-    All,
-    AtLeast0,
-    Share,
-}
-
-impl Range {
-    pub(crate) fn has(self, x: f64) -> bool {
-        match self {
-            Self::All => x.is_finite(),
-            Self::AtLeast0 => x >= 0.0,
-            Self::Share => (0.0..1.0).contains(&x),
-        }
-    }
-
-    /// The range in the words of an error.
-    pub(crate) fn allowed(self) -> &'static str {
-        match self {
-            Self::All => "a finite number",
-            Self::AtLeast0 => "a finite number, at least 0",
-            Self::Share => "in [0, 1)",
-        }
-    }
-}
-
-const fn number(name: &'static str, at: f64, range: Range, usual: fn(f64) -> f64) -> Number {
-    Number { name, at, range, usual }
-}
-
-const fn momentum(at: f64) -> Number {
-    number("momentum", at, Range::AtLeast0, |u| u)
-}
-
-const fn dampening(at: f64) -> Number {
-    number("dampening", at, Range::All, |u| 2.0 * u - 1.0)
-}
-
-const fn beta1(at: f64) -> Number {
-    number("beta1", at, Range::Share, |u| 0.9999 * u)
-}
-
-const fn beta2(at: f64) -> Number {
-    number("beta2", at, Range::Share, |u| 0.9999 * u)
-}
-
-const fn eps(name: &'static str, at: f64) -> Number {
-    number(name, at, Range::AtLeast0, |u| 10.0_f64.powf(-12.0 * u))
-}
-
 const BUFFER: &[&str] = &["momentum_buffer"];
 const MOMENTS: &[&str] = &["exp_avg", "exp_avg_sq"];
 const MAXIMUM: &[&str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
@@ -142,7 +78,7 @@ pub(crate) static OPTIMIZERS: &[Row] = &[
     },
     Row {
         name: "sgd nesterov", lr: 0.05, reach: Reach::Element, state: BUFFER, huge: Huge::Overflows, timed: Some(Decay::none),
-        numbers: &[number("momentum", 0.8, Range::AtLeast0, |u| 0.001 + 0.999 * u)],
+        numbers: &[nesterov(0.8)],
         make: |lr, n| Box::new(Sgd::new(lr).momentum(n[0]).nesterov(true)),
         oracle: |n| Box::new(naive::Sgd::nesterov(n[0])),
     },
@@ -230,70 +166,5 @@ impl Row {
 
     fn numbers(&self) -> Vec<f64> {
         self.numbers.iter().map(|number| number.at).collect()
-    }
-}
-
-/// What a row is run with: its numbers, and the settings that all optimizers share.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    pub(crate) lr: f64,
-    pub(crate) numbers: Vec<f64>,
-    pub(crate) decay: Decay,
-    pub(crate) clip: Clip,
-    pub(crate) non_finite: NonFinite,
-    pub(crate) schedule: Schedule,
-    pub(crate) level: Level,
-    pub(crate) goal: Goal,
-}
-
-impl Setup {
-    /// With a decay, and without an optimizer's rate and numbers.
-    pub(crate) fn new(decay: Decay) -> Self {
-        Self {
-            lr: 0.0,
-            numbers: vec![],
-            decay,
-            clip: Clip::Off,
-            non_finite: NonFinite::Error,
-            schedule: Schedule::constant(),
-            level: Level::best(),
-            goal: Goal::Descend,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
-    Descend,
-    Climb,
-}
-
-/// Settings of whichever optimizer, not yet bound to an element type.
-pub(crate) trait Recipe: Debug {
-    /// With the settings that all optimizers share.
-    fn with(&self, setup: &Setup) -> Box<dyn Recipe>;
-    fn build_f32(&self) -> Result<Box<dyn Optimizer<f32>>>;
-    fn build_f64(&self) -> Result<Box<dyn Optimizer<f64>>>;
-}
-
-impl<A: Algorithm> Recipe for Settings<A> {
-    fn with(&self, setup: &Setup) -> Box<dyn Recipe> {
-        let settings = self
-            .clone()
-            .weight_decay(setup.decay.clone())
-            .lr_schedule(setup.schedule.clone())
-            .clip(setup.clip)
-            .non_finite(setup.non_finite)
-            .level(setup.level);
-        Box::new(match setup.goal {
-            Goal::Descend => settings,
-            Goal::Climb => settings.maximize(true),
-        })
-    }
-    fn build_f32(&self) -> Result<Box<dyn Optimizer<f32>>> {
-        Ok(self.clone().build()?.into())
-    }
-    fn build_f64(&self) -> Result<Box<dyn Optimizer<f64>>> {
-        Ok(self.clone().build()?.into())
     }
 }
