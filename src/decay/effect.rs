@@ -152,7 +152,8 @@ impl Decay {
             (Penalty::L1, P::Metric, S::LrScaled(_) | S::Independent(_) | S::Fixed(_)) => None,
             (_, P::Metric, _) => Some("in the optimizer's metric there is L1: lr-scaled, independent or fixed"),
             (Penalty::L2, ..) => None,
-            (_, P::Cautious | P::AdaDecay { .. }, _) => Some("cautious decay and AdaDecay are defined for L2"),
+            (_, P::Cautious, _) => Some("cautious decay is defined for L2"),
+            (_, P::AdaDecay { .. }, _) => Some("AdaDecay is defined for L2"),
             (_, _, S::Timescale(_) | S::HalfLife(_)) => {
                 Some("a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed")
             }
