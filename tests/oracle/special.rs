@@ -123,7 +123,8 @@ fn a_nan_gradient_leaves_a_nan_weight_and_no_other<T: Element>() {
             for clip in [Clip::Off, Clip::Value(0.5)] {
                 let setup = Setup { clip, ..let_through(row, &cell) };
                 let [found, mut expected] = with_and_without_nan::<T>(row, &setup);
-                expected[0].iter_mut().for_each(|column| column[NAN_AT] = NAN);
+                // A number that a parameter keeps once is no gradient's.
+                expected[0].iter_mut().filter(|column| column.len() > 1).for_each(|column| column[NAN_AT] = NAN);
                 assert_eq!(found, expected, "{} with {} {clip:?}", row.name, cell.decay());
             }
         }

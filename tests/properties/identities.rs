@@ -4,7 +4,7 @@ use wane::{Anchor, Decay, Optimizer, Penalty, Place, Schedule, Strength};
 
 use crate::common::cells::{self, Cell, Ramp};
 use crate::common::data::{Tensor, agree, noise, patterns, slice_after, step_on, step_slice, tensors, trained};
-use crate::common::{Element, Huge, OPTIMIZERS, Reach, Row, Setup, for_f32_and_f64, optimizer};
+use crate::common::{Element, Huge, OPTIMIZERS, Range, Reach, Row, Setup, for_f32_and_f64, optimizer};
 
 for_f32_and_f64!(
     in_plain_sgd_coupled_l2_is_decoupled,
@@ -109,8 +109,8 @@ fn without_epsilon_the_scale_of_gradients_is_not_seen<T: Element>() {
         for cell in cells::loops() {
             let run = |scale: f64| {
                 let mut setup = row.setup(cell.decay());
-                let epsilons = row.numbers.iter().zip(&mut setup.numbers).filter(|(number, _)| number.name.starts_with("eps"));
-                epsilons.for_each(|(_, x)| *x = 0.0);
+                let added = row.numbers.iter().zip(&mut setup.numbers).filter(|(number, _)| number.range == Range::AtLeast0);
+                added.for_each(|(_, x)| *x = 0.0);
                 let (mut opt, mut tensors) = (row.build::<T>(&setup), tensors::<T>(&LENGTHS));
                 for k in 0..STEPS {
                     let scaled = |tensor: &Tensor<T>| tensor.gradient(k).into_iter().map(|g| g * T::near(scale)).collect();
