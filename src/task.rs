@@ -13,19 +13,26 @@ use crate::kernel::reduce::{CHUNK, Lanes, square_sums};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, sweep};
 
-/// Scratch memory for tiles.
+/// Scratch memory.
 #[derive(Debug)]
-pub(crate) struct Desk<T>(Box<Scratch<T>>);
+pub(crate) struct Desk<T> {
+    tile: Box<Scratch<T>>,
+    /// Memory for those who look at whole parameters, kept at the length that the longest one needs.
+    pub(crate) sums: Vec<f64>,
+    pub(crate) room: Vec<T>,
+}
 
 impl<T: Real> Default for Desk<T> {
     fn default() -> Self {
-        Self(Box::new(Scratch::new()))
+        Self { tile: Box::new(Scratch::new()), sums: Vec::new(), room: Vec::new() }
     }
 }
 
+/// A copy has as much memory, so that its steps need not allocate either.
 impl<T: Real> Clone for Desk<T> {
     fn clone(&self) -> Self {
-        Self::default()
+        let (sums, room) = (Vec::with_capacity(self.sums.capacity()), Vec::with_capacity(self.room.capacity()));
+        Self { sums, room, ..Self::default() }
     }
 }
 
@@ -121,7 +128,7 @@ impl<'a, T: Real> Task<'a, T> {
     /// The same by tiles.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
         for at in (0..self.x.len()).step_by(TILE) {
-            self.run_tile(at..self.x.len().min(at + TILE), &mut desk.0);
+            self.run_tile(at..self.x.len().min(at + TILE), &mut desk.tile);
         }
     }
 
@@ -154,20 +161,33 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// The same sums, of numbers that are multiplied by a power of two.
     fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
-        let (scratch, n) = (&mut desk.0, self.x.len());
-        let mut sums = [0.0; 2];
-        for chunk in (0..n).step_by(CHUNK) {
-            let mut lanes = [Lanes::new(), Lanes::new()];
-            let end = n.min(chunk + CHUNK);
-            for at in (chunk..end).step_by(TILE) {
-                let tile = at..end.min(at + TILE);
-                lanes[0].add(self.level, &self.x[tile.clone()], scale);
-                lanes[1].add(self.level, self.displacement(tile, scratch), scale);
-            }
-            let [x, r] = lanes.map(Lanes::sum);
-            sums = [sums[0] + x, sums[1] + r];
-        }
-        sums
+        by_chunks(self.x.len(), |tile, [x, r]| {
+            x.add(self.level, &self.x[tile.clone()], scale);
+            r.add(self.level, self.displacement(tile, &mut desk.tile), scale);
+        })
+    }
+
+    /// Returns Σu² of the directions that `run` would move along, without writing anything.
+    pub(crate) fn directions(&self, desk: &mut Desk<T>) -> SquareSum {
+        let sums: &mut dyn FnMut(T) -> [f64; 1] =
+            &mut |scale| by_chunks(self.x.len(), |tile, [u]| u.add(self.level, self.direction(tile, &mut desk.tile), scale));
+        let [sum] = square_sums(sums(T::one()), sums);
+        sum
+    }
+
+    /// Returns the gradient of a tile as the rule sees it.
+    pub(crate) fn gradient<'s>(&'s self, tile: Range<usize>, desk: &'s mut Desk<T>) -> &'s [T] {
+        let Scratch { d, g, .. } = &mut *desk.tile;
+        self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..tile.len()], g)
+    }
+
+    /// Returns the directions of a tile, of which nothing is written.
+    fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+        let Scratch { d, g, moves, spread: [_, state @ ..], .. } = scratch;
+        let x = &self.x[tile.clone()];
+        let gradient = self.seen().gradient(x, tile.clone(), &mut d[..x.len()], g);
+        self.rule.update(self.level, x, gradient, &mut copies(&self.state, tile, state), moves);
+        &moves.u[..x.len()]
     }
 
     /// Returns the displacement of a tile, of which nothing is written.
@@ -201,6 +221,22 @@ impl<'a, T: Real> Task<'a, T> {
         let right = Self { x: right_x, g: right_g, anchor: right_anchor, beside: right_beside, state: right_state, ..left };
         (left, right)
     }
+}
+
+/// Returns K sums over n elements, tile after tile, in the order of all reductions.
+fn by_chunks<const K: usize>(n: usize, mut add: impl FnMut(Range<usize>, &mut [Lanes; K])) -> [f64; K] {
+    let mut sums = [0.0; K];
+    for chunk in (0..n).step_by(CHUNK) {
+        let mut lanes = std::array::from_fn(|_| Lanes::new());
+        let end = n.min(chunk + CHUNK);
+        for at in (chunk..end).step_by(TILE) {
+            add(at..end.min(at + TILE), &mut lanes);
+        }
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            *sum += lanes.sum();
+        }
+    }
+    sums
 }
 
 /// What becomes of the gradient before the rule sees it.

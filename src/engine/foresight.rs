@@ -74,6 +74,7 @@ impl<T: Real> Engine<T> {
                 let mut rehearsal = sweep.task(param, slot);
                 (rehearsal.x, rehearsal.state) = (x, state.cells());
                 rehearsal.run(&mut self.desk);
+                self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
                     return Err(self.run.halt(|| overflow.of(param.name)));
                 }

@@ -161,6 +161,17 @@ pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
     Ok(())
 }
 
+/// A parameter must be one that its optimizer can update.
+pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, formula: &Options) -> Result<()> {
+    match formula.any().refuses(matrices(&param.shape, param.value.len())) {
+        Some(needs) => {
+            let found = param.shape.map(|shape| shape.axes().into());
+            Err(Error::ShapeRefused { name: param.name.into(), found, needs })
+        }
+        None => Ok(()),
+    }
+}
+
 impl<T> Slot<T> {
     /// The step has ended: what was decided is what became of the parameter.
     pub(crate) fn end(&mut self, ended: u64) {
@@ -254,7 +265,8 @@ impl<T: Real> Slot<T> {
 
 /// Returns the axes of a column of a parameter of these axes.
 fn column_axes(axes: &[usize], extent: Extent) -> Vec<usize> {
-    let mut axes = axes.to_vec();
+    // Nothing is kept for rows without columns either.
+    let mut axes = if axes.contains(&0) { vec![0; axes.len()] } else { axes.to_vec() };
     match extent {
         Extent::Weights => {}
         Extent::Rows => drop(axes.pop()),
@@ -298,7 +310,13 @@ pub(crate) struct State<T> {
 
 impl<T> Default for State<T> {
     fn default() -> Self {
-        let of = Matrices { count: 0, rows: 0, columns: 0 };
+        Self::hollow(Matrices::of(&[0]))
+    }
+}
+
+impl<T> State<T> {
+    /// Without columns.
+    pub(crate) fn hollow(of: Matrices) -> Self {
         let (columns, numbers, next, work, work_extents) = Default::default();
         Self { columns, full: 0, of, numbers, next, work, work_extents }
     }
@@ -368,33 +386,22 @@ impl<T: Float> State<T> {
         kept
     }
 
-    /// Returns the columns as a rule reads them: those with a number for each weight, then the shorter
-    /// ones as they will be, then those of this step only.
+    /// Returns the columns as a rule reads them: those with a number for each weight, then those of this
+    /// step only.
     pub(crate) fn cells(&mut self) -> [Cells<'_, T>; MAX_COLUMNS]
     where
         T: Copy,
     {
-        let Self { columns, full, of, numbers, next, work, work_extents } = self;
+        let Self { full, of, numbers, work, work_extents, .. } = self;
         let mut cells = full_columns(numbers, *full, of.len(Extent::Weights));
-        let mut place = *full;
-        let mut next = &next[..];
-        for column in &columns[*full..] {
-            let (values, rest) = next.split_at(of.len(column.extent));
-            next = rest;
-            if column.extent != Extent::One {
-                cells[place] = Cells::Spread(Spread::new(values, *of, column.extent));
-                place += 1;
-            }
-        }
         let mut work = &mut work[..];
-        for &extent in &*work_extents {
+        for (cells, &extent) in cells[*full..].iter_mut().zip(&*work_extents) {
             let (values, rest) = work.split_at_mut(of.len(extent));
             work = rest;
-            cells[place] = match extent {
+            *cells = match extent {
                 Extent::Weights => Cells::Each(values),
                 _ => Cells::Spread(Spread::new(values, *of, extent)),
             };
-            place += 1;
         }
         cells
     }
@@ -412,12 +419,17 @@ impl<T: Float> State<T> {
         (full_columns(full_numbers, *full, of.len(Extent::Weights)), next, work)
     }
 
+    /// The shorter columns are what they were to be.
+    pub(crate) fn settle(&mut self) {
+        let n = self.full * self.of.len(Extent::Weights);
+        self.numbers[n..].copy_from_slice(&self.next);
+    }
+
     /// The step has been taken: the shorter columns are what they were to be, the kept numbers these.
     pub(crate) fn commit(&mut self, kept: &Kept<T>) {
         if self.columns.len() > self.full {
-            let n = self.full * self.of.len(Extent::Weights);
-            self.numbers[n..].copy_from_slice(&self.next);
-            let (mut at, mut kept) = (n, kept.iter());
+            self.settle();
+            let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
             for column in &self.columns[self.full..] {
                 if column.extent == Extent::One {
                     self.numbers[at] = *kept.next().expect("no formula keeps more");

@@ -221,7 +221,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             Anchor::Start => &slot.anchor,
             Anchor::Lent => param.anchor.unwrap_or_default(),
         };
-        let motion = group.plan.scalars.rule(slot.step.scalars);
+        let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
         Task {
             level: self.run.level,
             gain: self.gain,

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::run::{Halt, Run};
-use super::slot::Slot;
+use super::slot::{Slot, State};
 use super::step::Sweep;
 use super::whole::{Parameter, Prepared};
 use crate::clip::NonFinite;
@@ -94,7 +94,7 @@ impl<T: Real> Engine<T> {
                 continue;
             }
             let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
-            let mut state = std::mem::take(&mut slot.state);
+            let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
             let (cells, next, work) = state.parts();
             let task = Task { state: cells, ..sweep.task(param, slot) };
             let prepared = group.plan.scalars.prepare(entry, &mut Parameter { task, of, next, work, lr, desk });

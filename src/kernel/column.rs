@@ -1,5 +1,7 @@
 //! Columns: the numbers that are kept beside a parameter's weights.
 
+use std::ops::Range;
+
 /// The most columns that a rule reads of one parameter.
 pub(crate) const MAX_COLUMNS: usize = 4;
 
@@ -45,6 +47,8 @@ impl Column {
 /// is one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matrices {
+    /// How many axes the parameter has; one without a shape has one.
+    pub(crate) rank: usize,
     pub(crate) count: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -53,13 +57,14 @@ pub(crate) struct Matrices {
 impl Matrices {
     /// Of a parameter of this shape.
     pub(crate) fn of(axes: &[usize]) -> Self {
-        match *axes {
+        let (count, rows, columns) = match *axes {
             // The product of the others may not fit.
-            _ if axes.contains(&0) => Self { count: 0, rows: 0, columns: 0 },
-            [] => Self { count: 1, rows: 1, columns: 1 },
-            [columns] => Self { count: 1, rows: 1, columns },
-            [ref outer @ .., rows, columns] => Self { count: outer.iter().product(), rows, columns },
-        }
+            _ if axes.contains(&0) => (0, 0, 0),
+            [] => (1, 1, 1),
+            [columns] => (1, 1, columns),
+            [ref outer @ .., rows, columns] => (outer.iter().product(), rows, columns),
+        };
+        Self { rank: axes.len(), count, rows, columns }
     }
 
     /// Returns how many numbers a column of this extent has.
@@ -134,6 +139,14 @@ impl<'a, T> Default for Cells<'a, T> {
 }
 
 impl<'a, T> Cells<'a, T> {
+    /// The numbers of a tile of a column that has one for each weight.
+    pub(crate) fn each(&self, tile: Range<usize>) -> &[T] {
+        match self {
+            Self::Each(cells) => &cells[tile],
+            Self::Spread(_) => unreachable!("a spread column has fewer numbers"),
+        }
+    }
+
     /// Cuts at a weight, so that both parts can be worked on.
     pub(crate) fn split_at(self, n: usize) -> (Self, Self) {
         match self {

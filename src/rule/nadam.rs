@@ -155,7 +155,7 @@ impl Formula for NAdam {
     }
 
     // The learning rate is inside the rule, beside what g and m are multiplied by.
-    fn rule<'a, T: Real>(&self, scalars: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, scalars: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         Motion { rule: &scalars.rule, rate: 1.0 }
     }
 }
