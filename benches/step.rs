@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use support::{Contender, Limit, Rule, Step, mixed_200};
+use support::{Contender, Limit, Step, mixed_200, optimizer, timed};
 use wane::{Decay, NonFinite};
 
 fn steps(c: &mut Criterion) {
@@ -27,7 +27,7 @@ fn workload(c: &mut Criterion, name: &str, lengths: &[usize]) {
     let mut limits: Vec<Limit> = Vec::new();
     for (name, step) in optimizers() {
         let limit = step.limit();
-        bench(&mut group, name, &limit, &Contender::Step(step), lengths);
+        bench(&mut group, &name, &limit, &Contender::Step(step), lengths);
         if !limits.contains(&limit) {
             limits.push(limit);
         }
@@ -50,17 +50,10 @@ fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, limit: &Limit, co
 }
 
 /// Without the check of the gradient, so that the traffic is that of the update alone; and AdamW once as it is by default.
-fn optimizers() -> [(&'static str, Step); 7] {
-    let step = |rule, decay, policy| Step { rule, decay, policy };
-    [
-        ("SGD", step(Rule::Sgd, Decay::none(), NonFinite::LetThrough)),
-        ("SGD with momentum", step(Rule::Momentum, Decay::none(), NonFinite::LetThrough)),
-        ("Adam with coupled L2", step(Rule::Adam, Decay::coupled_l2(0.01), NonFinite::LetThrough)),
-        ("AdamW", step(Rule::Adam, Decay::decoupled(0.01), NonFinite::LetThrough)),
-        ("AdamW with its gradient checked", step(Rule::Adam, Decay::decoupled(0.01), NonFinite::Error)),
-        ("Lion", step(Rule::Lion, Decay::decoupled(0.01), NonFinite::LetThrough)),
-        ("LAMB", step(Rule::Lamb, Decay::decoupled(0.01), NonFinite::LetThrough)),
-    ]
+fn optimizers() -> Vec<(String, Step)> {
+    let free = timed().map(|(row, decay)| (row.name.to_string(), Step { row, decay, policy: NonFinite::LetThrough }));
+    let checked = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy: NonFinite::Error };
+    free.chain([("adamw with its gradient checked".into(), checked)]).collect()
 }
 
 criterion_group!(benches, steps);

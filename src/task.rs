@@ -3,18 +3,17 @@
 //! Rule and law are chosen once per parameter. The pairs that most steps are made of run in one fused
 //! loop; all others run through a pipeline of short loops over tiles, which gives the same bits.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::ops::Range;
 
-use crate::decay::AnyLaw;
+use crate::decay::{AnyLaw, Effect};
 use crate::float::Real;
 use crate::kernel::column::{Cells, MAX_COLUMNS};
-use crate::kernel::reduce::{CHUNK, Lanes, square_sums};
+use crate::kernel::reduce::{TileSum, square_sums};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, sweep};
+use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
 
 /// Scratch memory.
-#[derive(Debug)]
 pub(crate) struct Desk<T> {
     tile: Box<Scratch<T>>,
     /// Memory for those who look at whole parameters, kept at the length that the longest one needs.
@@ -25,6 +24,12 @@ pub(crate) struct Desk<T> {
 impl<T: Real> Default for Desk<T> {
     fn default() -> Self {
         Self { tile: Box::new(Scratch::new()), sums: Vec::new(), room: Vec::new() }
+    }
+}
+
+impl<T> fmt::Debug for Desk<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Desk")
     }
 }
 
@@ -127,8 +132,8 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// The same by tiles.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
-        for at in (0..self.x.len()).step_by(TILE) {
-            self.run_tile(at..self.x.len().min(at + TILE), &mut desk.tile);
+        for tile in tiles(self.x.len()) {
+            self.run_tile(tile, &mut desk.tile);
         }
     }
 
@@ -161,16 +166,21 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// The same sums, of numbers that are multiplied by a power of two.
     fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
-        by_chunks(self.x.len(), |tile, [x, r]| {
-            x.add(self.level, &self.x[tile.clone()], scale);
-            r.add(self.level, self.displacement(tile, &mut desk.tile), scale);
-        })
+        let (mut x, mut r) = (TileSum::new(), TileSum::new());
+        for tile in tiles(self.x.len()) {
+            x.add_squares(self.level, &self.x[tile.clone()], scale);
+            r.add_squares(self.level, self.displacement(self.law.tiled(), tile, &mut desk.tile), scale);
+        }
+        [x.sum(), r.sum()]
     }
 
     /// Returns Σu² of the directions that `run` would move along, without writing anything.
     pub(crate) fn directions(&self, desk: &mut Desk<T>) -> SquareSum {
-        let sums: &mut dyn FnMut(T) -> [f64; 1] =
-            &mut |scale| by_chunks(self.x.len(), |tile, [u]| u.add(self.level, self.direction(tile, &mut desk.tile), scale));
+        let sums: &mut dyn FnMut(T) -> [f64; 1] = &mut |scale| {
+            let mut sum = TileSum::new();
+            tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, self.direction(tile, &mut desk.tile), scale));
+            [sum.sum()]
+        };
         let [sum] = square_sums(sums(T::one()), sums);
         sum
     }
@@ -190,10 +200,10 @@ impl<'a, T: Real> Task<'a, T> {
         &moves.u[..x.len()]
     }
 
-    /// Returns the displacement of a tile, of which nothing is written.
-    pub(crate) fn displacement<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+    /// Returns the displacement of a tile under a law, of which nothing is written.
+    fn displacement<'s>(&self, law: &dyn TiledLaw<T>, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
         let Scratch { d, g, moves, spread: [beside, state @ ..], r: out } = scratch;
-        let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
+        let (level, rate) = (self.level, self.rate);
         let n = tile.len();
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
         let mut state = copies(&self.state, tile.clone(), state);
@@ -223,20 +233,9 @@ impl<'a, T: Real> Task<'a, T> {
     }
 }
 
-/// Returns K sums over n elements, tile after tile, in the order of all reductions.
-fn by_chunks<const K: usize>(n: usize, mut add: impl FnMut(Range<usize>, &mut [Lanes; K])) -> [f64; K] {
-    let mut sums = [0.0; K];
-    for chunk in (0..n).step_by(CHUNK) {
-        let mut lanes = std::array::from_fn(|_| Lanes::new());
-        let end = n.min(chunk + CHUNK);
-        for at in (chunk..end).step_by(TILE) {
-            add(at..end.min(at + TILE), &mut lanes);
-        }
-        for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            *sum += lanes.sum();
-        }
-    }
-    sums
+/// Returns the tiles of n weights.
+pub(crate) fn tiles(n: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n).step_by(TILE).map(move |at| at..n.min(at + TILE))
 }
 
 /// What becomes of the gradient before the rule sees it.
@@ -306,4 +305,45 @@ fn copies<'s, T: Copy, const N: usize>(
         }
         out
     })
+}
+
+/// A task as its law looks at the whole of it.
+pub(crate) struct Look<'l, 'a, T: Real> {
+    pub(crate) task: &'l Task<'a, T>,
+    /// Weights of a row.
+    pub(crate) row: usize,
+    pub(crate) desk: &'l mut Desk<T>,
+}
+
+impl<T: Real> Whole<T> for Look<'_, '_, T> {
+    fn level(&self) -> Level {
+        self.task.level
+    }
+
+    fn row(&self) -> usize {
+        self.row
+    }
+
+    fn gradients(&mut self, each: &mut dyn FnMut(&[T])) {
+        let Scratch { d, g, .. } = &mut *self.desk.tile;
+        for tile in tiles(self.task.x.len()) {
+            let x = &self.task.x[tile.clone()];
+            each(self.task.seen().gradient(x, tile.clone(), &mut d[..tile.len()], g));
+        }
+    }
+
+    fn updated(&mut self, each: &mut dyn FnMut(&[T])) {
+        let task = self.task;
+        for tile in tiles(task.x.len()) {
+            let x = &task.x[tile.clone()];
+            let _ = task.displacement(AnyLaw::of(Effect::Free).tiled(), tile.clone(), &mut self.desk.tile);
+            let Scratch { d, moves, .. } = &mut *self.desk.tile;
+            let d = &mut d[..tile.len()];
+            if task.anchor.is_empty() {
+                d.copy_from_slice(x);
+            }
+            tile::descend_all(task.level, d, moves, task.rate);
+            each(d);
+        }
+    }
 }

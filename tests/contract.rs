@@ -1,5 +1,6 @@
 //! What the public API promises, whatever the optimizer: names, groups, counts, rates, gradients, and what can be seen of them.
 
+mod common;
 mod contract {
     mod every;
 

@@ -1,9 +1,9 @@
 //! Every error of the public API: its variant, its text, and that nothing else has happened.
 
+mod common;
 mod errors {
     mod scene;
 
-    mod completeness;
     mod decays;
     mod gradients;
     mod groups;

@@ -7,17 +7,7 @@ use wane::{Anchor, Decay, NonFinite};
 
 use crate::duel::{Effort, duel};
 use crate::report::{Spread, print};
-use crate::support::{Contender, Element, Rule, Step};
-
-const RULES: [(&str, Rule); 7] = [
-    ("SGD", Rule::Sgd),
-    ("momentum", Rule::Momentum),
-    ("Nesterov", Rule::Nesterov),
-    ("Adam", Rule::Adam),
-    ("AMSGrad", Rule::AmsGrad),
-    ("Lion", Rule::Lion),
-    ("LAMB", Rule::Lamb),
-];
+use crate::support::{Contender, Element, Row, Step, timed};
 
 const WEIGHTS: usize = 10_000;
 
@@ -28,17 +18,17 @@ const HEADER: [&str; 6] = ["rule", "decay", "f32", "f32, towards the start", "f6
 
 pub(crate) fn watch(effort: Effort) {
     let mut rows = Vec::new();
-    for (name, rule) in RULES {
+    for (row, _) in timed() {
         for decay in laws() {
             let anchored = decay.clone().towards(Anchor::Start);
             let cells = [
-                cell::<f32>(effort, rule, &decay, 0),
-                cell::<f32>(effort, rule, &anchored, 1),
-                cell::<f64>(effort, rule, &decay, 0),
-                cell::<f64>(effort, rule, &anchored, 1),
+                cell::<f32>(effort, row, &decay, 0),
+                cell::<f32>(effort, row, &anchored, 1),
+                cell::<f64>(effort, row, &decay, 0),
+                cell::<f64>(effort, row, &anchored, 1),
             ];
             let [a, b, c, d] = cells;
-            rows.push([name.into(), decay.to_string(), a, b, c, d]);
+            rows.push([row.name.into(), decay.to_string(), a, b, c, d]);
         }
     }
     print(
@@ -60,8 +50,8 @@ fn laws() -> [Decay; 5] {
 }
 
 /// How much slower than without decay, at equal memory traffic; the law itself reads `columns` beside those of the rule.
-fn cell<T: Element>(effort: Effort, rule: Rule, decay: &Decay, columns: usize) -> String {
-    let step = |decay| Step { rule, decay, policy: NonFinite::LetThrough };
+fn cell<T: Element>(effort: Effort, row: &'static Row, decay: &Decay, columns: usize) -> String {
+    let step = |decay| Step { row, decay, policy: NonFinite::LetThrough };
     let (plain, decayed) = (step(Decay::none()), step(decay.clone()));
     let limit = plain.limit();
     let bytes = limit.bytes::<T>() as f64;

@@ -4,19 +4,7 @@ use wane::{Decay, NonFinite};
 
 use crate::duel::{Effort, duel};
 use crate::report::{Spread, print};
-use crate::support::{Contender, Limit, Pass, Rule, Step, mixed_200};
-
-/// What is timed by default: no decay where it is unusual, the usual one elsewhere.
-fn usual() -> [(&'static str, Rule, Decay); 6] {
-    [
-        ("SGD", Rule::Sgd, Decay::none()),
-        ("SGD with momentum", Rule::Momentum, Decay::none()),
-        ("Adam, coupled L2", Rule::Adam, Decay::coupled_l2(0.01)),
-        ("AdamW", Rule::Adam, Decay::decoupled(0.01)),
-        ("Lion, decoupled", Rule::Lion, Decay::decoupled(0.01)),
-        ("LAMB, decoupled", Rule::Lamb, Decay::decoupled(0.01)),
-    ]
-}
+use crate::support::{Contender, Limit, Pass, Step, mixed_200, optimizer, timed};
 
 fn workloads(effort: Effort) -> Vec<(String, Vec<usize>)> {
     let single = [1_000, 10_000, 100_000, 1_000_000, 10_000_000].into_iter().filter(|&len| len <= effort.largest);
@@ -28,16 +16,16 @@ const HEADER: [&str; 7] =
 
 pub(crate) fn optimizers(effort: Effort) {
     let mut rows = Vec::new();
-    for (name, rule, decay) in usual() {
+    for (row, decay) in timed() {
         for (size, lengths) in workloads(effort) {
-            let step = |policy| Step { rule, decay: decay.clone(), policy };
+            let step = |policy| Step { row, decay: decay.clone(), policy };
             let (free, checked) = (step(NonFinite::LetThrough), step(NonFinite::Error));
             let bytes = free.limit().bytes::<f32>().to_string();
             let [free, checked] = [free, checked].map(|step| {
                 let limit = step.limit();
                 share(effort, step, limit, &lengths)
             });
-            rows.push([name.into(), size, bytes, free[0].clone(), free[1].clone(), checked[0].clone(), checked[1].clone()]);
+            rows.push([row.name.into(), size, bytes, free[0].clone(), free[1].clone(), checked[0].clone(), checked[1].clone()]);
         }
     }
     print("Steps and their limits: `LetThrough`, and `Error` (the default), which reads the gradient once more", HEADER, rows);
@@ -46,7 +34,7 @@ pub(crate) fn optimizers(effort: Effort) {
 /// AdamW in cache, where the divider is the wall and not the memory.
 pub(crate) fn divider(effort: Effort) {
     let rows = [NonFinite::LetThrough, NonFinite::Error].map(|policy| {
-        let step = Step { rule: Rule::Adam, decay: Decay::decoupled(0.01), policy };
+        let step = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy };
         let mut limit = step.limit();
         limit.passes.pop();
         limit.passes.push(Pass::Divide);

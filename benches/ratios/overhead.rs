@@ -6,7 +6,7 @@ use wane::{Decay, NonFinite};
 
 use crate::duel::{Effort, duel, solo};
 use crate::report::{Spread, print};
-use crate::support::{Contender, Rule, Step};
+use crate::support::{Contender, Reach, Step, optimizer, timed};
 
 /// Tensors that are added to the first to see what each of them costs.
 const FURTHER: usize = 200;
@@ -16,16 +16,16 @@ const HEADER: [&str; 5] =
 
 pub(crate) fn tensors(effort: Effort) {
     let mut rows = Vec::new();
-    for (name, rule) in [("SGD", Rule::Sgd), ("SGD with momentum", Rule::Momentum), ("AdamW", Rule::Adam), ("Lion", Rule::Lion)] {
+    for (row, decay) in timed().filter(|(row, _)| row.reach == Reach::Element) {
         for policy in [NonFinite::LetThrough, NonFinite::Error] {
             for len in [0, 16] {
-                let [one, further] = cost(effort, Step { rule, decay: Decay::decoupled(0.01), policy }, len);
-                rows.push([name.into(), policy.to_string(), len.to_string(), one, further]);
+                let [one, further] = cost(effort, Step { row, decay: decay.clone(), policy }, len);
+                rows.push([row.name.into(), policy.to_string(), len.to_string(), one, further]);
             }
         }
     }
     for policy in [NonFinite::LetThrough, NonFinite::Error] {
-        rows.push(["AdamW, `step_slice`".into(), policy.to_string(), "0".into(), slice(effort, policy), String::new()]);
+        rows.push(["adamw, `step_slice`".into(), policy.to_string(), "0".into(), slice(effort, policy), String::new()]);
     }
     print("The cost of a step beside its weights", HEADER, rows);
 }
@@ -41,7 +41,7 @@ fn cost(effort: Effort, step: Step, len: usize) -> [String; 2] {
 
 /// Of a step over no weights at all, as a user writes it.
 fn slice(effort: Effort, policy: NonFinite) -> String {
-    let mut optimizer = Rule::Adam.optimizer::<f32>(&Decay::decoupled(0.01), policy);
+    let mut optimizer = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy }.optimizer::<f32>();
     let rounds = solo(effort, &[0], &mut || {
         black_box(optimizer.step_slice(black_box(&mut []), black_box(&[]))).expect("an empty step succeeds");
     });

@@ -4,9 +4,17 @@ use std::hint::black_box;
 
 use wane::{Decay, NonFinite, Optimizer};
 
+use super::common::{Element, OPTIMIZERS, Reach, Row, Setup};
 use super::limit::Pass;
-use super::rule::{Element, Rule};
 use super::tensors::{Tensors, expect_ordinary};
+
+/// Small, so that weights stay what they are however often a step is repeated.
+const RATE: f64 = 1e-6;
+
+/// The rows of the tests' table that have a loop of their own, each with its usual decay.
+pub(crate) fn timed() -> impl Iterator<Item = (&'static Row, Decay)> {
+    OPTIMIZERS.iter().filter_map(|row| Some((row, row.timed?())))
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Contender {
@@ -17,7 +25,7 @@ pub(crate) enum Contender {
 /// A step of an optimizer through the public API.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    pub(crate) rule: Rule,
+    pub(crate) row: &'static Row,
     pub(crate) decay: Decay,
     pub(crate) policy: NonFinite,
 }
@@ -43,13 +51,17 @@ impl Step {
     /// The walks that this step cannot do without.
     pub(crate) fn limit(&self) -> Limit {
         let check = (self.policy != NonFinite::LetThrough).then_some(Pass::ReadGradient);
-        let norms = (self.rule == Rule::Lamb).then_some(Pass::ReadAll);
-        Limit { columns: self.rule.columns(), passes: check.into_iter().chain(norms).chain([Pass::Update]).collect() }
+        let norms = (self.row.reach == Reach::Parameter).then_some(Pass::ReadAll);
+        Limit { columns: self.row.state.len(), passes: check.into_iter().chain(norms).chain([Pass::Update]).collect() }
+    }
+
+    pub(crate) fn optimizer<T: Element>(&self) -> Box<dyn Optimizer<T>> {
+        self.row.build(&Setup { lr: RATE, non_finite: self.policy, ..self.row.setup(self.decay.clone()) })
     }
 
     fn enter<T: Element>(&self, lengths: &[usize], measure: &mut dyn FnMut(&mut dyn FnMut())) {
         let mut tensors = Tensors::<T>::new(lengths, 0);
-        let mut optimizer = self.rule.optimizer(&self.decay, self.policy);
+        let mut optimizer = self.optimizer();
         let mut params = tensors.params();
         measure(&mut || {
             black_box(optimizer.step(black_box(&mut params))).expect("a step over ordinary numbers succeeds");
@@ -75,7 +87,7 @@ impl Limit {
 fn expect_ordinary_state<T: Element>(optimizer: &dyn Optimizer<T>) {
     let table = optimizer.describe();
     for name in table.params().iter().map(|row| row.name()) {
-        for column in ["momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"] {
+        for column in optimizer.columns(name).into_iter().flatten() {
             expect_ordinary(name, optimizer.state(name, column));
         }
     }

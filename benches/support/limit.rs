@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use multiversion::multiversion;
 
-use super::rule::Element;
+use super::common::Element;
 use super::tensors::{Tensor, Tensors};
 
 /// One walk over all tensors. A step is a sequence of such walks, and so is its limit.
@@ -42,6 +42,7 @@ impl Pass {
                 (Self::Update, 0) => update::<T, 0>(tensor),
                 (Self::Update, 1) => update::<T, 1>(tensor),
                 (Self::Update, 2) => update::<T, 2>(tensor),
+                (Self::Update, 3) => update::<T, 3>(tensor),
                 (Self::Divide, 2) => divide(tensor),
                 _ => unreachable!("no limit is asked for {columns} columns"),
             }

@@ -4,7 +4,7 @@ use std::array::from_fn;
 
 use wane::Param;
 
-use super::rule::Element;
+use super::common::{Element, data::matrix};
 
 /// Parameters with their gradients, and columns of state for those contenders that do not keep their own.
 pub(crate) struct Tensors<T> {
@@ -27,7 +27,7 @@ impl<T: Element> Tensors<T> {
     }
 
     pub(crate) fn params(&mut self) -> Vec<Param<'_, T>> {
-        self.list.iter_mut().map(|tensor| Param::new(&tensor.name, &mut tensor.value, &tensor.grad)).collect()
+        self.list.iter_mut().map(|tensor| tensor.param()).collect()
     }
 
     /// Denormals, infinities and NaN have speeds of their own: a time taken over them means nothing.
@@ -40,13 +40,18 @@ impl<T: Element> Tensors<T> {
 
 impl<T: Element> Tensor<T> {
     fn new(index: usize, len: usize, columns: usize) -> Self {
-        let column = |first: f64, step: f64| (0..len).map(move |i| number(first + step * (i % 17) as f64));
+        let column = |first: f64, step: f64| (0..len).map(move |i| T::near(first + step * (i % 17) as f64));
         Self {
             name: format!("layer.{index}.weight"),
             value: column(0.3, 0.02).collect(),
             grad: column(-0.083, 0.01).collect(),
             state: vec![T::zero(); columns * len],
         }
+    }
+
+    fn param(&mut self) -> Param<'_, T> {
+        let shape = matrix(self.value.len());
+        Param::new(&self.name, &mut self.value, &self.grad).shape(&shape)
     }
 
     /// Weights, gradient and N columns of state, all of one length that the compiler can see.
@@ -57,10 +62,6 @@ impl<T: Element> Tensor<T> {
         let state = from_fn(|_| rest.split_off_mut(..n).expect("tensors are made with the columns of their contender"));
         (&mut self.value, &self.grad[..n], state.map(|column: &mut [T]| &mut column[..n]))
     }
-}
-
-fn number<T: Element>(x: f64) -> T {
-    T::from(x).expect("every number here fits f32")
 }
 
 /// Panics at the first number that is neither normal nor 0.

@@ -28,6 +28,19 @@ pub(crate) enum Effect {
         threshold: f64,
         after: f64,
     },
+    /// The share that is removed where the gradient is as large as it is in the mean; up to twice that.
+    AdaDecay {
+        share: Share,
+        alpha: f64,
+    },
+    /// A threshold in the plain metric, which the optimizer's own divides.
+    Metric {
+        threshold: f64,
+    },
+    /// A threshold for the root of the mean square of a row.
+    Rows {
+        threshold: f64,
+    },
 }
 
 /// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
@@ -107,6 +120,9 @@ impl Decay {
     pub(crate) fn check(&self) -> Result<()> {
         const AT_LEAST_0: &str = "a finite number, at least 0";
         self.schedule.check()?;
+        if let Place::AdaDecay { alpha } = self.place {
+            in_range("alpha of AdaDecay", alpha, alpha >= 0.0, AT_LEAST_0)?;
+        }
         if let Penalty::ElasticNet { ratio } = self.penalty {
             in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]")?;
         }
@@ -130,10 +146,14 @@ impl Decay {
         match (self.penalty, self.place, self.strength) {
             (Penalty::L2, P::Coupled, S::Adaptive(_)) => None,
             (_, _, S::Adaptive(_)) => Some("adaptive strength is defined for coupled L2"),
+            (Penalty::GroupLasso, P::Coupled, _) => Some("group lasso is a proximal step; use decoupled"),
             (_, P::Coupled, S::LrScaled(_)) => None,
             (_, P::Coupled, _) => Some("coupled decay is part of the gradient, so its strength is a plain number"),
+            (Penalty::L1, P::Metric, S::LrScaled(_) | S::Independent(_) | S::Fixed(_)) => None,
+            (_, P::Metric, _) => Some("in the optimizer's metric there is L1: lr-scaled, independent or fixed"),
             (Penalty::L2, ..) => None,
             (_, P::Cautious, _) => Some("cautious decay is defined for L2"),
+            (_, P::AdaDecay { .. }, _) => Some("AdaDecay is defined for L2"),
             (_, _, S::Timescale(_) | S::HalfLife(_)) => {
                 Some("a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed")
             }
@@ -163,7 +183,7 @@ impl Decay {
         let none = Share { rate: 0.0, lambda: 0.0 };
         let (l1, l2) = match self.penalty {
             Penalty::L2 => (none, share),
-            Penalty::L1 => (share, none),
+            Penalty::L1 | Penalty::GroupLasso => (share, none),
             Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
         };
         match (self.place, self.penalty) {
@@ -171,6 +191,9 @@ impl Decay {
             (Place::Coupled, _) => Effect::Coupled { l1: l1.removed(), l2: l2.removed() },
             (Place::Decoupled, Penalty::L2) => Effect::Shrink(l2),
             (Place::Cautious, _) => Effect::Cautious(l2),
+            (Place::AdaDecay { alpha }, _) => Effect::AdaDecay { share: l2, alpha },
+            (Place::Metric, _) => Effect::Metric { threshold: l1.removed() },
+            (_, Penalty::GroupLasso) => Effect::Rows { threshold: l1.removed() },
             (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
             (Place::Proximal, _) => Effect::Proximal { before: none, threshold: l1.removed(), after: l2.removed() },
         }
@@ -185,6 +208,9 @@ impl fmt::Display for Effect {
             Self::Coupled { l1, l2 } => [("λ", l2), ("λ₁", l1), ("", 0.0)],
             Self::Shrink(share) | Self::Cautious(share) => [("s", share.removed()), ("", 0.0), ("", 0.0)],
             Self::Proximal { before, threshold, after } => [("s", before.removed()), ("θ", threshold), ("s", after)],
+            Self::AdaDecay { share, alpha } => [("s", share.removed()), ("α", alpha), ("", 0.0)],
+            Self::Metric { threshold } => [("θ·metric", threshold), ("", 0.0), ("", 0.0)],
+            Self::Rows { threshold } => [("θ/√n", threshold), ("", 0.0), ("", 0.0)],
         };
         let said = parts.iter().filter(|(_, amount)| *amount != 0.0);
         let said = said.map(|(name, amount)| format!("{name} = {}", Number::rounded(*amount)));
@@ -214,7 +240,9 @@ impl Effect {
             Self::Proximal { before, threshold, after } => {
                 Self::Proximal { before, threshold: change(threshold)?, after: change(after)? }
             }
-            Self::Free | Self::Shrink(_) | Self::Cautious(_) => self,
+            Self::Metric { threshold } => Self::Metric { threshold: change(threshold)? },
+            Self::Rows { threshold } => Self::Rows { threshold: change(threshold)? },
+            Self::Free | Self::Shrink(_) | Self::Cautious(_) | Self::AdaDecay { .. } => self,
         })
     }
 
@@ -227,6 +255,9 @@ impl Effect {
             Self::Proximal { before, threshold, after } => {
                 Self::Proximal { before: before.times(trust), threshold: threshold * trust, after: after * trust }
             }
+            Self::AdaDecay { share, alpha } => Self::AdaDecay { share: share.times(trust), alpha },
+            Self::Metric { threshold } => Self::Metric { threshold: threshold * trust },
+            Self::Rows { threshold } => Self::Rows { threshold: threshold * trust },
         }
     }
 
@@ -235,10 +266,11 @@ impl Effect {
         if let Self::Coupled { l1, l2 } = self { [l1, l2] } else { [0.0; 2] }
     }
 
-    /// The share of a weight that is removed, which must be in [0, 1).
+    /// Returns the largest share of a weight that is removed, which must be in [0, 1).
     pub(crate) fn share(self) -> f64 {
         match self {
-            Self::Free | Self::Coupled { .. } => 0.0,
+            Self::Free | Self::Coupled { .. } | Self::Metric { .. } | Self::Rows { .. } => 0.0,
+            Self::AdaDecay { share, .. } => 2.0 * share.removed(),
             Self::Shrink(share) | Self::Cautious(share) | Self::Proximal { before: share, .. } => share.removed(),
         }
     }

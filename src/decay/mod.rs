@@ -30,6 +30,9 @@ use crate::schedule::Schedule;
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
+/// | [`ada_decay`](Self::ada_decay)`(λ)` | `ada-decay:0.1,4` | s·θ, 0 < θ < 2 by the size of the gradient | AdaDecay, Nakamura & Hong 2019 |
+/// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
+/// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
 /// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
@@ -38,11 +41,15 @@ use crate::schedule::Schedule;
 ///
 /// [`Decay::new`] takes the three answers one by one. Each cell is a kernel, another cell's, or an error when the optimizer is built:
 ///
-/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) |
-/// |---|---|---|---|---|
-/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu |
-/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | S(d − ηu, s) | error |
-/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | S(d − ηu, s₁)/(1 + s₂) | error |
+/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
+/// |---|---|---|---|---|---|---|
+/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
+/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
+/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
+/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
+///
+/// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of AdaDecay, which θ may double, is refused
+/// from ½ on. For an optimizer without a metric of its own (SGD, Lion) the metric is 1.
 ///
 /// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled decay is part of the gradient,
 /// which the learning rate scales, so it takes [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive);
@@ -109,10 +116,13 @@ pub enum Penalty {
         /// ρ, the share of L1, in [0, 1].
         ratio: f64,
     },
+    /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights. Rows
+    /// become 0 as a whole.
+    GroupLasso,
 }
 
 /// Where the decay acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Place {
     /// In the gradient, before the optimizer sees it: classical L2 regularisation.
@@ -123,6 +133,15 @@ pub enum Place {
     Proximal,
     /// Beside the update, and only where the update already moves the weight the same way.
     Cautious,
+    /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ + ε:
+    /// weights that have seen little gradient are pulled the harder.
+    Metric,
+    /// Beside the update, times θ = 2/(1 + exp(−α·(|g| − μ)/σ)), with μ and σ the mean and the deviation
+    /// of |g| over the parameter, g as the optimizer sees it.
+    AdaDecay {
+        /// α, how fast θ rises with the gradient; at least 0, where θ = 1.
+        alpha: f64,
+    },
 }
 
 /// How strong, and in which units: the same number means different things in different libraries.
@@ -240,6 +259,38 @@ impl Decay {
     #[must_use]
     pub fn cautious(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Cautious, Strength::LrScaled(lambda))
+    }
+
+    /// AdaDecay with α = 4: decoupled L2 times θ, which is larger where the gradient is; see
+    /// [`Place::AdaDecay`].
+    #[must_use]
+    pub fn ada_decay(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::AdaDecay { alpha: 4.0 }, Strength::LrScaled(lambda))
+    }
+
+    /// L1 as a soft threshold in the optimizer's metric: η_t·λ/(√v̂ + ε) under Adam. Where
+    /// [`l1`](Self::l1) uses the same threshold for all weights, this is the exact proximal step.
+    #[must_use]
+    pub fn metric_l1(lambda: f64) -> Self {
+        Self::new(Penalty::L1, Place::Metric, Strength::LrScaled(lambda))
+    }
+
+    /// Group lasso over rows: after the update each slice along the first axis shrinks as a whole, and
+    /// is 0 where its norm was at most η_t·λ·√n.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Param, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.1).weight_decay(Decay::group_lasso(1.0)).build()?;
+    /// let mut w = [3.0_f64, 4.0, 0.1, -0.1];
+    /// opt.step(&mut [Param::new("w", &mut w, &[0.0; 4]).shape(&[2, 2])])?;
+    /// assert_eq!(w[2..], [0.0, 0.0]);
+    /// assert!((w[0] - 3.0 * (1.0 - 0.1 * 2.0_f64.sqrt() / 5.0)).abs() < 1e-15);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    #[must_use]
+    pub fn group_lasso(lambda: f64) -> Self {
+        Self::new(Penalty::GroupLasso, Place::Decoupled, Strength::LrScaled(lambda))
     }
 
     /// Coupled L2 whose strength follows λ·‖g‖/‖d‖, taken over the group.

@@ -12,7 +12,7 @@ use crate::number::Number;
 use crate::schedule::Schedule;
 use crate::text::Arguments;
 
-const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious]-[l2|l1|elastic-net]\
+const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|group-lasso]\
                         :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 impl fmt::Display for Decay {
@@ -29,6 +29,9 @@ impl fmt::Display for Decay {
         }
         if let Penalty::ElasticNet { ratio } = self.penalty {
             write!(f, ",{}", Number(ratio))?;
+        }
+        if let Place::AdaDecay { alpha } = self.place {
+            write!(f, ",{}", Number(alpha))?;
         }
         match self.anchor {
             Anchor::Origin => {}
@@ -59,6 +62,7 @@ impl Decay {
             Penalty::L2 => "",
             Penalty::L1 => "l1",
             Penalty::ElasticNet { .. } => "elastic-net",
+            Penalty::GroupLasso => "group-lasso",
         };
         let place = match self.place {
             Place::Coupled if units == "adaptive" => "",
@@ -68,6 +72,8 @@ impl Decay {
             Place::Decoupled => "",
             Place::Proximal => "proximal",
             Place::Cautious => "cautious",
+            Place::Metric => "metric",
+            Place::AdaDecay { .. } => "ada-decay",
         };
         let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
         words.join("-")
@@ -107,6 +113,10 @@ fn law(text: &str) -> Result<Decay> {
         return Err(next.error(EXPECTED));
     }
     let strength = units(next.take("the strength")?);
+    let place = match place {
+        Place::AdaDecay { .. } => Place::AdaDecay { alpha: next.take("alpha")? },
+        other => other,
+    };
     let penalty = match penalty {
         Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: next.take("the share of L1")? },
         other => other,
@@ -124,11 +134,21 @@ const UNITS: &[(&str, Units)] = &[
     ("adaptive", Strength::Adaptive),
 ];
 
-const PLACES: &[(&str, Place)] =
-    &[("coupled", Place::Coupled), ("decoupled", Place::Decoupled), ("proximal", Place::Proximal), ("cautious", Place::Cautious)];
+const PLACES: &[(&str, Place)] = &[
+    ("coupled", Place::Coupled),
+    ("decoupled", Place::Decoupled),
+    ("proximal", Place::Proximal),
+    ("cautious", Place::Cautious),
+    ("metric", Place::Metric),
+    ("ada-decay", Place::AdaDecay { alpha: 0.0 }),
+];
 
-const PENALTIES: &[(&str, Penalty)] =
-    &[("l2", Penalty::L2), ("l1", Penalty::L1), ("elastic-net", Penalty::ElasticNet { ratio: 0.0 })];
+const PENALTIES: &[(&str, Penalty)] = &[
+    ("l2", Penalty::L2),
+    ("l1", Penalty::L1),
+    ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
+    ("group-lasso", Penalty::GroupLasso),
+];
 
 /// Adaptive decay is coupled, everything else decoupled, unless said otherwise.
 fn usual_place(units: Units) -> Place {

@@ -29,8 +29,6 @@ pub(crate) struct Group<T> {
     pub(crate) settings: Member,
     /// What its decay pulls towards, as in `settings`.
     pub(crate) anchor: Anchor,
-    /// Whether its formula looks at whole parameters.
-    pub(crate) looks: bool,
     /// The running strength of an adaptive decay.
     average: Average,
     /// Of this step.
@@ -133,8 +131,7 @@ impl<T: Real> Group<T> {
             entries: Vec::new(),
             places: HashMap::new(),
         };
-        let looks = plan.scalars.looks();
-        Self { name: name.into(), edits, settings, anchor, looks, average, plan }
+        Self { name: name.into(), edits, settings, anchor, average, plan }
     }
 
     /// Works out the rate and strength of a step, from the norms of gradient and distance where the
@@ -152,6 +149,11 @@ impl<T: Real> Group<T> {
         self.plan.law = AnyLaw::of(effect);
         self.plan.clear();
         Ok(())
+    }
+
+    /// Whether its formula or its law looks at whole parameters.
+    pub(crate) fn looks(&self) -> bool {
+        self.plan.scalars.looks() || self.plan.law.looks()
     }
 
     /// Whether the decay acts on the distance from an anchor.

@@ -4,6 +4,7 @@
 //! parameters, or a part of a large one. So one large tensor and ten thousand small ones both spread.
 //! Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -55,7 +56,6 @@ impl Threads {
 }
 
 /// A piece of a step's work.
-#[derive(Debug)]
 enum Piece<'a, 'p, T: Real> {
     /// Whole parameters.
     Run(&'a mut [Param<'p, T>], &'a mut [Slot<T>]),
@@ -64,16 +64,21 @@ enum Piece<'a, 'p, T: Real> {
 }
 
 /// Memory for pieces, which is kept from step to step.
-#[derive(Debug)]
 pub(crate) struct Pieces<T: Real> {
     list: Vec<Mutex<Option<Piece<'static, 'static, T>>>>,
     desks: Vec<Mutex<Desk<T>>>,
     sums: Vec<AtomicU64>,
 }
 
+impl<T: Real> fmt::Debug for Pieces<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pieces").finish_non_exhaustive()
+    }
+}
+
 impl<T: Real> Default for Pieces<T> {
     fn default() -> Self {
-        Self { list: Vec::new(), desks: Vec::new(), sums: Vec::new() }
+        Self { list: Vec::new(), desks: vec![Mutex::default()], sums: Vec::new() }
     }
 }
 

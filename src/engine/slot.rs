@@ -27,6 +27,8 @@ pub(crate) struct Slot<T> {
     pub(crate) state: State<T>,
     /// The weights that the decay pulls towards, once they are captured.
     pub(crate) anchor: Vec<T>,
+    /// What a law has worked out for each row.
+    pub(crate) rows: Vec<T>,
     /// Bounds on what the parameter holds.
     pub(crate) ceiling: Ceiling,
     /// How many names were there before this one.
@@ -97,6 +99,7 @@ impl<T: Float> Slot<T> {
             seen: 0,
             state: State::new(formula, matrices(&param.shape, param.value.len())),
             anchor: Vec::new(),
+            rows: Vec::new(),
             ceiling,
             born,
             fresh: true,

@@ -4,7 +4,7 @@
 //! arrange    slot i under parameter i; names, lengths, shapes, groups
 //! survey     the gradients: are they finite, and their norm                (one read of each gradient)
 //! plan       clip factor, rates and strengths per group, scalars per step count
-//! measure    the trust ratios, where there are any                         (one read of each parameter)
+//! look       at whole parameters: trust ratios, means, products, where there are any
 //! foresee    whether everything stays finite
 //! apply      the sweep                                                     (the only part that writes)
 //! commit     counts, averages, statuses
@@ -22,7 +22,7 @@ use crate::decay::Anchor;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::Gain;
-use crate::kernel::column::Cells;
+use crate::kernel::column::{Cells, Extent, Matrices, Spread};
 use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::task::{Desk, Task};
@@ -59,7 +59,7 @@ impl<T: Real> Engine<T> {
         let survey = self.survey(params, factor)?;
         self.plan(params, &survey)?;
         self.prepare_slots(params);
-        self.measure(params, &survey)?;
+        self.look(params, &survey)?;
         self.foresee(params, &survey)?;
         self.apply(params, &survey);
         Ok(self.commit(params.len(), &survey))
@@ -221,6 +221,10 @@ impl<'a, T: Real> Sweep<'a, T> {
             Anchor::Start => &slot.anchor,
             Anchor::Lent => param.anchor.unwrap_or_default(),
         };
+        let beside = match &slot.rows[..] {
+            [] => Cells::default(),
+            rows => Cells::Spread(Spread::new(rows, Matrices { rank: 2, count: 1, rows: rows.len(), columns: slot.len / rows.len() }, Extent::Rows)),
+        };
         let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
         Task {
             level: self.run.level,
@@ -233,7 +237,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             g: param.grad.unwrap_or_default(),
             state: slot.state.cells(),
             anchor,
-            beside: Cells::default(),
+            beside,
         }
     }
 }

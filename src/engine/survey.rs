@@ -2,16 +2,13 @@
 
 use super::Engine;
 use super::run::{Halt, Run};
-use super::slot::{Slot, State};
-use super::step::Sweep;
-use super::whole::{Parameter, Prepared};
+use super::slot::Slot;
 use crate::clip::NonFinite;
-use crate::decay::{Anchor, AnyLaw, Decay, Effect};
+use crate::decay::Anchor;
 use crate::error::{Error, Result};
 use crate::float::{Real, rounded};
 use crate::kernel::{SquareSum, reduce};
 use crate::param::Param;
-use crate::task::Task;
 
 /// What the survey found.
 #[derive(Clone, Copy)]
@@ -80,44 +77,13 @@ impl<T: Real> Engine<T> {
         }
         Ok(Some(norms))
     }
-
-    /// Looks at whole parameters, where their formula asks for it, all of them before the first write.
-    pub(crate) fn measure(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
-        if !self.groups.iter().any(|group| group.looks && group.plan.active > 0) {
-            return Ok(());
-        }
-        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
-        let (slots, desk) = (self.slots.first(params.len()), &mut self.desk);
-        for (param, slot) in params.iter_mut().zip(slots) {
-            let group = &self.groups[slot.group];
-            if !slot.is_active() || !group.looks {
-                continue;
-            }
-            let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
-            let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
-            let (cells, next, work) = state.parts();
-            let task = Task { state: cells, ..sweep.task(param, slot) };
-            let prepared = group.plan.scalars.prepare(entry, &mut Parameter { task, of, next, work, lr, desk });
-            slot.state = state;
-            let found = prepared.map_err(|error| error.in_parameter(param.name))?;
-            let (effect, decay) = (group.plan.effect, &group.settings.decay);
-            let distance = || reduce::squared_distance(self.run.level, param.value, pulled_to(slot, group.anchor, param)).norm();
-            let displacement = self.run.trusted::<T>(param.name, found, effect, decay, distance)?;
-            slot.step.displacement = displacement;
-            slot.step.rate = found.rate;
-            if found.decay != 1.0 {
-                slot.step.law = Some(AnyLaw::of(effect.times(found.decay)));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What errors call the product of two factors.
 const GAIN: &str = "gradient factor times clip factor";
 
 /// What a decay pulls towards; nothing stands for 0, and the weights themselves for an anchor that this step captures.
-fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
+pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
     match anchor {
         Anchor::Origin => &[],
         Anchor::Start if slot.anchor.is_empty() => param.value,
@@ -138,32 +104,6 @@ impl Run {
             }
             None => Ok(norm),
         }
-    }
-
-    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number that it can make.
-    fn trusted<T: Real>(
-        &self,
-        name: &str,
-        found: Prepared,
-        effect: Effect,
-        decay: &Decay,
-        distance: impl Fn() -> f64,
-    ) -> Result<f64, Halt> {
-        let Prepared { rate, decay: ratio, weights, displacement } = found;
-        self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
-        self.require(rate, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
-        if self.non_finite != NonFinite::LetThrough {
-            effect.times(ratio).faded::<T>().map_err(|error| self.halt(|| error.in_parameter(name)))?;
-        }
-        let (share, moved) = (effect.times(ratio).share(), rate * displacement);
-        if share < 1.0 {
-            return Ok(moved);
-        }
-        if moved >= weights {
-            let (name, decay) = (name.into(), decay.to_string());
-            return Err(Error::ShrinkUnderTrust { name, decay, ratio, share }.into());
-        }
-        Ok(moved.max(share * distance()))
     }
 }
 

@@ -1,8 +1,19 @@
 //! A whole parameter, as those see it that look at it before its tiles are worked on: the trust ratio,
 //! the means of rows and columns, matrix products, norms.
 
+use super::Engine;
+use super::run::{Halt, Run};
+use super::slot::{Slot, State};
+use super::step::Sweep;
+use super::survey::{Survey, pulled_to};
+use crate::clip::NonFinite;
+use crate::decay::{AnyLaw, Decay, Effect};
+use crate::error::Error;
+use crate::float::Real;
 use crate::kernel::column::Matrices;
-use crate::task::{Desk, Task};
+use crate::kernel::reduce;
+use crate::param::Param;
+use crate::task::{Desk, Look, Task};
 
 /// A parameter with its gradient and state, of which nothing has been written yet.
 #[derive(Debug)]
@@ -35,5 +46,91 @@ pub(crate) struct Prepared {
 impl Default for Prepared {
     fn default() -> Self {
         Self { rate: 1.0, decay: 1.0, weights: 0.0, displacement: 0.0 }
+    }
+}
+
+impl<T: Real> Engine<T> {
+    /// Looks at whole parameters, where a formula or a law asks for it, all of them before the first
+    /// write.
+    pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
+        if !self.groups.iter().any(|group| group.looks() && group.plan.active > 0) {
+            return Ok(());
+        }
+        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
+        let slots = self.slots.first(params.len());
+        for (param, slot) in params.iter_mut().zip(slots) {
+            let group = &self.groups[slot.group];
+            if slot.is_active() && group.looks() {
+                // The rule may need the law, to measure the displacement, and the law the rule.
+                sweep.look_by_law(param, slot, &mut self.desk, group.plan.effect);
+                if group.plan.scalars.looks() {
+                    sweep.look_by_rule(param, slot, &mut self.desk)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> Sweep<'_, T> {
+    fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Halt> {
+        let group = &self.groups[slot.group];
+        let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
+        let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
+        let (cells, next, work) = state.parts();
+        let task = Task { state: cells, ..self.task(param, slot) };
+        let parameter = &mut Parameter { task, of, next, work, lr, desk: &mut *desk };
+        let prepared = group.plan.scalars.prepare(entry, parameter);
+        slot.state = state;
+        let found = prepared.map_err(|error| error.in_parameter(param.name))?;
+        slot.step.displacement = self.run.trusted(param, slot, found, group.plan.effect, &group.settings.decay)?;
+        slot.step.rate = found.rate;
+        self.look_by_law(param, slot, desk, group.plan.effect.times(found.decay));
+        Ok(())
+    }
+
+    /// The law of an effect looks at a parameter, if it does such a thing.
+    fn look_by_law(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>, effect: Effect) {
+        let group = &self.groups[slot.group];
+        let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect) };
+        if law.looks() {
+            let mut rows = std::mem::take(&mut slot.rows);
+            let row = slot.len / slot.shape.map_or(1, |shape| shape.axes().first().copied().unwrap_or(1)).max(1);
+            let task = self.task(param, slot);
+            let law = law.prepare(&mut Look { task: &task, row, desk }, &mut rows);
+            (slot.rows, slot.step.law) = (rows, Some(law));
+        } else if effect != group.plan.effect {
+            slot.step.law = Some(law);
+        }
+    }
+}
+
+impl Run {
+    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number that it can make.
+    fn trusted<T: Real>(
+        &self,
+        param: &Param<'_, T>,
+        slot: &Slot<T>,
+        found: Prepared,
+        effect: Effect,
+        decay: &Decay,
+    ) -> Result<f64, Halt> {
+        let name = param.name;
+        let Prepared { rate, decay: ratio, weights, displacement } = found;
+        self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
+        self.require(rate, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
+        if self.non_finite != NonFinite::LetThrough {
+            effect.times(ratio).faded::<T>().map_err(|error| self.halt(|| error.in_parameter(name)))?;
+        }
+        let (share, moved) = (effect.times(ratio).share(), rate * displacement);
+        if share < 1.0 {
+            return Ok(moved);
+        }
+        if moved >= weights {
+            let (name, decay) = (name.into(), decay.to_string());
+            return Err(Error::ShrinkUnderTrust { name, decay, ratio, share }.into());
+        }
+        let distance = reduce::squared_distance(self.level, param.value, pulled_to(slot, decay.anchor(), param)).norm();
+        Ok(moved.max(share * distance))
     }
 }

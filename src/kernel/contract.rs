@@ -10,6 +10,7 @@
 //! d is the weight, or its distance from an anchor. Only correctly rounded operations may be used
 //! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
 
+use super::Level;
 use crate::float::{Real, clamp};
 
 /// One coordinate of an optimizer: weight, gradient and state in, the move and the new state out.
@@ -79,6 +80,20 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
     fn drift(&self, _d: T, _g: T, _step: Move<T>, _rate: T, _columns: Self::Columns) -> T {
         T::zero()
     }
+}
+
+/// A whole parameter, as a law looks at it before its tiles are worked on.
+pub(crate) trait Whole<T> {
+    fn level(&self) -> Level;
+
+    /// Returns the number of weights in a row, the slice along the first axis.
+    fn row(&self) -> usize;
+
+    /// Calls `each` with the gradients as the rule sees them, tile after tile.
+    fn gradients(&mut self, each: &mut dyn FnMut(&[T]));
+
+    /// Calls `each` with d − rate·u, what the update without decay leads to, tile after tile.
+    fn updated(&mut self, each: &mut dyn FnMut(&[T]));
 }
 
 /// x − rate·u, rounded once.

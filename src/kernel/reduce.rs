@@ -10,31 +10,60 @@ pub(crate) const LANES: usize = 64;
 /// Elements whose lanes are summed up before the next chunk begins.
 pub(crate) const CHUNK: usize = 1 << 14;
 
-/// The lanes of one chunk, filled tile after tile: for numbers that are not in memory all at once.
-pub(crate) struct Lanes([f64; LANES]);
+/// A sum over the numbers of a parameter, or of a row of it, that come tile after tile: in the lanes,
+/// chunks and tree of every sum here.
+pub(crate) struct TileSum {
+    lanes: [f64; LANES],
+    /// How many numbers the lanes hold.
+    held: usize,
+    total: f64,
+}
 
-impl Lanes {
+impl TileSum {
     pub(crate) fn new() -> Self {
-        Self([0.0; LANES])
+        Self { lanes: [0.0; LANES], held: 0, total: 0.0 }
     }
 
-    /// Adds the squares of the next tile, times a power of two. Only a chunk's last tile may have a
-    /// length that is no multiple of the lanes.
-    pub(crate) fn add<T: Real>(&mut self, level: Level, x: &[T], scale: T) {
-        let terms = Scaled(Elements(x), scale);
+    /// Adds the next tile, each number by `add`, which has a lane's sum and the number.
+    pub(crate) fn fold<T: Real>(&mut self, level: Level, x: &[T], add: impl Fn(f64, T) -> f64) {
+        let lanes = &mut self.lanes;
         vectorize(
             level,
             #[inline(always)]
             || {
-                let mut lanes = [self.0];
-                fill(&mut lanes, 0, x.len(), terms);
-                [self.0] = lanes;
+                let rest = x.len() - x.len() % LANES;
+                for at in (0..rest).step_by(LANES) {
+                    let values = row(x, at);
+                    for l in 0..LANES {
+                        lanes[l] = add(lanes[l], values[l]);
+                    }
+                }
+                for i in rest..x.len() {
+                    lanes[i - rest] = add(lanes[i - rest], x[i]);
+                }
             },
         );
+        self.held += x.len();
+        if self.held >= CHUNK {
+            self.close();
+        }
     }
 
-    pub(crate) fn sum(self) -> f64 {
-        tree(self.0)
+    /// Adds the squares of the next tile, times a power of two.
+    pub(crate) fn add_squares<T: Real>(&mut self, level: Level, x: &[T], scale: T) {
+        self.fold(level, x, #[inline(always)] |sum, x| add_square(sum, x * scale));
+    }
+
+    fn close(&mut self) {
+        self.total += tree(std::mem::replace(&mut self.lanes, [0.0; LANES]));
+        self.held = 0;
+    }
+
+    pub(crate) fn sum(mut self) -> f64 {
+        if self.held > 0 {
+            self.close();
+        }
+        self.total
     }
 }
 
@@ -121,13 +150,6 @@ pub(crate) fn squares<T: Real, const K: usize>(n: usize, terms: impl Terms<T, K>
 #[inline(always)]
 fn chunk<T: Real, const K: usize>(start: usize, end: usize, terms: impl Terms<T, K>) -> [f64; K] {
     let mut lanes = [[0.0; LANES]; K];
-    fill(&mut lanes, start, end, terms);
-    lanes.map(tree)
-}
-
-/// Adds the squares of the terms from `start` to `end` to their lanes.
-#[inline(always)]
-fn fill<T: Real, const K: usize>(lanes: &mut [[f64; LANES]; K], start: usize, end: usize, terms: impl Terms<T, K>) {
     let rest = end - (end - start) % LANES;
     for at in (start..rest).step_by(LANES) {
         let values = terms.lanes(at);
@@ -143,6 +165,7 @@ fn fill<T: Real, const K: usize>(lanes: &mut [[f64; LANES]; K], start: usize, en
             lanes[k][i - rest] = add_square(lanes[k][i - rest], values[k]);
         }
     }
+    lanes.map(tree)
 }
 
 /// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are exact in f64.

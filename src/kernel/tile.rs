@@ -174,7 +174,7 @@ fn gain<T: Real>(level: Level, gain: Gain<T>, g: &[T], out: &mut [T]) {
 }
 
 /// x ← x − rate·u
-fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, rate: T) {
+pub(crate) fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, rate: T) {
     vectorize(
         level,
         #[inline(always)]

@@ -329,7 +329,7 @@ struct Moments<T> {
     take2: T,
     /// η/(1 − β₁ᵗ), with the root of the second correction in it under epsilon hat.
     step: T,
-    /// √(1 − β₂ᵗ), or 1 under epsilon hat.
+    /// √(1 − β₂ᵗ), or 1 under epsilon hat; at least 2⁻²⁷, since β₂ is at most 1 − 2⁻⁵³.
     root: Divisor<T>,
     eps: T,
 }

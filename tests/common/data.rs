@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wane::{Float, Optimizer, Param, Report};
+use wane::{Optimizer, Param, Report, Result};
 
 use super::{Element, Row};
 
@@ -28,11 +28,28 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// As a parameter with this gradient, if it has one.
+    pub(crate) fn param<'a>(&'a mut self, grad: Option<&'a [T]>) -> Param<'a, T> {
+        let Self { name, value, anchor, .. } = self;
+        let shape = matrix(value.len());
+        let param = match grad {
+            Some(grad) => Param::new(name, value, grad),
+            None => Param::without_grad(name, value),
+        };
+        param.shape(&shape).anchor(anchor)
+    }
+
     /// The gradient at a step: of another scale for each tensor.
     pub(crate) fn gradient(&self, step: u64) -> Vec<T> {
         let size = [1.0, 20.0, 1e-3][(self.seed % 3) as usize];
         numbers(size, [3, self.seed, step], self.value.len())
     }
+}
+
+/// The shape of all tensors here, for optimizers that look at rows and columns: two axes, as near to a square as they go.
+pub(crate) fn matrix(len: usize) -> [usize; 2] {
+    let rows = (1..=len).take_while(|rows| rows * rows <= len).filter(|rows| len.is_multiple_of(*rows)).last();
+    rows.map_or([0, 1], |rows| [rows, len / rows])
 }
 
 pub(crate) fn tensors<T: Element>(lengths: &[usize]) -> Vec<Tensor<T>> {
@@ -68,18 +85,14 @@ pub(crate) fn step_on<T: Element>(
     gradient: impl Fn(&Tensor<T>) -> Vec<T>,
 ) -> Report {
     let grads: Vec<_> = tensors.iter().map(gradient).collect();
-    let mut params: Vec<_> = tensors
-        .iter_mut()
-        .zip(&grads)
-        .map(|(Tensor { name, value, anchor, .. }, grad)| Param::new(name, value, grad).anchor(anchor))
-        .collect();
+    let mut params: Vec<_> = tensors.iter_mut().zip(&grads).map(|(tensor, grad)| tensor.param(Some(grad))).collect();
     opt.step_scaled(&mut params, factor).unwrap_or_else(|error| panic!("{opt:?}: {error}"))
 }
 
 /// All bits of weights, state and step counts, by name.
 pub(crate) type Bits = BTreeMap<String, (Option<u64>, Vec<Vec<u64>>)>;
 
-pub(crate) fn bits<T: Element>(row: &Row<T>, opt: &dyn Optimizer<T>, tensors: &[Tensor<T>]) -> Bits {
+pub(crate) fn bits<T: Element>(row: &Row, opt: &dyn Optimizer<T>, tensors: &[Tensor<T>]) -> Bits {
     let of = |tensor: &Tensor<T>| {
         let state = row.state.iter().map(|column| patterns(opt.state(&tensor.name, column).unwrap_or_default()));
         let columns = std::iter::once(patterns(&tensor.value)).chain(state).collect();
@@ -110,11 +123,17 @@ pub(crate) fn trained<T: Element>(opt: &mut dyn Optimizer<T>, lengths: &[usize],
     tensors
 }
 
+/// One step on a slice of two axes.
+pub(crate) fn step_slice<T: Element>(opt: &mut dyn Optimizer<T>, weights: &mut [T], grad: &[T]) -> Result<Report> {
+    let shape = matrix(weights.len());
+    opt.step(&mut [Param::slice(weights, grad).shape(&shape)])
+}
+
 /// The weights of one slice after steps on the same gradient.
-pub(crate) fn slice_after<T: Float>(opt: &mut dyn Optimizer<T>, start: &[T], grad: &[T], steps: u64) -> Vec<T> {
+pub(crate) fn slice_after<T: Element>(opt: &mut dyn Optimizer<T>, start: &[T], grad: &[T], steps: u64) -> Vec<T> {
     let mut weights = start.to_vec();
     for _ in 0..steps {
-        opt.step_slice(&mut weights, grad).unwrap_or_else(|error| panic!("{opt:?}: {error}"));
+        step_slice(opt, &mut weights, grad).unwrap_or_else(|error| panic!("{opt:?}: {error}"));
     }
     weights
 }

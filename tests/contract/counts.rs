@@ -139,7 +139,7 @@ fn registering_is_no_step() {
         opt.register(&[Param::without_grad("w", &mut w)]).unwrap();
         opt.register(&[Param::new("w", &mut w, &grad(0))]).unwrap();
         assert_eq!((opt.completed_steps(), opt.steps_of("w"), opt.status("w")), (0, Some(0), Some(Status::Registered)));
-        assert_eq!(state_of(&*opt, "w").1, vec![None; 4]);
+        assert!(state_of(&*opt, "w").1.iter().all(Option::is_none));
         assert_eq!(w, v);
         for k in 0..3 {
             step(&mut *plain, "w", &mut v, k);
@@ -175,7 +175,8 @@ fn a_forgotten_name_starts_anew() {
         opt.step(&mut [Param::new("w", &mut w, &grad(0)), Param::new("other", &mut other, &grad(0))]).unwrap();
         let kept = state_of(&*opt, "other");
         assert!(opt.forget("w") && !opt.forget("w"));
-        assert_eq!((opt.status("w"), state_of(&*opt, "w")), (None, (None, vec![None; 4])));
+        assert_eq!((opt.status("w"), opt.steps_of("w")), (None, None));
+        assert!(state_of(&*opt, "w").1.iter().all(Option::is_none));
         assert_eq!((state_of(&*opt, "other"), opt.describe().params().len()), (kept, 1));
         // Another length is fine now, and so is another shape.
         opt.step(&mut [Param::new("w", &mut [1.0; 4], &[1.0; 4]).shape(&[2, 2])]).unwrap();

@@ -1,8 +1,8 @@
 //! Decays where an equation is easily missed: signs without a rate, small shares under a norm, schedules over averages.
 
-use wane::{
-    Adam, AdamW, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Param, Penalty, Place, Schedule, Settings, Sgd, Strength,
-};
+use wane::{Adam, AdamW, Clip, Decay, Lamb, NonFinite, Optimizer, Param, Penalty, Place, Schedule, Settings, Sgd, Strength};
+
+use crate::common::{OPTIMIZERS, Reach, Setup};
 
 fn slice(opt: impl Into<Box<dyn Optimizer<f32>>>, x: f32, g: f32) -> f32 {
     let mut w = [x];
@@ -22,17 +22,10 @@ fn cautious_decay_asks_the_direction_and_not_the_step() {
     let warmup = || Schedule::warmup_cosine(10, 100, 0.0);
     for (away, towards) in [(-1.0, 1.0), (-1e-30, 1e-30)] {
         for (g, expected) in [(away, 1.0), (towards, 0.875), (0.0, 0.875)] {
-            assert_eq!(slice(Sgd::new(0.1).lr_schedule(warmup()).weight_decay(fixed.clone()).build().unwrap(), 1.0, g), expected);
-            assert_eq!(
-                slice(Lion::new(0.1).lr_schedule(warmup()).weight_decay(fixed.clone()).build().unwrap(), 1.0, g),
-                expected
-            );
-            assert_eq!(
-                slice(Adam::new(0.1).lr_schedule(warmup()).weight_decay(fixed.clone()).build().unwrap(), 1.0, g),
-                expected
-            );
-            let amsgrad = Adam::new(0.1).amsgrad(true).lr_schedule(warmup()).weight_decay(fixed.clone());
-            assert_eq!(slice(amsgrad.build().unwrap(), 1.0, g), expected);
+            for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+                let setup = Setup { schedule: warmup(), ..row.setup(fixed.clone()) };
+                assert_eq!(slice(row.build(&setup), 1.0, g), expected, "{} at {g}", row.name);
+            }
             assert_eq!(slice(Adam::new(1e-44).weight_decay(fixed.clone()).build().unwrap(), 1.0, g), expected, "{g}");
         }
         let still = Adam::new(0.1).weight_decay(fixed.clone()).group("still", |s| s.lr_factor(0.0));

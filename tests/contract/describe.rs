@@ -67,7 +67,7 @@ fn the_table_can_be_read_by_a_program() {
 /// A rate that was set by hand is the rate of the next step.
 #[test]
 fn the_table_shows_the_rate_by_hand() {
-    let mut opt = Lion::new(0.5).group("g", |s| s.lr_factor(0.5)).build::<f32>().unwrap();
+    let mut opt = Sgd::new(0.5).group("g", |s| s.lr_factor(0.5)).build::<f32>().unwrap();
     opt.set_learning_rate(2.0).unwrap();
     let table = opt.describe();
     assert_eq!(table.groups().iter().map(wane::GroupRow::learning_rate).collect::<Vec<_>>(), [2.0, 1.0]);

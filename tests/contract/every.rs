@@ -1,33 +1,28 @@
 //! Every optimizer of the crate, and how to compare two of them by bits.
 
-use wane::{Adam, AdamW, Clip, Decay, Error, Lamb, Lion, NonFinite, Optimizer, Param, Sgd};
+use wane::{Clip, Decay, NonFinite, Optimizer, Param};
 
-/// All state columns of this crate.
-pub(super) const COLUMNS: [&str; 4] = ["momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+use crate::common::{OPTIMIZERS, Row, Setup, columns};
 
 pub(super) type Boxed = Box<dyn Optimizer<f64>>;
 
-/// Every optimizer and option that has state of its own, each under a different kind of decay, with the names of its columns.
+/// Every optimizer under every kind of decay, with the names of its state columns.
 pub(super) fn every() -> Vec<(Boxed, &'static [&'static str])> {
     every_with(NonFinite::Error)
 }
 
 /// The same with a policy for gradients that are not finite.
-pub(super) fn every_with(policy: NonFinite) -> Vec<(Boxed, &'static [&'static str])> {
-    fn list(policy: NonFinite) -> Result<Vec<(Boxed, &'static [&'static str])>, Error> {
-        let adam = &COLUMNS[1..3];
-        Ok(vec![
-            (Box::new(Sgd::new(0.1).non_finite(policy).weight_decay(Decay::l1(0.01)).build()?), &[]),
-            (Box::new(Sgd::new(0.1).non_finite(policy).momentum(0.9).nesterov(true).build()?), &COLUMNS[..1]),
-            (Box::new(Adam::new(0.1).non_finite(policy).weight_decay(Decay::coupled_l2(0.1)).build()?), adam),
-            (Box::new(AdamW::new(0.1).non_finite(policy).epsilon_hat(1e-7).build()?), adam),
-            (Box::new(AdamW::new(0.1).non_finite(policy).amsgrad(true).clip(Clip::GlobalNorm(1.0)).build()?), &COLUMNS[1..]),
-            (Box::new(Lion::new(0.1).non_finite(policy).weight_decay(Decay::cautious(0.5)).build()?), &COLUMNS[1..2]),
-            (Box::new(Lamb::new(0.1).non_finite(policy).weight_decay(Decay::decoupled(0.1)).build()?), adam),
-            (Box::new(Sgd::new(0.1).non_finite(policy).momentum(0.5).weight_decay(Decay::adaptive(0.1)).build()?), &COLUMNS[..1]),
-        ])
-    }
-    list(policy).expect("these settings are in order")
+pub(super) fn every_with(non_finite: NonFinite) -> Vec<(Boxed, &'static [&'static str])> {
+    let kinds = [
+        (Clip::Off, Decay::none()),
+        (Clip::Off, Decay::l1(0.01)),
+        (Clip::Off, Decay::coupled_l2(0.1)),
+        (Clip::Off, Decay::cautious(0.5)),
+        (Clip::Off, Decay::adaptive(0.1)),
+        (Clip::GlobalNorm(1.0), Decay::decoupled(0.1)),
+    ];
+    let build = |row: &Row, (clip, decay)| row.build(&Setup { lr: 0.1, clip, non_finite, ..row.setup(decay) });
+    OPTIMIZERS.iter().flat_map(|row| kinds.clone().map(|kind| (build(row, kind), row.state))).collect()
 }
 
 pub(super) fn bits(values: &[f64]) -> Vec<u64> {
@@ -36,7 +31,7 @@ pub(super) fn bits(values: &[f64]) -> Vec<u64> {
 
 /// Count and state of a parameter, by bits.
 pub(super) fn state_of(opt: &dyn Optimizer<f64>, name: &str) -> (Option<u64>, Vec<Option<Vec<u64>>>) {
-    (opt.steps_of(name), COLUMNS.map(|column| opt.state(name, column).map(bits)).to_vec())
+    (opt.steps_of(name), columns().iter().map(|column| opt.state(name, column).map(bits)).collect())
 }
 
 /// A gradient for step k, different at every step.

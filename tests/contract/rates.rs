@@ -1,6 +1,6 @@
 //! The learning rate: what it is, how it is set, and how schedules move it and the strength of a decay.
 
-use wane::{Adam, Decay, Lion, Optimizer, Param, Schedule, Sgd};
+use wane::{Adam, Decay, Optimizer, Param, Schedule, Sgd};
 
 use super::every::{every, step};
 
@@ -50,7 +50,7 @@ fn a_step_takes_the_rate_of_the_steps_completed_before_it() {
 /// k is the optimizer's count, not the parameter's.
 #[test]
 fn a_parameter_that_joins_late_gets_the_present_rate() {
-    let mut opt = Lion::new(1.0).lr_schedule(Schedule::exponential(0.5)).build::<f64>().unwrap();
+    let mut opt = Sgd::new(1.0).lr_schedule(Schedule::exponential(0.5)).build::<f64>().unwrap();
     for _ in 0..3 {
         opt.step(&mut []).unwrap();
     }

@@ -2,21 +2,19 @@
 
 use wane::{Adam, Lion, Optimizer, Param, Sgd};
 
-use super::every::{COLUMNS, every, grad, step};
+use super::every::{every, grad, step};
+use crate::common::columns;
 
 #[test]
 fn columns_have_their_names_and_no_others() {
-    for (mut opt, columns) in every() {
+    for (mut opt, own) in every() {
         let mut w = [1.0, -2.0, 0.5];
         step(&mut *opt, "w", &mut w, 0);
-        for column in COLUMNS {
+        for column in columns() {
             let len = opt.state("w", column).map(<[f64]>::len);
-            assert_eq!(len, columns.contains(&column).then_some(3), "{column} of {}", opt.describe());
+            assert_eq!(len, own.contains(&column).then_some(3), "{column} of {}", opt.describe());
         }
-        assert_eq!(
-            (opt.state("w", ""), opt.state("w", "step"), opt.state("v", columns.first().unwrap_or(&"w"))),
-            (None, None, None)
-        );
+        assert_eq!((opt.state("w", ""), opt.state("w", "step"), opt.state("v", own.first().unwrap_or(&"w"))), (None, None, None));
     }
 }
 

@@ -7,27 +7,29 @@ use std::str::FromStr;
 
 use wane::*;
 
+use crate::common::OPTIMIZERS;
+
 fn shared<V: Debug + Send + Sync>() {}
 fn value<V: Debug + Send + Sync + Clone>() {}
 fn small<V: Debug + Send + Sync + Copy + PartialEq>() {}
 fn word<V: Display + FromStr<Err = Error> + PartialEq + Default>() {}
 fn key<V: Eq + Hash>() {}
 
+/// For whichever optimizer this compiles.
+fn of_every_optimizer<A: Algorithm>(_: fn(f64) -> Settings<A>) {
+    value::<A>();
+    value::<Settings<A>>();
+    value::<Settings<A, InGroup>>();
+    value::<Whole<A>>();
+    value::<Stepper<A, f32>>();
+    value::<Stepper<A, f64>>();
+}
+
 #[test]
 fn every_public_type_can_be_printed_cloned_and_sent() {
     value::<Box<dyn Optimizer<f32>>>();
     value::<Box<dyn Optimizer<f64>>>();
-    value::<Stepper<Sgd, f32>>();
-    value::<Stepper<Adam, f64>>();
-    value::<Stepper<Lion, f32>>();
-    value::<Settings<Sgd>>();
-    value::<Settings<Adam>>();
-    value::<Settings<Lion>>();
-    value::<Settings<Adam, InGroup>>();
-    value::<Whole<Adam>>();
-    value::<Sgd>();
-    value::<Adam>();
-    value::<Lion>();
+    of_every_optimizer(Adam::new);
     value::<Decay>();
     value::<Schedule>();
     value::<Policy>();
@@ -58,7 +60,6 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
 fn small_types_are_what_collections_and_texts_need() {
     key::<Level>();
     key::<NonFinite>();
-    key::<Place>();
     key::<Anchor>();
     key::<Status>();
     word::<Clip>();
@@ -88,13 +89,8 @@ fn optimizers_are_objects() {
     fn generic(opt: &mut impl Optimizer<f32>, w: &mut [f32]) -> Report {
         opt.step(&mut [Param::new("w", w, &[0.5, -0.5])]).unwrap()
     }
-    let all: Vec<Box<dyn Optimizer<f32>>> = vec![
-        Box::new(Sgd::new(0.1).build().unwrap()),
-        Box::new(AdamW::new(0.1).build().unwrap()),
-        Box::new(Lion::new(0.1).build().unwrap()),
-        Box::new(Lamb::new(0.1).build().unwrap()),
-    ];
-    for opt in all {
+    for row in OPTIMIZERS {
+        let opt = row.build::<f32>(&row.setup(Decay::none()));
         let (mut by_reference, mut by_box, mut twice) = (opt.clone(), opt.clone(), Box::new(opt.clone()));
         let mut weights = [[1.0, 2.0]; 3];
         let [a, b, c] = &mut weights;

@@ -1,6 +1,6 @@
 //! Numbers of decays and schedules out of their range, and decays that do not exist.
 
-use wane::{Adam, Decay, Error, Lamb, Lion, Penalty, Place, Schedule, Sgd, Strength};
+use wane::{Adam, Decay, Error, Lamb, Penalty, Place, Schedule, Sgd, Strength};
 
 use super::scene::assert_error;
 use super::settings::{assert_range, assert_whole, below_0, not_above_0};
@@ -21,7 +21,7 @@ fn numbers_of_decays() {
     ] as [fn(f64) -> Decay; 10]
     {
         let allowed = below_0();
-        assert_range!(Lion::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
+        assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
     }
     assert_range!(
         Sgd::new(0.1),
@@ -114,55 +114,6 @@ fn a_decay_against_a_peak_of_0() {
     for decay in [Decay::decoupled(0.1), Decay::fixed(0.1), Decay::coupled_l2(0.1), Decay::none()] {
         assert!(Adam::new(0.0).weight_decay(decay).build::<f32>().is_ok());
     }
-}
-
-/// The table penalty × place × strength, said once more: `None` where there is a decay, else why not.
-fn reason(penalty: Penalty, place: Place, strength: Strength) -> Option<&'static str> {
-    use {Place as P, Strength as S};
-    let l2 = penalty == Penalty::L2;
-    match (place, strength) {
-        (_, S::None) | (P::Coupled, S::LrScaled(_)) => None,
-        (P::Coupled, S::Adaptive(_)) if l2 => None,
-        (_, S::Adaptive(_)) => Some("adaptive strength is defined for coupled L2"),
-        (P::Coupled, _) => Some("coupled decay is part of the gradient, so its strength is a plain number"),
-        _ if l2 => None,
-        (P::Cautious, _) => Some("cautious decay is defined for L2"),
-        (_, S::Timescale(_) | S::HalfLife(_)) => {
-            Some("a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed")
-        }
-        _ => None,
-    }
-}
-
-#[test]
-fn decays_that_do_not_exist() {
-    use {Place as P, Strength as S};
-    let mut errors = 0;
-    for penalty in [Penalty::L2, Penalty::L1, Penalty::ElasticNet { ratio: 0.5 }] {
-        for place in [P::Coupled, P::Decoupled, P::Proximal, P::Cautious] {
-            for strength in [
-                S::None,
-                S::LrScaled(0.1),
-                S::Independent(0.1),
-                S::Fixed(0.1),
-                S::Timescale(9.0),
-                S::HalfLife(9.0),
-                S::Adaptive(0.1),
-            ] {
-                let decay = Decay::new(penalty, place, strength);
-                match (Lion::new(0.1).weight_decay(decay.clone()).build::<f32>(), reason(penalty, place, strength)) {
-                    (Ok(_), None) => {}
-                    (Err(error), Some(reason)) => {
-                        errors += 1;
-                        assert_error!(error, Error::NoSuchDecay { .. }, format!("the decay `{decay}` does not exist: {reason}"));
-                    }
-                    (built, reason) => panic!("{decay}: {reason:?}, and the build says {:?}", built.err()),
-                }
-            }
-        }
-    }
-    // Coupled: 4 units thrice, adaptive twice; adaptive elsewhere 9; cautious 5 twice; two units of the rest 2 · 2 · 2.
-    assert_eq!(errors, 12 + 2 + 9 + 10 + 8);
 }
 
 #[test]

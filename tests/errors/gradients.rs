@@ -1,19 +1,21 @@
 //! Gradients and norms that are not finite.
 
-use wane::{AdamW, Anchor, Clip, Decay, Error, Lamb, Lion, Optimizer, Param, Penalty, Place, Sgd, Strength, TrustRatio};
+use wane::{AdamW, Anchor, Clip, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Sgd, Strength, TrustRatio};
 
-use super::scene::{Bits, Scene, assert_error};
+use super::scene::{Scene, assert_error};
+use crate::common::{Element, OPTIMIZERS, Row, Setup};
 
-/// One scene for each optimizer, and for each kind of decay that looks at the numbers before it writes.
-fn scenes<T: Bits>() -> Vec<Scene<T>> {
-    vec![
-        Scene::new(Sgd::new(0.1).weight_decay(Decay::l1(0.1)).build().unwrap()),
-        Scene::new(Sgd::new(0.1).momentum(0.9).weight_decay(Decay::adaptive(0.1)).build().unwrap()),
-        Scene::new(AdamW::new(0.1).clip(Clip::GlobalNorm(1.0)).build().unwrap()),
-        Scene::new(AdamW::new(0.1).amsgrad(true).clip(Clip::Value(1.0)).build().unwrap()),
-        Scene::new(Lion::new(0.1).weight_decay(Decay::fixed(0.1).towards(Anchor::Start)).build().unwrap()),
-        Scene::new(Lamb::new(0.1).weight_decay(Decay::decoupled(0.1)).build().unwrap()),
-    ]
+/// One scene for each optimizer with each kind of decay that looks at the numbers before it writes.
+fn scenes<T: Element>() -> impl Iterator<Item = Scene<T>> {
+    let start = Decay::fixed(0.1).towards(Anchor::Start);
+    let kinds = [
+        (Clip::Off, Decay::l1(0.1)),
+        (Clip::Off, Decay::adaptive(0.1)),
+        (Clip::Value(1.0), start),
+        (Clip::GlobalNorm(1.0), Decay::decoupled(0.1)),
+    ];
+    let scene = |row: &Row, (clip, decay)| Scene::new(row.build::<T>(&Setup { clip, ..row.setup(decay) }));
+    OPTIMIZERS.iter().flat_map(move |row| kinds.clone().map(|kind| scene(row, kind)))
 }
 
 /// Beyond one block of the reduction, so that the middle and the end are in a block and in its rest.
@@ -30,13 +32,13 @@ fn a_gradient_that_is_not_finite_anywhere() {
     }
 }
 
-fn non_finite_gradient<T: Bits>(index: usize, bad: T, text: &str) {
+fn non_finite_gradient<T: Element>(index: usize, bad: T, text: &str) {
     let text = format!("the gradient of parameter `last` at index {index} is {text}, with the gradient factor 0.5");
     for mut scene in scenes::<T>() {
         scene.opt.forget("last");
         scene.last.shape = &[LONG];
-        scene.last.value = vec![T::number(0.5); LONG];
-        scene.last.grad = vec![T::number(0.25); LONG];
+        scene.last.value = vec![T::near(0.5); LONG];
+        scene.last.grad = vec![T::near(0.25); LONG];
         scene.factor = 0.5;
         scene.opt.register(&[Param::without_grad("last", &mut scene.last.value).shape(&[LONG])]).unwrap();
         scene.last.grad[index] = bad;

@@ -1,11 +1,9 @@
 //! Scalars that the weights' type does not have: a positive number that is 0 there, a number that is infinite there, a share that is 1 there.
 
-use wane::{
-    Adam, AdamW, Clip, Decay, Error, Float, Lamb, Lion, Optimizer, Param, Penalty, Place, Policy, Schedule, Settings, Sgd,
-    Strength,
-};
+use wane::{Adam, AdamW, Clip, Decay, Error, Float, Optimizer, Param, Penalty, Place, Policy, Schedule, Settings, Sgd, Strength};
 
 use super::scene::{Scene, assert_error};
+use crate::common::{OPTIMIZERS, Range, Setup};
 
 /// Refused for f32, and a number for f64.
 macro_rules! refused_in_f32 {
@@ -30,19 +28,12 @@ fn fixed(penalty: Penalty, place: Place, amount: f64) -> Decay {
 fn positive_numbers_that_are_0_in_f32() {
     let group = |s: Settings<Sgd>| s.group("slow", |s| s.lr_factor(1e-46)).assign("slow", Policy::name_starts_with("w"));
     refused_in_f32! {
-        Adam::new(0.1).eps(1e-46) => "eps",
-        Adam::new(0.1).epsilon_hat(1e-46) => "epsilon_hat",
-        Lamb::new(0.1).eps(1e-46) => "eps",
-        Sgd::new(1e-46) => "learning rate",
-        Lion::new(1e-46) => "learning rate",
-        Adam::new(1e-46) => "learning rate",
         group(Sgd::new(0.1)) => "learning rate",
-        Sgd::new(0.1).momentum(1e-46) => "momentum",
         Sgd::new(0.1).clip(Clip::Value(1e-46)) => "clipping bound",
         Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e-46)) => "weight decay",
         Adam::new(0.1).weight_decay(Decay::coupled_l1(1e-46)) => "weight decay",
         Adam::new(0.1).weight_decay(Decay::coupled_elastic_net(1e-45, 0.01)) => "weight decay",
-        Lion::new(0.1).weight_decay(Decay::l1(1e-45)) => "weight decay",
+        Sgd::new(0.1).weight_decay(Decay::l1(1e-45)) => "weight decay",
         Sgd::new(0.1).weight_decay(fixed(Penalty::L2, Place::Proximal, 1e-46)) => "weight decay",
         Sgd::new(0.1).weight_decay(fixed(Penalty::L1, Place::Decoupled, 1e-46)) => "weight decay",
     }
@@ -51,11 +42,8 @@ fn positive_numbers_that_are_0_in_f32() {
 #[test]
 fn numbers_that_are_infinite_in_f32() {
     refused_in_f32! {
-        Adam::new(0.1).eps(1e39) => "eps",
-        Sgd::new(1e39) => "learning rate",
         Adam::new(1e38) => "learning rate, corrected for bias,",
         Sgd::new(1e30).group("fast", |s| s.lr_factor(1e30)) => "learning rate",
-        Sgd::new(0.1).momentum(1e39) => "momentum",
         Sgd::new(0.1).momentum(0.9).dampening(-1e39) => "1 - dampening",
         Sgd::new(0.1).clip(Clip::Value(1e39)) => "clipping bound",
         Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e39)) => "weight decay",
@@ -66,15 +54,30 @@ fn numbers_that_are_infinite_in_f32() {
     }
 }
 
-/// An average that never forgets is none.
+/// Of every optimizer; an average whose share is 1 never forgets.
 #[test]
-fn shares_that_are_1_in_f32() {
-    let share = 1.0 - 1e-9;
-    refused_in_f32! {
-        Adam::new(0.1).betas(share, 0.9) => "beta1",
-        Adam::new(0.1).betas(0.9, share) => "beta2",
-        Lion::new(0.1).betas(share, 0.9) => "beta1",
-        Lion::new(0.1).betas(0.9, share) => "beta2",
+fn numbers_that_f32_does_not_have() {
+    for row in OPTIMIZERS {
+        let usual = || row.setup(Decay::none());
+        let rates = [1e-46, 1e39].map(|lr| ("learning rate", Setup { lr, ..usual() })).into_iter();
+        let numbers = row.numbers.iter().enumerate().flat_map(|(i, number)| {
+            let bad: &[f64] = match number.range {
+                Range::AtLeast0 => &[1e-46, 1e39],
+                Range::Share => &[1.0 - 1e-9],
+                Range::All => &[],
+            };
+            bad.iter().map(move |x| {
+                let mut setup = usual();
+                setup.numbers[i] = *x;
+                (number.name, setup)
+            })
+        });
+        for (name, setup) in rates.chain(numbers) {
+            let error = row.try_build::<f32>(&setup).unwrap_err();
+            let Error::OutOfRange { setting, allowed, .. } = &error else { panic!("{error:?}") };
+            assert!(*setting == name && allowed.contains("the weights' type"), "{} with {setup:?}: {error}", row.name);
+            row.build::<f64>(&setup);
+        }
     }
 }
 

@@ -1,32 +1,8 @@
 //! An optimizer in the middle of its work, and a step that it must refuse without a trace.
 
-use std::fmt::Debug;
+use wane::{Description, Error, Optimizer, Param, Status};
 
-use wane::{Description, Error, Float, Optimizer, Param, Status};
-
-/// A float whose bits can be compared, so that NaN equals itself and −0 does not equal 0.
-pub(super) trait Bits: Float + Copy + Debug {
-    fn bits(self) -> u64;
-    fn number(x: f32) -> Self;
-}
-
-impl Bits for f32 {
-    fn bits(self) -> u64 {
-        self.to_bits().into()
-    }
-    fn number(x: f32) -> Self {
-        x
-    }
-}
-
-impl Bits for f64 {
-    fn bits(self) -> u64 {
-        self.to_bits()
-    }
-    fn number(x: f32) -> Self {
-        x.into()
-    }
-}
+use crate::common::{Element, columns};
 
 /// Asserts an error's variant and its exact text.
 macro_rules! assert_error {
@@ -38,9 +14,8 @@ macro_rules! assert_error {
 }
 pub(super) use assert_error;
 
-/// All names that a scene ever mentions, and all state columns of this crate.
+/// All names that a scene ever mentions.
 const NAMES: [&str; 6] = ["first", "second", "last", "fresh", "odd", "(slice)"];
-const COLUMNS: [&str; 4] = ["momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 
 /// Everything that can be seen of an optimizer, by bits.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +37,8 @@ struct Seen {
 }
 
 impl Snapshot {
-    pub(super) fn of<T: Bits>(opt: &dyn Optimizer<T>) -> Self {
-        let state = |name: &str| COLUMNS.map(|column| opt.state(name, column).map(all_bits)).to_vec();
+    pub(super) fn of<T: Element>(opt: &dyn Optimizer<T>) -> Self {
+        let state = |name: &str| columns().iter().map(|column| opt.state(name, column).map(all_bits)).collect();
         let seen = |name| Seen { name, steps: opt.steps_of(name), status: opt.status(name), state: state(name) };
         Self {
             completed: opt.completed_steps(),
@@ -75,7 +50,7 @@ impl Snapshot {
     }
 }
 
-pub(super) fn all_bits<T: Bits>(values: &[T]) -> Vec<u64> {
+pub(super) fn all_bits<T: Element>(values: &[T]) -> Vec<u64> {
     values.iter().map(|x| x.bits()).collect()
 }
 
@@ -88,10 +63,10 @@ pub(super) struct Tensor<T> {
     pub(super) grad: Vec<T>,
 }
 
-impl<T: Bits> Tensor<T> {
-    fn new(name: &'static str, shape: &'static [usize], start: f32) -> Self {
+impl<T: Element> Tensor<T> {
+    fn new(name: &'static str, shape: &'static [usize], start: f64) -> Self {
         let len = (0_u8..).take(shape.iter().product());
-        let (value, grad) = len.map(|i| (T::number(start - f32::from(i)), T::number(0.25 + f32::from(i) / 8.0))).unzip();
+        let (value, grad) = len.map(|i| (T::near(start - f64::from(i)), T::near(0.25 + f64::from(i) / 8.0))).unzip();
         Self { name, shape, value, grad }
     }
 
@@ -103,7 +78,7 @@ impl<T: Bits> Tensor<T> {
 /// Three parameters after two good steps, and a fourth, `fresh`, that no step has seen.
 ///
 /// Everyone lends an anchor, so that a decay towards one can be asked for.
-pub(super) struct Scene<T: Bits> {
+pub(super) struct Scene<T: Element> {
     pub(super) opt: Box<dyn Optimizer<T>>,
     first: Tensor<T>,
     second: Tensor<T>,
@@ -113,7 +88,7 @@ pub(super) struct Scene<T: Bits> {
     pub(super) factor: f64,
 }
 
-impl<T: Bits> Scene<T> {
+impl<T: Element> Scene<T> {
     pub(super) fn new(opt: impl Optimizer<T> + 'static) -> Self {
         let mut scene = Self {
             opt: Box::new(opt),

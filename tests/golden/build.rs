@@ -1,18 +1,9 @@
-//! An optimizer from the options of a case.
+//! An optimizer from the options of a case, which every library has its own names for.
 
 use wane::{Adam, AdamW, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, NonFinite, Settings, Sgd};
 
 use super::fixture::{Case, Options};
-
-/// Settings of whichever optimizer, not yet bound to an element type.
-#[derive(Debug)]
-pub(crate) enum Recipe {
-    Sgd(Settings<Sgd>),
-    Adam(Settings<Adam>),
-    AdamW(Settings<AdamW>),
-    Lamb(Settings<Lamb>),
-    Lion(Settings<Lion>),
-}
+use crate::common::Recipe;
 
 /// How to run a case.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +24,7 @@ impl Default for How {
 }
 
 /// A library's optimizer for a case.
-pub(crate) type Library = fn(Case, How) -> Recipe;
+pub(crate) type Library = fn(Case, How) -> Box<dyn Recipe>;
 
 /// What a library means by `weight_decay` and by clipping to a norm.
 #[derive(Clone, Copy)]
@@ -48,11 +39,11 @@ const OPTAX: Meaning = Meaning { decay: Decay::decoupled, max_norm: Clip::OptaxG
 /// No case clips in Keras.
 const KERAS: Meaning = OPTAX;
 
-pub(crate) fn torch(case: Case, how: How) -> Recipe {
+pub(crate) fn torch(case: Case, how: How) -> Box<dyn Recipe> {
     match case.optimizer() {
-        "SGD" => Recipe::Sgd(finish(torch_sgd(case.options()), case, TORCH_COUPLED, how)),
-        "Adam" => Recipe::Adam(finish(torch_adam(Adam::new, case.options()), case, TORCH_COUPLED, how)),
-        "AdamW" => Recipe::AdamW(finish(torch_adam(AdamW::new, case.options()), case, TORCH_DECOUPLED, how)),
+        "SGD" => finish(torch_sgd(case.options()), case, TORCH_COUPLED, how),
+        "Adam" => finish(torch_adam(Adam::new, case.options()), case, TORCH_COUPLED, how),
+        "AdamW" => finish(torch_adam(AdamW::new, case.options()), case, TORCH_DECOUPLED, how),
         other => panic!("no optimizer {other}"),
     }
 }
@@ -70,47 +61,47 @@ fn torch_adam<A: Algorithm<Formula = Adam>>(new: fn(f64) -> Settings<A>, options
     settings.amsgrad(options.flag("amsgrad")).maximize(options.flag("maximize"))
 }
 
-pub(crate) fn optax(case: Case, how: How) -> Recipe {
+pub(crate) fn optax(case: Case, how: How) -> Box<dyn Recipe> {
     let options = case.options().only(&["learning_rate", "b1", "b2", "eps", "weight_decay"]);
     let (lr, beta1, beta2) = (options.number("learning_rate"), options.number("b1"), options.number("b2"));
     match case.optimizer() {
-        "lion" => Recipe::Lion(finish(Lion::new(lr).betas(beta1, beta2), case, OPTAX, how)),
-        "lamb" => Recipe::Lamb(finish(Lamb::new(lr).betas(beta1, beta2).eps(options.number("eps")), case, OPTAX, how)),
-        "adamw" => Recipe::AdamW(finish(AdamW::new(lr).betas(beta1, beta2).eps(options.number("eps")), case, OPTAX, how)),
+        "lion" => finish(Lion::new(lr).betas(beta1, beta2), case, OPTAX, how),
+        "lamb" => finish(Lamb::new(lr).betas(beta1, beta2).eps(options.number("eps")), case, OPTAX, how),
+        "adamw" => finish(AdamW::new(lr).betas(beta1, beta2).eps(options.number("eps")), case, OPTAX, how),
         other => panic!("no optimizer {other}"),
     }
 }
 
 /// Keras's epsilon is epsilon hat, and its L2 penalty is l2·x², without the half.
-pub(crate) fn keras(case: Case, how: How) -> Recipe {
+pub(crate) fn keras(case: Case, how: How) -> Box<dyn Recipe> {
     match case.optimizer() {
         "SGD" => {
             let options = case.options().only(&["learning_rate", "momentum", "weight_decay"]);
             let settings = Sgd::new(options.number("learning_rate")).momentum(options.number("momentum"));
             let penalty = case.l2().map_or(Decay::none(), |l2| Decay::coupled_l2(2.0 * l2));
-            Recipe::Sgd(finish(settings.weight_decay(penalty), case, KERAS, how))
+            finish(settings.weight_decay(penalty), case, KERAS, how)
         }
         "Adam" => {
             let options = case.options().only(&["learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay"]);
             let (beta1, beta2) = (options.number("beta_1"), options.number("beta_2"));
             let settings = Adam::new(options.number("learning_rate")).betas(beta1, beta2);
-            Recipe::Adam(finish(settings.epsilon_hat(options.number("epsilon")), case, KERAS, how))
+            finish(settings.epsilon_hat(options.number("epsilon")), case, KERAS, how)
         }
         other => panic!("no optimizer {other}"),
     }
 }
 
 /// What every optimizer has: decay, clipping, groups.
-fn finish<A: Algorithm>(settings: Settings<A>, case: Case, meaning: Meaning, how: How) -> Settings<A> {
+fn finish<A: Algorithm>(settings: Settings<A>, case: Case, meaning: Meaning, how: How) -> Box<dyn Recipe> {
     let decay = how.decay.unwrap_or(meaning.decay);
     let settings = match case.options().optional("weight_decay") {
         Some(lambda) => settings.weight_decay(decay(lambda)),
         None => settings,
     };
     let settings = settings.level(how.level).non_finite(how.non_finite).clip(clip(case, meaning));
-    case.groups().fold(settings, |settings, (name, changes)| {
+    Box::new(case.groups().fold(settings, |settings, (name, changes)| {
         settings.group(name, move |group| change(group, case.options(), changes, decay))
-    })
+    }))
 }
 
 fn clip(case: Case, meaning: Meaning) -> Clip {

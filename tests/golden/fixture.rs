@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::element::Element;
 use super::play::STEPS;
+use crate::common::Element;
 
 pub(crate) static TORCH: LazyLock<Value> = LazyLock::new(|| parse(include_str!("torch.json")));
 pub(crate) static OPTAX: LazyLock<Value> = LazyLock::new(|| parse(include_str!("optax.json")));
@@ -87,11 +87,6 @@ impl Options {
         self.0.get(name).and_then(Value::as_bool).unwrap_or_else(|| panic!("no flag {name}"))
     }
 
-    /// The value as it is written.
-    pub(crate) fn text(self, name: &str) -> String {
-        self.0.get(name).map_or_else(String::new, Value::to_string)
-    }
-
     pub(crate) fn betas(self) -> (f64, f64) {
         let betas = list(&self.0["betas"]);
         (number(&betas[0]), number(&betas[1]))
@@ -114,10 +109,6 @@ pub(crate) fn case(file: &'static Value, name: &str) -> Case {
 }
 
 impl Case {
-    pub(crate) fn is_from(&self, file: &'static Value) -> bool {
-        std::ptr::eq(self.file, file)
-    }
-
     pub(crate) fn name(&self) -> &'static str {
         text(&self.json["name"])
     }
@@ -210,12 +201,9 @@ impl Run {
         map(&self.0["weights"]).iter().map(move |(step, all)| (step.parse().expect("a step"), tensors(all)))
     }
 
-    /// The state columns of one tensor in the library's names, and the tensor's own count of steps if it is kept.
-    pub(crate) fn state<T: Element>(self, tensor: usize) -> (Vec<(&'static str, Vec<T>)>, Option<u64>) {
-        match self.0.get("state") {
-            None => (Vec::new(), None),
-            Some(state) => columns(&state[tensor]),
-        }
+    /// The state of one tensor, where the run has it.
+    pub(crate) fn state<T: Element>(self, tensor: usize) -> Option<State<T>> {
+        self.0.get("state").map(|state| columns(&state[tensor]))
     }
 
     /// The norm of the gradients before clipping, for each step.
@@ -224,8 +212,10 @@ impl Run {
     }
 }
 
-/// State columns by name, and the count among them.
-pub(crate) fn columns<T: Element>(state: &'static Value) -> (Vec<(&'static str, Vec<T>)>, Option<u64>) {
+/// State columns in the library's names, and the tensor's own count of steps if it is kept.
+pub(crate) type State<T> = (Vec<(&'static str, Vec<T>)>, Option<u64>);
+
+pub(crate) fn columns<T: Element>(state: &'static Value) -> State<T> {
     let columns = map(state).iter().filter(|(name, _)| !["step", "weights"].contains(&name.as_str()));
     (columns.map(|(name, hex)| (name.as_str(), numbers(hex))).collect(), state.get("step").map(count))
 }

@@ -1,7 +1,7 @@
 //! Weights and gradients from integer arithmetic alone: the same here as in `tools/golden.py`.
 
-use super::element::Element;
 use super::fixture::Tensor;
+use crate::common::Element;
 
 /// The weights before step 1.
 pub(crate) fn weights<T: Element>(tensors: &[Tensor]) -> Vec<Vec<T>> {
@@ -23,7 +23,7 @@ fn values<T: Element>(stream: u64, step: u64, len: usize, exponent: i32) -> Vec<
 /// The upper 24 bits as a signed fraction of 2^exponent: exact in f32.
 fn value<T: Element>(bits: u64, exponent: i32) -> T {
     let fraction = u32::try_from(bits >> 40).expect("24 bits");
-    T::rounded((f64::from(fraction) - 2_f64.powi(23)) * 2_f64.powi(exponent - 23))
+    T::near((f64::from(fraction) - 2_f64.powi(23)) * 2_f64.powi(exponent - 23))
 }
 
 /// Output number `counter` of splitmix64 from seed 0 (Steele, Lea & Flood 2014; constants of Vigna's C code).
@@ -32,10 +32,4 @@ fn splitmix64(counter: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
-}
-
-#[test]
-fn splitmix64_gives_its_published_outputs() {
-    let first = [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F];
-    assert_eq!([0, 1, 2].map(splitmix64), first);
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use wane::{Error, Optimizer, Param};
 
-use super::element::Element;
 use super::fixture::{Case, Tensor};
 use super::inputs;
+use crate::common::Element;
 
 pub(crate) const STEPS: u64 = 100;
 /// The steps after which weights are recorded.

@@ -1,13 +1,13 @@
 //! Golden tests that could not fail would prove nothing: another decay, or another unit of the same number, is noticed.
 
-use wane::{Adam, Decay, Lion, Param, Schedule, Settings, Sgd};
+use wane::{Decay, Param, Schedule};
 
-use super::build::{How, Recipe, Unit};
-use super::element::Element;
+use super::build::{How, Unit};
 use super::fixture::{Case, TORCH, cases};
 use super::judge::{Near, as_it_is, judge};
 use super::play::Absent;
 use super::torch::play_torch;
+use crate::common::{Element, OPTIMIZERS, Reach, Row, Setup};
 
 /// The golden test of one case, with `weight_decay` taken for this decay.
 fn golden<T: Element>(case: Case, decay: Unit, implementation: &str, near: Near) -> Result<(), String> {
@@ -91,27 +91,17 @@ fn share(unit: &str, rate: f64) -> f64 {
 fn closed_form<T: Element>(unit: &str) -> Vec<T> {
     let weight = |x: &mut f64, step| {
         *x *= 1.0 - share(unit, PEAK * 0.9_f64.powi(step));
-        Some(T::rounded(*x))
+        Some(T::near(*x))
     };
     (0..10).scan(1.0, weight).collect()
 }
 
-fn recipes(decay: &Decay) -> [Recipe; 3] {
-    fn decayed<A: wane::Algorithm>(settings: Settings<A>, decay: &Decay) -> Settings<A> {
-        settings.lr_schedule(learning_rates()).weight_decay(decay.clone().schedule(Schedule::linear(SCALE, SCALE, 1)))
-    }
-    [
-        Recipe::Sgd(decayed(Sgd::new(PEAK).momentum(0.9), decay)),
-        Recipe::Adam(decayed(Adam::new(PEAK), decay)),
-        Recipe::Lion(decayed(Lion::new(PEAK), decay)),
-    ]
-}
-
-fn without_gradient<T: Element>(recipe: Recipe) -> Vec<T> {
-    let mut optimizer = T::build(recipe).unwrap();
-    let (mut weight, gradient) = ([T::rounded(1.0)], [T::rounded(0.0)]);
+fn without_gradient<T: Element>(row: &Row, decay: Decay) -> Vec<T> {
+    let decay = decay.schedule(Schedule::linear(SCALE, SCALE, 1));
+    let mut optimizer = row.build(&Setup { lr: PEAK, schedule: learning_rates(), ..row.setup(decay) });
+    let (mut weight, gradient) = ([T::near(1.0)], [T::near(0.0)]);
     let step = |_| {
-        optimizer.step(&mut [Param::new("w", &mut weight, &gradient)]).unwrap();
+        optimizer.step(&mut [Param::new("w", &mut weight, &gradient).shape(&[1, 1])]).unwrap();
         weight[0]
     };
     (0..10).map(step).collect()
@@ -120,11 +110,11 @@ fn without_gradient<T: Element>(recipe: Recipe) -> Vec<T> {
 /// Each unit follows its own closed form and none of the other four.
 fn every_unit_is_told_from_every_other<T: Element>() {
     for (unit, decay) in UNITS {
-        for recipe in recipes(&decay(NUMBER)) {
-            let place = format!("{recipe:?} ({})", T::NAME);
-            let weights = without_gradient::<T>(recipe);
+        for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+            let place = format!("{} ({})", row.name, T::NAME);
+            let weights = without_gradient::<T>(row, decay(NUMBER));
             for (other, _) in UNITS {
-                let judged = Near::Within(5.0 * T::EPSILON).judge(&weights, &closed_form(other));
+                let judged = Near::Within(5.0 * T::EPS).judge(&weights, &closed_form(other));
                 assert_eq!(judged.is_ok(), unit == other, "{unit} as {other}: {judged:?} in {place}");
             }
         }

@@ -1,17 +1,14 @@
 //! A tensor of 19 elements: 16 in whole vectors, where this crate has PyTorch's bits, and a tail of three, which PyTorch's fused
 //! kernels send through a scalar path. Their vectors hold 8 f32 or 4 f64; the tail is three with vectors of 16 too.
 
-use num_traits::Float;
 use wane::Level;
 
 use super::build::How;
-use super::element::Element;
 use super::fixture::{Case, Run, TORCH, cases};
-use super::inputs;
 use super::judge::{Near, as_it_is, judge};
-use super::play::{Absent, STEPS};
-use super::scalar::Scalar;
+use super::play::Absent;
 use super::torch::play_torch;
+use crate::common::Element;
 
 /// Elements in whole vectors.
 const WHOLE: usize = 16;
@@ -33,7 +30,7 @@ fn this_crate<T: Element>() {
         let judged = |near| judge(case, run, &trajectory, near, as_it_is);
         let place = format!("({}, {level})", T::NAME);
         assert_eq!(judged(Near::FirstBits(WHOLE)), Ok(()), "{place}");
-        assert_eq!(judged(Near::Within(4.0 * T::EPSILON)), Ok(()), "{place}");
+        assert_eq!(judged(Near::Within(4.0 * T::EPS)), Ok(()), "{place}");
         assert_eq!(judged(Near::Bits).is_err(), paths_differ(case), "{} {place}", case.name());
     }
 }
@@ -46,48 +43,4 @@ fn bits_on_whole_vectors_and_near_in_the_tail_f32() {
 #[test]
 fn bits_on_whole_vectors_and_near_in_the_tail_f64() {
     this_crate::<f64>();
-}
-
-/// The tail after each step of a replay.
-fn replay<T: Element + Float>(case: Case) -> Vec<Vec<Scalar<T>>> {
-    let tensors = case.tensors();
-    let mut now: Vec<_> = inputs::weights(&tensors)[0][WHOLE..].iter().copied().map(Scalar::new).collect();
-    let step = |t| {
-        for (scalar, g) in now.iter_mut().zip(&inputs::gradients(&tensors, t)[0][WHOLE..]) {
-            scalar.step(case, t, *g);
-        }
-        now.clone()
-    };
-    (1..=STEPS).map(step).collect()
-}
-
-fn numbers<T: Copy>(tail: &[Scalar<T>], of: impl Fn(&Scalar<T>) -> T) -> Vec<T> {
-    tail.iter().map(of).collect()
-}
-
-/// What is said about PyTorch's scalar path is so: [`Scalar`] has its bits.
-fn pytorch<T: Element + Float>() {
-    for (case, run) in fused::<T>() {
-        let tails = replay::<T>(case);
-        let same = |got: Vec<T>, want: &[T]| {
-            let judged = Near::Bits.judge(&got, &want[WHOLE..]);
-            assert_eq!(judged, Ok(()), "{} ({})", case.name(), T::NAME);
-        };
-        for (step, weights) in run.weights::<T>() {
-            same(numbers(&tails[usize::try_from(step).unwrap() - 1], |scalar| scalar.x), &weights[0]);
-        }
-        for (column, want) in run.state::<T>(0).0 {
-            same(numbers(&tails[tails.len() - 1], |scalar| scalar.state(column)), &want);
-        }
-    }
-}
-
-#[test]
-fn the_tail_is_pytorchs_scalar_path_f32() {
-    pytorch::<f32>();
-}
-
-#[test]
-fn the_tail_is_pytorchs_scalar_path_f64() {
-    pytorch::<f64>();
 }

@@ -2,47 +2,11 @@
 
 use wane::{Anchor, Clip};
 
-use super::adam::{Adam, Denominator, Maximum};
 use super::decay::{Law, Rates};
-use super::lamb::Lamb;
-use super::lion::Lion;
-use super::sgd::Sgd;
 use crate::common::cells::{Cell, Ramp};
 use crate::common::data::{Tensor, exact};
+use crate::common::naive::{Keep, Naive};
 use crate::common::{Element, Goal, Row};
-
-/// What is kept between steps is a number of the weights' type: the oracle rounds it there, and nowhere else.
-pub(crate) type Keep = fn(f64) -> f64;
-
-/// An optimizer for one tensor.
-pub(crate) trait Naive {
-    /// u, where a step without decay is x − η·u.
-    fn direction(&mut self, g: &[f64], keep: Keep) -> Vec<f64>;
-
-    /// A factor on the whole displacement.
-    fn trust(&self, _lr: f64, _x: &[f64], _displacement: &[f64]) -> f64 {
-        1.0
-    }
-}
-
-/// The oracle of a row of the table.
-fn optimizer(name: &str) -> Box<dyn Naive> {
-    use Denominator::{Epsilon, EpsilonHat};
-    match name {
-        "sgd" => Box::new(Sgd::plain()),
-        "sgd momentum" => Box::new(Sgd::heavy(0.9, 0.0)),
-        "sgd dampening" => Box::new(Sgd::heavy(0.9, 0.3)),
-        "sgd nesterov" => Box::new(Sgd::nesterov(0.8)),
-        "adam" | "adamw" => Box::new(Adam::new([0.9, 0.999], Epsilon(1e-8), Maximum::Off)),
-        "adam fast" => Box::new(Adam::new([0.4, 0.9], Epsilon(1e-3), Maximum::Off)),
-        "amsgrad" => Box::new(Adam::new([0.9, 0.7], Epsilon(1e-8), Maximum::On)),
-        "adam epsilon hat" => Box::new(Adam::new([0.9, 0.999], EpsilonHat(1e-4), Maximum::Off)),
-        "lion" => Box::new(Lion::new(0.9, 0.99)),
-        "lamb" => Box::new(Lamb::new([0.9, 0.999], 1e-6, Maximum::Off)),
-        "lamb amsgrad" => Box::new(Lamb::new([0.9, 0.7], 1e-6, Maximum::On)),
-        _ => panic!("the optimizer `{name}` has no oracle"),
-    }
-}
 
 /// What the oracle runs with.
 #[derive(Clone, Debug)]
@@ -73,7 +37,7 @@ pub(crate) struct Twin {
 }
 
 impl Oracle {
-    pub(crate) fn new<T: Element>(row: &Row<T>, plan: &Plan, tensors: &[Tensor<T>]) -> Self {
+    pub(crate) fn new<T: Element>(row: &Row, plan: &Plan, tensors: &[Tensor<T>]) -> Self {
         let twin = |tensor: &Tensor<T>| {
             let x = exact(&tensor.value);
             let anchor = match plan.cell.anchor {
@@ -82,7 +46,7 @@ impl Oracle {
                 _ => vec![0.0; x.len()],
             };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
-            Twin { x, anchor, optimizer: optimizer(row.name), size }
+            Twin { x, anchor, optimizer: row.oracle(), size }
         };
         let keep = |x| T::near(x).exact();
         Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use wane::{Adam, AdamW, Anchor, Clip, Decay, Error, Lamb, NonFinite, Optimizer, Param, Result, Sgd};
 
 use crate::common::cells::{self, Cell};
-use crate::common::{Element, Row, Setup, for_f32_and_f64};
+use crate::common::data::matrix;
+use crate::common::{Element, OPTIMIZERS, Row, Setup, for_f32_and_f64};
 
 for_f32_and_f64!(
     finite_numbers_stay_finite_or_the_step_is_refused,
@@ -15,15 +16,15 @@ for_f32_and_f64!(
 
 /// Weights, state and what the step returned.
 fn step<T: Element>(opt: &mut dyn Optimizer<T>, w: &mut [T], g: &[T], anchor: &[T]) -> Result<()> {
-    opt.step(&mut [Param::new("w", w, g).anchor(anchor)]).map(|report| assert!(!report.skipped()))
+    opt.step(&mut [Param::new("w", w, g).shape(&matrix(g.len())).anchor(anchor)]).map(|report| assert!(!report.skipped()))
 }
 
-fn all_bits<T: Element>(row: &Row<T>, opt: &dyn Optimizer<T>, w: &[T]) -> Vec<Vec<u64>> {
+fn all_bits<T: Element>(row: &Row, opt: &dyn Optimizer<T>, w: &[T]) -> Vec<Vec<u64>> {
     let columns = row.state.iter().map(|column| opt.state("w", column).unwrap_or_default());
     std::iter::once(w).chain(columns).map(|x| x.iter().map(|x| x.pattern()).collect()).collect()
 }
 
-fn all_finite<T: Element>(row: &Row<T>, opt: &dyn Optimizer<T>, w: &[T]) -> bool {
+fn all_finite<T: Element>(row: &Row, opt: &dyn Optimizer<T>, w: &[T]) -> bool {
     w.iter().chain(row.state.iter().flat_map(|column| opt.state("w", column).unwrap_or_default())).all(|x| x.is_finite())
 }
 
@@ -40,17 +41,17 @@ fn sizes<T: Element>() -> impl Strategy<Value = [f64; 2]> {
 fn finite_numbers_stay_finite_or_the_step_is_refused<T: Element>() {
     let cells = cells::all();
     proptest!(ProptestConfig::with_cases(64), |(steps in prop::collection::vec(sizes::<T>(), 1..5), weight in sizes::<T>(), pick in 0..1000_usize)| {
-        for row in T::optimizers() {
+        for row in OPTIMIZERS {
             for cell in cells.iter().skip(pick % 7).step_by(7) {
-                let mut opt = row.build(&row.setup(cell.decay()));
+                let mut opt = row.build::<T>(&row.setup(cell.decay()));
                 let mut w = weight.map(T::near);
                 for g in &steps {
-                    let (g, before) = (g.map(T::near), all_bits(&row, &*opt, &w));
+                    let (g, before) = (g.map(T::near), all_bits(row, &*opt, &w));
                     let ended = step(&mut *opt, &mut w, &g, &[T::near(0.25), T::near(weight[0])]);
                     let label = format!("{} with {}, weights {weight:?}, gradients {steps:?}: {ended:?}", row.name, cell.decay());
-                    prop_assert!(all_finite(&row, &*opt, &w), "{label}: {w:?}");
+                    prop_assert!(all_finite(row, &*opt, &w), "{label}: {w:?}");
                     if ended.is_err() {
-                        prop_assert_eq!(all_bits(&row, &*opt, &w), before, "{}", label);
+                        prop_assert_eq!(all_bits(row, &*opt, &w), before, "{}", label);
                     }
                 }
             }
@@ -60,9 +61,9 @@ fn finite_numbers_stay_finite_or_the_step_is_refused<T: Element>() {
 
 /// The bounds are not so narrow that they refuse what would go well: everything up to 1e15 does.
 fn gradients_that_fit_are_not_refused<T: Element>() {
-    for row in T::optimizers() {
+    for row in OPTIMIZERS {
         for cell in cells::loops().into_iter().filter(|cell| !cell.joins_parameters()) {
-            let mut opt = row.build(&row.setup(cell.decay()));
+            let mut opt = row.build::<T>(&row.setup(cell.decay()));
             let mut w = vec![T::near(0.5); 100];
             for size in [1e15, 1e-15, 0.0, -1e15, 1.0] {
                 let g = vec![T::near(size); 100];
@@ -73,11 +74,11 @@ fn gradients_that_fit_are_not_refused<T: Element>() {
 }
 
 fn a_skipped_step_leaves_everything_finite_too<T: Element>() {
-    for row in T::optimizers().into_iter().filter(|row| row.state.len() > 1) {
+    for row in OPTIMIZERS.iter().filter(|row| row.state.len() > 1) {
         let plain = Cell::new(wane::Penalty::L2, wane::Place::Decoupled, wane::Strength::None);
-        let mut opt = row.build(&Setup { non_finite: NonFinite::Skip, ..row.setup(plain.decay()) });
+        let mut opt = row.build::<T>(&Setup { non_finite: NonFinite::Skip, ..row.setup(plain.decay()) });
         let (mut w, huge) = ([T::one()], [T::near(0.9 * T::HUGE)]);
-        let report = opt.step(&mut [Param::new("w", &mut w, &huge)]).unwrap();
+        let report = opt.step(&mut [Param::new("w", &mut w, &huge).shape(&[1, 1])]).unwrap();
         assert!(report.skipped() && opt.completed_steps() == 0 && w == [T::one()], "{}", row.name);
     }
 }

@@ -5,7 +5,7 @@ use wane::{Decay, Penalty, Place, Schedule, Strength};
 
 use crate::common::cells::{self, Cell};
 use crate::common::data::{patterns, slice_after, step_on, tensors};
-use crate::common::{Element, Reach, Row, Setup, for_f32_and_f64};
+use crate::common::{Element, OPTIMIZERS, Reach, Setup, for_f32_and_f64, optimizer};
 
 for_f32_and_f64!(
     a_zero_gradient_is_pure_decay,
@@ -44,11 +44,11 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
 fn a_zero_gradient_is_pure_decay<T: Element>() {
     const N: i32 = 20;
     let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
-    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
         for cell in &cells {
             let start = tensors::<T>(&[6, 5, 4]);
             let mut tensors = start.clone();
-            let mut opt = row.build(&row.setup(cell.decay()));
+            let mut opt = row.build::<T>(&row.setup(cell.decay()));
             for _ in 0..N {
                 step_on(&mut *opt, &mut tensors, 1.0, |tensor| vec![T::zero(); tensor.value.len()]);
             }
@@ -69,14 +69,11 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
     }
 }
 
-fn sgd<T: Element>() -> Row<T> {
-    T::optimizers().into_iter().find(|row| row.name == "sgd").unwrap()
-}
-
 fn a_zero_gradient_and_coupled_decay_in_plain_sgd<T: Element>() {
     const N: u64 = 20;
-    let row = sgd::<T>();
-    let after = |decay: Decay, w: f64| slice_after(&mut *row.build(&row.setup(decay)), &[T::near(w)], &[T::zero()], N)[0].exact();
+    let row = optimizer("sgd");
+    let after =
+        |decay: Decay, w: f64| slice_after(&mut *row.build::<T>(&row.setup(decay)), &[T::near(w)], &[T::zero()], N)[0].exact();
     let (lr, lambda, n) = (row.lr, 0.3, N as f64);
     for w in [2.0, -1.0] {
         let shrunk = w * (1.0 - lr * lambda).powf(n);
@@ -91,9 +88,9 @@ fn a_zero_gradient_and_coupled_decay_in_plain_sgd<T: Element>() {
 }
 
 fn adaptive_decay_follows_the_gradient_to_zero<T: Element>() {
-    for row in T::optimizers() {
+    for row in OPTIMIZERS {
         let start = [T::near(0.3), T::near(-2.0)];
-        let found = slice_after(&mut *row.build(&row.setup(Decay::adaptive(0.5))), &start, &[T::zero(); 2], 5);
+        let found = slice_after(&mut *row.build::<T>(&row.setup(Decay::adaptive(0.5))), &start, &[T::zero(); 2], 5);
         assert_eq!(patterns(&found), patterns(&start), "{}", row.name);
     }
 }
@@ -101,14 +98,14 @@ fn adaptive_decay_follows_the_gradient_to_zero<T: Element>() {
 /// LAMB steps η·‖x‖ far whatever the displacement; where that is all shrinking, the share is η whatever λ.
 fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>() {
     const N: u64 = 10;
-    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Parameter) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Parameter) {
         for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::L2 && amount(cell, row.lr) > 0.0) {
             let keep = match cell.place {
                 Place::Decoupled | Place::Cautious => 1.0 - row.lr,
                 _ => continue,
             };
             let start = [0.3, -2.0, 1.0].map(T::near);
-            let found = slice_after(&mut *row.build(&row.setup(cell.decay())), &start, &[T::zero(); 3], N);
+            let found = slice_after(&mut *row.build::<T>(&row.setup(cell.decay())), &start, &[T::zero(); 3], N);
             for (found, start) in found.iter().zip(start) {
                 let expected = start.exact() * f64::powf(keep, N as f64);
                 let tolerance = 40.0 * T::EPS * expected.abs();
@@ -119,13 +116,13 @@ fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>(
 }
 
 fn a_weight_is_halved_every_half_life<T: Element>() {
-    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
         for place in [Place::Decoupled, Place::Proximal, Place::Cautious] {
             for half_life in [1_u32, 3, 50] {
                 let decay = Decay::new(Penalty::L2, place, Strength::HalfLife(f64::from(half_life)));
                 // Whatever the learning rate does.
                 let setup = Setup { schedule: Schedule::exponential(0.5), ..row.setup(decay) };
-                let found = slice_after(&mut *row.build(&setup), &[T::one()], &[T::zero()], u64::from(2 * half_life));
+                let found = slice_after(&mut *row.build::<T>(&setup), &[T::one()], &[T::zero()], u64::from(2 * half_life));
                 let tolerance = 2.0 * f64::from(half_life) * T::EPS;
                 assert!((found[0].exact() - 0.25).abs() < tolerance, "{} {place:?} {half_life}: {}", row.name, found[0]);
             }
@@ -136,8 +133,9 @@ fn a_weight_is_halved_every_half_life<T: Element>() {
 /// (1 − 1/τ)^τ is e⁻¹·(1 − 1/(2τ) + O(τ⁻²)).
 fn a_timescale_is_the_steps_to_one_eth<T: Element>() {
     let tau = 200.0;
-    for row in T::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
-        let found = slice_after(&mut *row.build(&row.setup(Decay::timescale(tau))), &[T::one()], &[T::zero()], 200)[0].exact();
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+        let found =
+            slice_after(&mut *row.build::<T>(&row.setup(Decay::timescale(tau))), &[T::one()], &[T::zero()], 200)[0].exact();
         assert!((found * std::f64::consts::E - (1.0 - 0.5 / tau)).abs() < 3e-5, "{}: {found}", row.name);
     }
 }
@@ -167,7 +165,7 @@ const T: u64 = 40;
 /// The soft threshold takes off η·λ·m(k) at each step, so the loss of a weight is the sum of the schedule; a logarithm of what shrinking
 /// leaves is that sum up to its squares (formula: ln(1 − s) = −s − s²/2).
 fn schedules_add_up<E: Element>() {
-    let row = sgd::<E>();
+    let row = optimizer("sgd");
     let start = 4.0;
     for (schedule, sum) in sums() {
         for by_rate in [true, false] {
@@ -175,7 +173,7 @@ fn schedules_add_up<E: Element>() {
                 let (rate, strength) =
                     if by_rate { (schedule.clone(), Schedule::constant()) } else { (Schedule::constant(), schedule.clone()) };
                 let setup = Setup { schedule: rate, ..row.setup(decay.schedule(strength)) };
-                slice_after(&mut *row.build(&setup), &[E::near(start)], &[E::zero()], T)[0].exact()
+                slice_after(&mut *row.build::<E>(&setup), &[E::near(start)], &[E::zero()], T)[0].exact()
             };
             let lost = row.lr * 0.1 * sum;
             let tolerance = 2.0 * T as f64 * E::EPS * start;
@@ -195,10 +193,10 @@ fn schedules_add_up<E: Element>() {
 
 /// In lr-scaled units both act; Σ (1 − k/T)² is the polynomial's sum.
 fn schedules_of_rate_and_strength_multiply<E: Element>() {
-    let row = sgd::<E>();
+    let row = optimizer("sgd");
     let line = || Schedule::linear(1.0, 0.0, T);
     let setup = Setup { schedule: line(), ..row.setup(Decay::l1(0.1).schedule(line())) };
-    let found = slice_after(&mut *row.build(&setup), &[E::one()], &[E::zero()], T)[0].exact();
+    let found = slice_after(&mut *row.build::<E>(&setup), &[E::one()], &[E::zero()], T)[0].exact();
     let n = T as f64;
     let expected = 1.0 - row.lr * 0.1 * (n + 1.0) * (2.0 * n + 1.0) / (6.0 * n);
     assert!((found - expected).abs() < 2.0 * n * E::EPS, "{found} for {expected}");
@@ -206,11 +204,11 @@ fn schedules_of_rate_and_strength_multiply<E: Element>() {
 
 /// What is within the threshold becomes 0 and stays there; nothing ever changes its sign or grows.
 fn soft_thresholds_leave_exact_zeros<E: Element>() {
-    for row in E::optimizers().into_iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
         for cell in cells::plain().into_iter().filter(|cell| cell.penalty != Penalty::L2 && cell.place != Place::Coupled) {
             let theta = cell.parts(amount(&cell, row.lr))[0];
             let start = [0.9 * theta, -0.9 * theta, 1.5 * theta, -1.5 * theta, 1.0].map(E::near);
-            let mut opt = row.build(&row.setup(cell.decay()));
+            let mut opt = row.build::<E>(&row.setup(cell.decay()));
             let once = slice_after(&mut *opt, &start, &[E::zero(); 5], 1);
             let name = || format!("{} with {}: {once:?}", row.name, cell.decay());
             assert!(once[0] == E::zero() && once[1] == E::zero(), "{}", name());

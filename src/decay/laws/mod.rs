@@ -1,18 +1,24 @@
 //! The laws: what a decay does to one coordinate, one file each, and the list of all of them.
 
+mod ada;
 mod cautious;
 mod coupled;
+mod metric;
 mod proximal;
+mod rows;
 mod shrink;
 
+pub(crate) use ada::AdaDecay;
 pub(crate) use cautious::Cautious;
 pub(crate) use coupled::{CoupledElastic, CoupledL2};
+pub(crate) use metric::MetricThreshold;
 pub(crate) use proximal::Proximal;
+pub(crate) use rows::RowLasso;
 pub(crate) use shrink::Shrink;
 
 use super::effect::Effect;
 use crate::float::Real;
-use crate::kernel::{Law, TiledLaw};
+use crate::kernel::{Law, TiledLaw, Whole};
 
 /// No decay.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +37,9 @@ pub(crate) enum AnyLaw<T> {
     Shrink(Shrink<T>),
     Cautious(Cautious<T>),
     Proximal(Proximal<T>),
+    AdaDecay(AdaDecay<T>),
+    Metric(MetricThreshold<T>),
+    Rows(RowLasso),
 }
 
 impl<T: Real> AnyLaw<T> {
@@ -43,6 +52,27 @@ impl<T: Real> AnyLaw<T> {
             Effect::Shrink(share) => Self::Shrink(Shrink::new(share)),
             Effect::Cautious(share) => Self::Cautious(Cautious::new(share)),
             Effect::Proximal { before, threshold, after } => Self::Proximal(Proximal::new(before, threshold, after)),
+            Effect::AdaDecay { share, alpha } => Self::AdaDecay(AdaDecay::new(share, alpha)),
+            Effect::Metric { threshold } => Self::Metric(MetricThreshold::new(threshold)),
+            Effect::Rows { threshold } => Self::Rows(RowLasso::new(threshold)),
+        }
+    }
+
+    /// Whether the law looks at a whole parameter before its tiles are worked on.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::AdaDecay(_) | Self::Rows(_))
+    }
+
+    /// Returns the law for a parameter that it has looked at. `rows` becomes the law's column, a number
+    /// for each row, if it has one.
+    pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, rows: &mut Vec<T>) -> Self {
+        match self {
+            Self::AdaDecay(law) => Self::AdaDecay(law.prepare(whole)),
+            Self::Rows(law) => {
+                law.prepare(whole, rows);
+                self
+            }
+            other => other,
         }
     }
 
@@ -55,6 +85,9 @@ impl<T: Real> AnyLaw<T> {
             Self::Shrink(law) => law,
             Self::Cautious(law) => law,
             Self::Proximal(law) => law,
+            Self::AdaDecay(law) => law,
+            Self::Metric(law) => law,
+            Self::Rows(law) => law,
         }
     }
 }

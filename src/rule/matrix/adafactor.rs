@@ -6,7 +6,7 @@ use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings,
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::column::{Cells, Column, Extent, Matrices, Spread, Start};
-use crate::kernel::reduce::{self, Lanes};
+use crate::kernel::reduce::{self, TileSum};
 use crate::kernel::{Move, Rule, TILE};
 use crate::number::Number;
 use crate::rule::adam::Lerp;
@@ -265,13 +265,13 @@ impl<T: Real> Scalars<T> {
 /// Returns Σg² of a row, and adds each g² to the sum of its column.
 fn add_row<T: Real>(whole: &mut Parameter<'_, T>, row: usize, sums: &mut [f64]) -> f64 {
     let (level, start) = (whole.task.level, row * sums.len());
-    let mut lanes = Lanes::new();
+    let mut row_sum = TileSum::new();
     for (at, sums) in (start..).step_by(TILE).zip(sums.chunks_mut(TILE)) {
         let g = whole.task.gradient(at..at + sums.len(), whole.desk);
-        lanes.add(level, g, T::one());
+        row_sum.add_squares(level, g, T::one());
         reduce::add_squares(level, g, sums);
     }
-    lanes.sum()
+    row_sum.sum()
 }
 
 /// g / max(√V, ε₁); the least root is written so that a NaN stays.

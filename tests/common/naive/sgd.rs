@@ -1,6 +1,6 @@
 //! SGD, after `torch.optim.SGD`.
 
-use super::run::{Keep, Naive};
+use super::{Keep, Naive};
 
 /// What the update looks at.
 #[derive(Clone, Copy, PartialEq)]

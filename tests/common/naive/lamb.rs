@@ -1,7 +1,6 @@
 //! LAMB, after You et al. (2020), algorithm 2, with the identity for φ.
 
-use super::adam::Maximum;
-use super::run::{Keep, Naive};
+use super::{Keep, Maximum, Naive};
 
 pub(crate) struct Lamb {
     betas: [f64; 2],

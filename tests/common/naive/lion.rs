@@ -1,6 +1,6 @@
 //! Lion, after Chen et al. (2023), program 1.
 
-use super::run::{Keep, Naive};
+use super::{Keep, Naive};
 
 pub(crate) struct Lion {
     beta1: f64,

@@ -1,6 +1,6 @@
 //! Adam, after Kingma & Ba (2015), algorithm 1, and AMSGrad and epsilon hat, after PyTorch and Keras.
 
-use super::run::{Keep, Naive};
+use super::{Keep, Naive};
 
 pub(crate) struct Adam {
     betas: [f64; 2],

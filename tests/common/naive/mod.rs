@@ -1,0 +1,25 @@
+//! Every optimizer a second time, in plain loops straight from its paper.
+
+mod adam;
+mod lamb;
+mod lion;
+mod sgd;
+
+pub(crate) use adam::{Adam, Denominator, Maximum};
+pub(crate) use lamb::Lamb;
+pub(crate) use lion::Lion;
+pub(crate) use sgd::Sgd;
+
+/// What is kept between steps is a number of the weights' type: the oracle rounds it there, and nowhere else.
+pub(crate) type Keep = fn(f64) -> f64;
+
+/// An optimizer for one tensor.
+pub(crate) trait Naive {
+    /// u, where a step without decay is x − η·u.
+    fn direction(&mut self, g: &[f64], keep: Keep) -> Vec<f64>;
+
+    /// A factor on the whole displacement.
+    fn trust(&self, _lr: f64, _x: &[f64], _displacement: &[f64]) -> f64 {
+        1.0
+    }
+}
