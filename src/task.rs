@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::decay::{AnyLaw, Effect};
 use crate::float::Real;
-use crate::kernel::column::{Cells, MAX_COLUMNS};
+use crate::kernel::column::{Cells, MAX_COLUMNS, MAX_SPREAD, Spread};
 use crate::kernel::reduce::{TileSum, square_sums};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
@@ -27,7 +27,7 @@ impl<T: Real> Default for Desk<T> {
     }
 }
 
-impl<T> fmt::Debug for Desk<T> {
+impl<T> Debug for Desk<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Desk")
     }
@@ -60,8 +60,10 @@ pub(crate) struct Task<'a, T> {
     pub(crate) law: &'a AnyLaw<T>,
     pub(crate) x: &'a mut [T],
     pub(crate) g: &'a [T],
-    /// The rule's columns.
-    pub(crate) state: [Cells<'a, T>; MAX_COLUMNS],
+    /// The rule's columns with a number for each weight; the rest is empty.
+    pub(crate) state: [&'a mut [T]; MAX_COLUMNS],
+    /// The rule's columns with fewer numbers, which it reads behind the others.
+    pub(crate) spread: [Option<Spread<'a, T>>; MAX_SPREAD],
     /// What the decay pulls towards; empty when that is 0.
     pub(crate) anchor: &'a [T],
     /// The law's column, if it has one.
@@ -92,27 +94,15 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
             return false;
         }
         let scalars = (gain, rate);
-        let (x, g) = (&mut *task.x, task.g);
-        let Some(mut state) = whole(&mut task.state) else { return false };
+        let (x, g, state) = (&mut *task.x, task.g, &mut task.state);
         match *law {
-            AnyLaw::Free(law) => sweep(level, (*self, law), scalars, x, g, &mut state),
-            AnyLaw::CoupledL2(law) => sweep(level, (*self, law), scalars, x, g, &mut state),
-            AnyLaw::Shrink(law) => sweep(level, (*self, law), scalars, x, g, &mut state),
+            AnyLaw::Free(law) => sweep(level, (*self, law), scalars, x, g, state),
+            AnyLaw::CoupledL2(law) => sweep(level, (*self, law), scalars, x, g, state),
+            AnyLaw::Shrink(law) => sweep(level, (*self, law), scalars, x, g, state),
             _ => return false,
         }
         true
     }
-}
-
-/// Returns all columns, if each has a number for every weight.
-fn whole<'s, T>(state: &'s mut [Cells<'_, T>; MAX_COLUMNS]) -> Option<[&'s mut [T]; MAX_COLUMNS]> {
-    if state.iter().any(|cells| matches!(cells, Cells::Spread(_))) {
-        return None;
-    }
-    Some(state.each_mut().map(|cells| match cells {
-        Cells::Each(cells) => &mut **cells,
-        Cells::Spread(_) => &mut [],
-    }))
 }
 
 impl<'a, T: Real> Task<'a, T> {
@@ -138,17 +128,18 @@ impl<'a, T: Real> Task<'a, T> {
     }
 
     fn run_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
-        let Scratch { d, g, moves, spread: [beside, state @ ..], .. } = scratch;
+        let Scratch { d, g, moves, spread: [beside, spread @ ..], .. } = scratch;
         let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
         let d = &mut d[..tile.len()];
         let g = self.seen().gradient(&self.x[tile.clone()], tile.clone(), d, g);
-        let mut state = columns(&mut self.state, tile.clone(), state);
+        let state = self.state.each_mut().map(|column| part(column, &tile));
+        let mut state = columns(state, &self.spread, &tile, spread);
         let x = &mut self.x[tile.clone()];
         self.rule.update(level, x, g, &mut state, moves);
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
-        let mut beside = columns(std::array::from_mut(&mut self.beside), tile.clone(), std::array::from_mut(beside));
+        let mut beside = [self.beside.tile(tile.clone(), beside)];
         if self.anchor.is_empty() || !law.settles() {
             law.settle(level, x, g, moves, rate, &mut beside);
         } else {
@@ -193,22 +184,28 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Returns the directions of a tile, of which nothing is written.
     fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
-        let Scratch { d, g, moves, spread: [_, state @ ..], .. } = scratch;
-        let x = &self.x[tile.clone()];
-        let gradient = self.seen().gradient(x, tile.clone(), &mut d[..x.len()], g);
-        self.rule.update(self.level, x, gradient, &mut copies(&self.state, tile, state), moves);
-        &moves.u[..x.len()]
+        let n = tile.len();
+        self.displacement(AnyLaw::of(Effect::Free).tiled(), tile, scratch);
+        &scratch.moves.u[..n]
     }
 
     /// Returns the displacement of a tile under a law, of which nothing is written.
     fn displacement<'s>(&self, law: &dyn TiledLaw<T>, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
-        let Scratch { d, g, moves, spread: [beside, state @ ..], r: out } = scratch;
+        let Scratch { d, g, moves, spread: [beside, spread @ ..], copies, r: out } = scratch;
         let (level, rate) = (self.level, self.rate);
         let n = tile.len();
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
-        let mut state = copies(&self.state, tile.clone(), state);
+        let mut given = self.state.iter();
+        let state = copies.each_mut().map(|copy| match given.next() {
+            Some(column) if !column.is_empty() => {
+                copy[..n].copy_from_slice(&column[tile.clone()]);
+                &mut copy[..n]
+            }
+            _ => &mut [],
+        });
+        let mut state = columns(state, &self.spread, &tile, spread);
         self.rule.update(level, &self.x[tile.clone()], gradient, &mut state, moves);
-        let mut beside = copies(std::array::from_ref(&self.beside), tile.clone(), std::array::from_mut(beside));
+        let mut beside = [self.beside.copy(tile.clone(), beside)];
         let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
         law.displacement(level, (at, gradient), moves, rate, &mut beside, &mut out[..n]);
         &out[..n]
@@ -220,15 +217,24 @@ impl<'a, T: Real> Task<'a, T> {
         let (g, right_g) = self.g.split_at(n);
         let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
         let (beside, right_beside) = self.beside.split_at(n);
-        let mut right_state = <[Cells<'_, T>; MAX_COLUMNS]>::default();
+        let mut right_state: [&mut [T]; MAX_COLUMNS] = Default::default();
         let mut rest = right_state.iter_mut();
-        let state = self.state.map(|cells| {
-            let (left, right) = cells.split_at(n);
+        let state = self.state.map(|column| {
+            let (left, right) = column.split_at_mut(n.min(column.len()));
             *rest.next().expect("as many as there are columns") = right;
             left
         });
+        let right_spread = self.spread.map(|spread| spread.map(|spread| spread.skip(n)));
         let left = Self { x, g, anchor, beside, state, ..self };
-        let right = Self { x: right_x, g: right_g, anchor: right_anchor, beside: right_beside, state: right_state, ..left };
+        let right = Self {
+            x: right_x,
+            g: right_g,
+            anchor: right_anchor,
+            beside: right_beside,
+            state: right_state,
+            spread: right_spread,
+            ..left
+        };
         (left, right)
     }
 }
@@ -268,43 +274,30 @@ impl<'a, T: Real> Seen<'a, T> {
     }
 }
 
-/// Returns the columns of a tile; what is spread is written to scratch memory.
-fn columns<'s, T: Copy, const N: usize>(
-    cells: &'s mut [Cells<'_, T>; N],
-    tile: Range<usize>,
-    scratch: &'s mut [[T; TILE]; N],
-) -> [&'s mut [T]; N] {
-    let mut scratch = scratch.iter_mut();
-    cells.each_mut().map(|cells| {
-        let scratch = scratch.next().expect("as many as there are columns");
-        match cells {
-            Cells::Each(cells) if cells.is_empty() => &mut [][..],
-            Cells::Each(cells) => &mut cells[tile.clone()],
-            Cells::Spread(spread) => {
-                let out = &mut scratch[..tile.len()];
-                spread.fill(tile.start, out);
-                out
-            }
-        }
-    })
+/// Returns the part of a column, if there is one.
+fn part<'s, T>(column: &'s mut [T], tile: &Range<usize>) -> &'s mut [T] {
+    if column.is_empty() { &mut [] } else { &mut column[tile.clone()] }
 }
 
-/// Returns copies of the columns of a tile.
-fn copies<'s, T: Copy, const N: usize>(
-    cells: &[Cells<'_, T>; N],
-    tile: Range<usize>,
-    scratch: &'s mut [[T; TILE]; N],
-) -> [&'s mut [T]; N] {
-    let mut cells = cells.iter();
-    scratch.each_mut().map(|scratch| {
-        let out = &mut scratch[..tile.len()];
-        match cells.next().expect("as many as there is memory for") {
-            Cells::Each(cells) if cells.is_empty() => {}
-            Cells::Each(cells) => out.copy_from_slice(&cells[tile.clone()]),
-            Cells::Spread(spread) => spread.fill(tile.start, out),
+/// Returns the columns of a tile: those with a number for each weight, then those that are spread, which
+/// are written to scratch memory.
+fn columns<'s, T: Copy>(
+    each: [&'s mut [T]; MAX_COLUMNS],
+    spread: &[Option<Spread<'_, T>>; MAX_SPREAD],
+    tile: &Range<usize>,
+    scratch: &'s mut [[T; TILE]; MAX_SPREAD],
+) -> [&'s mut [T]; MAX_COLUMNS] {
+    let mut place = each.iter().take_while(|column| !column.is_empty()).count();
+    let mut columns = each;
+    for (spread, scratch) in spread.iter().zip(scratch) {
+        if let Some(spread) = spread {
+            let out = &mut scratch[..tile.len()];
+            spread.fill(tile.start, out);
+            columns[place] = out;
+            place += 1;
         }
-        out
-    })
+    }
+    columns
 }
 
 /// A task as its law looks at the whole of it.

@@ -68,7 +68,7 @@ impl Share {
 }
 
 /// The rates that a strength is measured in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rates {
     /// η_t, with the group's factor.
     pub(crate) now: f64,

@@ -72,7 +72,8 @@ impl<T: Real> Engine<T> {
                 self.stage.set(param, slot);
                 let Stage { x, state } = &mut self.stage;
                 let mut rehearsal = sweep.task(param, slot);
-                (rehearsal.x, rehearsal.state) = (x, state.cells());
+                rehearsal.x = x;
+                (rehearsal.state, rehearsal.spread) = state.cells();
                 rehearsal.run(&mut self.desk);
                 self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {

@@ -31,6 +31,8 @@ pub(crate) struct Group<T> {
     pub(crate) anchor: Anchor,
     /// The running strength of an adaptive decay.
     average: Average,
+    /// What the plan's rate and law come from.
+    planned: Option<(Rates, f64, Average)>,
     /// Of this step.
     pub(crate) plan: Plan<T>,
 }
@@ -131,7 +133,7 @@ impl<T: Real> Group<T> {
             entries: Vec::new(),
             places: HashMap::new(),
         };
-        Self { name: name.into(), edits, settings, anchor, average, plan }
+        Self { name: name.into(), edits, settings, anchor, average, planned: None, plan }
     }
 
     /// Works out the rate and strength of a step, from the norms of gradient and distance where the
@@ -142,12 +144,16 @@ impl<T: Real> Group<T> {
             (Some(lambda), Some([gradient, distance])) => self.average.next(lambda, gradient, distance),
             _ => self.average,
         };
-        let (lr, effect) = self.strength(run, average)?;
-        self.plan.lr = lr;
-        self.plan.average = average;
-        self.plan.effect = effect;
-        self.plan.law = AnyLaw::of(effect);
         self.plan.clear();
+        let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
+        let now = (rates, self.settings.decay.strength_schedule().multiplier(run.completed), average);
+        if self.planned != Some(now) {
+            self.planned = None;
+            let (lr, effect) = self.strength(run, average)?;
+            (self.plan.lr, self.plan.effect, self.plan.law) = (lr, effect, AnyLaw::of(effect));
+            self.plan.average = average;
+            self.planned = Some(now);
+        }
         Ok(())
     }
 

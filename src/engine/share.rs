@@ -123,7 +123,8 @@ impl<T: Real> Pieces<T> {
         let (threads, time) = (&sweep.run.threads, time::<T>(numbers));
         let pieces = threads.pieces(time);
         if pieces < 2 {
-            return sweep.all(params, slots, &mut lock(&self.desks[0]));
+            let desk = self.desks[0].get_mut().unwrap_or_else(PoisonError::into_inner);
+            return sweep.all(params, slots, desk);
         }
         let mut list = recycled(std::mem::take(&mut self.list));
         let weights: usize = slots.iter().filter(|slot| slot.is_active()).map(|slot| slot.len).sum();

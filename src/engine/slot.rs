@@ -8,7 +8,7 @@ use crate::decay::AnyLaw;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Cells, Column, Extent, MAX_COLUMNS, Matrices, Spread, Start};
+use crate::kernel::column::{Column, Extent, MAX_COLUMNS, MAX_SPREAD, Matrices, Spread, Start};
 use crate::param::{MAX_RANK, Param, Shape};
 use crate::report::Status;
 
@@ -204,7 +204,7 @@ impl<T: Real> Slot<T> {
             self.capture(value);
             self.step.captured = true;
         }
-        if self.is_active() && self.state.numbers.is_empty() {
+        if self.is_active() && self.state.is_missing() {
             self.state.begin(value);
         }
     }
@@ -356,6 +356,11 @@ impl<T: Float> State<T> {
         self.numbers.get_mut(range)
     }
 
+    /// Whether there are columns that have not been made yet.
+    fn is_missing(&self) -> bool {
+        self.numbers.is_empty() && !self.columns.is_empty()
+    }
+
     /// Makes all columns, as they start.
     fn begin(&mut self, value: &[T]) {
         let mut numbers = Vec::with_capacity(self.columns.iter().map(|column| self.of.len(column.extent)).sum());
@@ -389,37 +394,43 @@ impl<T: Float> State<T> {
         kept
     }
 
-    /// Returns the columns as a rule reads them: those with a number for each weight, then those of this
-    /// step only.
-    pub(crate) fn cells(&mut self) -> [Cells<'_, T>; MAX_COLUMNS]
-    where
-        T: Copy,
-    {
-        let Self { full, of, numbers, work, work_extents, .. } = self;
-        let mut cells = full_columns(numbers, *full, of.len(Extent::Weights));
-        let mut work = &mut work[..];
-        for (cells, &extent) in cells[*full..].iter_mut().zip(&*work_extents) {
-            let (values, rest) = work.split_at_mut(of.len(extent));
-            work = rest;
-            *cells = match extent {
-                Extent::Weights => Cells::Each(values),
-                _ => Cells::Spread(Spread::new(values, *of, extent)),
-            };
+    /// Returns the columns as a rule reads them: those with a number for each weight, those of this step
+    /// only that have one too, and behind them the shorter ones of this step.
+    #[inline]
+    pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], [Option<Spread<'_, T>>; MAX_SPREAD]) {
+        let n = self.of.len(Extent::Weights);
+        if !self.work_extents.is_empty() {
+            return self.all_cells(n);
         }
-        cells
+        (each(&mut self.numbers, self.full, n), [None; MAX_SPREAD])
+    }
+
+    #[cold]
+    fn all_cells(&mut self, n: usize) -> ([&mut [T]; MAX_COLUMNS], [Option<Spread<'_, T>>; MAX_SPREAD]) {
+        let Self { full, of, numbers, work, work_extents, .. } = self;
+        let (mut cells, mut spreads) = (each(numbers, *full, n), [None; MAX_SPREAD]);
+        let mut free = spreads.iter_mut();
+        let (mut rest, mut place) = (&mut work[..], *full);
+        for &extent in &*work_extents {
+            let values = rest.split_off_mut(..of.len(extent)).expect("as many as the columns have");
+            if extent == Extent::Weights {
+                cells[place] = values;
+                place += 1;
+            } else {
+                *free.next().expect("no formula has more") = Some(Spread::new(values, *of, extent));
+            }
+        }
+        (cells, spreads)
     }
 
     /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
     /// this step only: for those who work the latter two out.
-    pub(crate) fn parts(&mut self) -> ([Cells<'_, T>; MAX_COLUMNS], &mut [T], &mut [T])
-    where
-        T: Copy,
-    {
-        let Self { columns: _, full, of, numbers, next, work, .. } = self;
-        let n = *full * of.len(Extent::Weights);
-        let (full_numbers, short) = numbers.split_at_mut(n);
+    pub(crate) fn parts(&mut self) -> ([&mut [T]; MAX_COLUMNS], &mut [T], &mut [T]) {
+        let Self { full, of, numbers, next, work, .. } = self;
+        let n = of.len(Extent::Weights);
+        let (numbers, short) = numbers.split_at_mut(*full * n);
         next.copy_from_slice(short);
-        (full_columns(full_numbers, *full, of.len(Extent::Weights)), next, work)
+        (each(numbers, *full, n), next, work)
     }
 
     /// The shorter columns are what they were to be.
@@ -443,11 +454,13 @@ impl<T: Float> State<T> {
     }
 }
 
-fn full_columns<T>(numbers: &mut [T], full: usize, n: usize) -> [Cells<'_, T>; MAX_COLUMNS] {
-    let mut cells: [Cells<'_, T>; MAX_COLUMNS] = Default::default();
+/// The first columns of n numbers.
+#[inline]
+fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] {
+    let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();
     let mut rest = numbers;
-    for cells in &mut cells[..full] {
-        *cells = Cells::Each(rest.split_off_mut(..n).expect("a slot's state holds its rule's columns"));
+    for column in &mut cells[..full] {
+        *column = rest.split_off_mut(..n).expect("a slot's state holds its rule's columns");
     }
     cells
 }

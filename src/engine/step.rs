@@ -211,6 +211,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     }
 
     /// Returns the work order of a parameter.
+    #[inline(always)]
     pub(crate) fn task<'t>(&self, param: &'t mut Param<'_, T>, slot: &'t mut Slot<T>) -> Task<'t, T>
     where
         'a: 't,
@@ -223,9 +224,15 @@ impl<'a, T: Real> Sweep<'a, T> {
         };
         let beside = match &slot.rows[..] {
             [] => Cells::default(),
-            rows => Cells::Spread(Spread::new(rows, Matrices { rank: 2, count: 1, rows: rows.len(), columns: slot.len / rows.len() }, Extent::Rows)),
+            rows => Cells::Spread(Spread::new(
+                rows,
+                Matrices { rank: 2, count: 1, rows: rows.len(), columns: slot.len / rows.len() },
+                Extent::Rows,
+            )),
         };
-        let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
+        let of = slot.state.of;
+        let (state, spread) = slot.state.cells();
+        let motion = group.plan.scalars.rule(slot.step.scalars, of);
         Task {
             level: self.run.level,
             gain: self.gain,
@@ -235,7 +242,8 @@ impl<'a, T: Real> Sweep<'a, T> {
             law: slot.step.law.as_ref().unwrap_or(&group.plan.law),
             x: param.value,
             g: param.grad.unwrap_or_default(),
-            state: slot.state.cells(),
+            state,
+            spread,
             anchor,
             beside,
         }

@@ -78,7 +78,7 @@ impl<T: Real> Sweep<'_, T> {
         let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
         let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
         let (cells, next, work) = state.parts();
-        let task = Task { state: cells, ..self.task(param, slot) };
+        let task = Task { state: cells, spread: Default::default(), ..self.task(param, slot) };
         let parameter = &mut Parameter { task, of, next, work, lr, desk: &mut *desk };
         let prepared = group.plan.scalars.prepare(entry, parameter);
         slot.state = state;

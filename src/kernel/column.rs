@@ -5,6 +5,9 @@ use std::ops::Range;
 /// The most columns that a rule reads of one parameter.
 pub(crate) const MAX_COLUMNS: usize = 4;
 
+/// The most of them that have fewer numbers than weights.
+pub(crate) const MAX_SPREAD: usize = 3;
+
 /// What a column is: its name, how many numbers it has, and what they are before the first update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Column {
@@ -78,7 +81,7 @@ impl Matrices {
     }
 }
 
-/// A column as the tiles of a parameter read it.
+/// A column of a law as the tiles of a parameter read it.
 #[derive(Debug)]
 pub(crate) enum Cells<'a, T> {
     /// One number for each weight.
@@ -88,7 +91,7 @@ pub(crate) enum Cells<'a, T> {
 }
 
 /// The numbers of rows or columns, one for every weight in them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Spread<'a, T> {
     values: &'a [T],
     /// Weights of one matrix, and its numbers.
@@ -98,6 +101,21 @@ pub(crate) struct Spread<'a, T> {
     share: usize,
     /// The first weight, among all of the parameter.
     start: usize,
+}
+
+impl<T> Clone for Spread<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Spread<'_, T> {}
+
+impl<T> Spread<'_, T> {
+    /// Returns the same without the first n weights.
+    pub(crate) fn skip(self, n: usize) -> Self {
+        Self { start: self.start + n, ..self }
+    }
 }
 
 impl<'a, T: Copy> Spread<'a, T> {
@@ -139,14 +157,6 @@ impl<'a, T> Default for Cells<'a, T> {
 }
 
 impl<'a, T> Cells<'a, T> {
-    /// The numbers of a tile of a column that has one for each weight.
-    pub(crate) fn each(&self, tile: Range<usize>) -> &[T] {
-        match self {
-            Self::Each(cells) => &cells[tile],
-            Self::Spread(_) => unreachable!("a spread column has fewer numbers"),
-        }
-    }
-
     /// Cuts at a weight, so that both parts can be worked on.
     pub(crate) fn split_at(self, n: usize) -> (Self, Self) {
         match self {
@@ -154,11 +164,30 @@ impl<'a, T> Cells<'a, T> {
                 let (left, right) = cells.split_at_mut(n.min(cells.len()));
                 (Self::Each(left), Self::Each(right))
             }
-            Self::Spread(spread) => {
-                let right = Spread { start: spread.start + n, ..spread };
-                (Self::Spread(spread), Self::Spread(right))
-            }
+            Self::Spread(spread) => (Self::Spread(spread), Self::Spread(spread.skip(n))),
         }
+    }
+}
+
+impl<T: Copy> Cells<'_, T> {
+    /// Returns the numbers of a tile; those that are spread are written to scratch memory.
+    pub(crate) fn tile<'s>(&'s mut self, tile: Range<usize>, scratch: &'s mut [T]) -> &'s mut [T] {
+        match self {
+            Self::Each([]) => &mut [],
+            Self::Each(cells) => &mut cells[tile],
+            Self::Spread(_) => self.copy(tile, scratch),
+        }
+    }
+
+    /// Returns a copy of the numbers of a tile.
+    pub(crate) fn copy<'s>(&self, tile: Range<usize>, scratch: &'s mut [T]) -> &'s mut [T] {
+        let out = &mut scratch[..tile.len()];
+        match self {
+            Self::Each([]) => return &mut [],
+            Self::Each(cells) => out.copy_from_slice(&cells[tile]),
+            Self::Spread(spread) => spread.fill(tile.start, out),
+        }
+        out
     }
 }
 

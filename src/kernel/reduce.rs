@@ -51,7 +51,12 @@ impl TileSum {
 
     /// Adds the squares of the next tile, times a power of two.
     pub(crate) fn add_squares<T: Real>(&mut self, level: Level, x: &[T], scale: T) {
-        self.fold(level, x, #[inline(always)] |sum, x| add_square(sum, x * scale));
+        self.fold(
+            level,
+            x,
+            #[inline(always)]
+            |sum, x| add_square(sum, x * scale),
+        );
     }
 
     fn close(&mut self) {

@@ -2,7 +2,7 @@
 //! cache. So loops add up, one for each rule and a few for each law, where joining both in one loop
 //! multiplies them.
 
-use super::column::MAX_COLUMNS;
+use super::column::{MAX_COLUMNS, MAX_SPREAD};
 use super::contract::{Gain, Law, Move, Numbers, Rule, descend};
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -21,15 +21,17 @@ pub(crate) struct Scratch<T> {
     pub(crate) moves: Moves<T>,
     /// The displacement.
     pub(crate) r: [T; TILE],
-    /// Columns that are spread over the weights, or copied: the law's, then the rule's.
-    pub(crate) spread: [[T; TILE]; MAX_COLUMNS + 1],
+    /// Columns that are spread over the weights: the law's, then the rule's.
+    pub(crate) spread: [[T; TILE]; MAX_SPREAD + 1],
+    /// Copies of the rule's columns, where nothing is to be written.
+    pub(crate) copies: [[T; TILE]; MAX_COLUMNS],
 }
 
 impl<T: Real> Scratch<T> {
     pub(crate) fn new() -> Self {
         let zeros = [T::zero(); TILE];
         let moves = Moves { u: zeros, lean: zeros, metric: zeros };
-        Self { d: zeros, g: zeros, moves, r: zeros, spread: [zeros; MAX_COLUMNS + 1] }
+        Self { d: zeros, g: zeros, moves, r: zeros, spread: [zeros; MAX_SPREAD + 1], copies: [zeros; MAX_COLUMNS] }
     }
 }
 

@@ -107,8 +107,9 @@ impl fmt::Display for NAdam {
 /// What a step of NAdam is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
-    /// By how much the displacement may be longer than gradients: η·(weights of g and m)/ε.
-    steepest: f64,
+    lr: f64,
+    /// By how much the sum of g and m may be longer than the largest gradient.
+    longest: f64,
     rule: LookAhead<T>,
 }
 
@@ -133,30 +134,30 @@ impl Formula for NAdam {
         let (now, next) = (self.momentum(t as f64), self.momentum(t as f64 + 1.0));
         let product = kept_numbers[0].widen() * now;
         kept_numbers[0] = T::of(product);
-        let of_gradient = lr * (1.0 - now) / (1.0 - product);
-        let of_momentum = lr * next / (1.0 - product * next);
+        rounded::<T>("learning rate", lr)?;
+        let of_gradient = (1.0 - now) / (1.0 - product);
+        let of_momentum = next / (1.0 - product * next);
         kept::<T>("beta1", self.beta1)?;
         let rule = LookAhead {
             lerp: Lerp::new(rounded("1 - beta1", 1.0 - self.beta1)?),
             beta2: kept("beta2", self.beta2)?,
             take2: rounded("1 - beta2", 1.0 - self.beta2)?,
-            of_gradient: rounded("learning rate of the gradient", of_gradient)?,
-            of_momentum: rounded("learning rate of the momentum", of_momentum)?,
+            of_gradient: rounded("weight of the gradient", of_gradient)?,
+            of_momentum: rounded("weight of the momentum", of_momentum)?,
             root: Divisor::new(rounded("root of the second bias correction", bias_correction(self.beta2, t).sqrt())?),
             eps: rounded("eps", self.eps)?,
         };
-        Ok(Scalars { steepest: (of_gradient + of_momentum) / self.eps, rule })
+        Ok(Scalars { lr, longest: of_gradient + of_momentum, rule })
     }
 
     // |m| ≤ |g|, v ≤ g².
     fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
-        let displacement = scalars.steepest * g;
-        Reach { state: g.max(g * g).max(displacement * self.eps), displacement }
+        let u = scalars.longest * g / self.eps;
+        Reach { state: g.max(g * g).max(u), displacement: scalars.lr * u }
     }
 
-    // The learning rate is inside the rule, beside what g and m are multiplied by.
-    fn rule<'a, T: Real>(&self, scalars: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
-        Motion { rule: &scalars.rule, rate: 1.0 }
+    fn rule<'a, T: Real>(&self, Scalars { lr, rule, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
+        Motion { rule, rate: *lr }
     }
 }
 
@@ -169,9 +170,9 @@ struct LookAhead<T> {
     lerp: Lerp<T>,
     beta2: T,
     take2: T,
-    /// η·(1 − μ_t)/(1 − P_t)
+    /// (1 − μ_t)/(1 − P_t)
     of_gradient: T,
-    /// η·μ_{t+1}/(1 − P_t·μ_{t+1})
+    /// μ_{t+1}/(1 − P_t·μ_{t+1})
     of_momentum: T,
     /// √(1 − β₂ᵗ)
     root: Divisor<T>,
@@ -186,7 +187,7 @@ impl<T: Real> Rule<T> for LookAhead<T> {
         let m = self.lerp.between(m, g);
         let v = (self.take2 * g).mul_add(g, self.beta2 * v);
         let metric = self.root.divide(v.sqrt()) + self.eps;
-        let step = m.mul_add(self.of_momentum, g * self.of_gradient);
-        (Move { u: step / metric, lean: step, metric }, [m, v])
+        let ahead = m.mul_add(self.of_momentum, g * self.of_gradient);
+        (Move { u: ahead / metric, lean: ahead, metric }, [m, v])
     }
 }

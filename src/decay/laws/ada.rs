@@ -31,16 +31,26 @@ impl<T: Real> AdaDecay<T> {
         let (mut sum, mut count) = (TileSum::new(), 0);
         whole.gradients(&mut |g| {
             count += g.len();
-            sum.fold(level, g, #[inline(always)] |sum, g: T| sum + g.abs().widen());
+            sum.fold(
+                level,
+                g,
+                #[inline(always)]
+                |sum, g: T| sum + g.abs().widen(),
+            );
         });
         #[expect(clippy::cast_precision_loss, reason = "a number of weights")]
         let n = count as f64;
         let (mean, mut squares) = (sum.sum() / n, TileSum::new());
         whole.gradients(&mut |g| {
-            squares.fold(level, g, #[inline(always)] |sum, g: T| {
-                let off = g.abs().widen() - mean;
-                off.mul_add(off, sum)
-            });
+            squares.fold(
+                level,
+                g,
+                #[inline(always)]
+                |sum, g: T| {
+                    let off = g.abs().widen() - mean;
+                    off.mul_add(off, sum)
+                },
+            );
         });
         let deviation = (squares.sum() / n).sqrt();
         let steepness = if deviation == 0.0 { 0.0 } else { self.alpha / deviation };

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};
-use crate::kernel::column::{Cells, Column, Extent, Matrices, Spread, Start};
+use crate::kernel::column::{Column, Extent, Matrices, Spread, Start};
 use crate::kernel::reduce::{self, TileSum};
 use crate::kernel::{Move, Rule, TILE};
 use crate::number::Number;
@@ -256,9 +256,8 @@ impl<T: Real> Scalars<T> {
             roots.iter_mut().zip(r).for_each(|(root, r)| *root = T::of((r.widen() / mean).sqrt()));
         }
         column_roots.iter_mut().zip(c).for_each(|(root, c)| *root = c.sqrt());
-        let spread = |values, extent| Cells::Spread(Spread::new(values, of, extent));
-        whole.task.state[0] = spread(row_roots, Extent::Rows);
-        whole.task.state[1] = spread(column_roots, Extent::Columns);
+        whole.task.spread[0] = Some(Spread::new(row_roots, of, Extent::Rows));
+        whole.task.spread[1] = Some(Spread::new(column_roots, of, Extent::Columns));
     }
 }
 

@@ -298,7 +298,7 @@ impl<T: Real> Scalars<T> {
         for (start, x) in (0..).step_by(TILE).zip(x.chunks_mut(TILE)) {
             let tile = start..start + x.len();
             let g = whole.task.gradient(tile.clone(), whole.desk);
-            let b = whole.task.state[0].each(tile);
+            let b = &whole.task.state[0][tile];
             vectorize(
                 level,
                 #[inline(always)]
