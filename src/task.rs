@@ -13,12 +13,17 @@ use crate::kernel::reduce::{TileSum, square_sums};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
 
-/// Scratch memory for tiles.
-pub(crate) struct Desk<T>(Box<Scratch<T>>);
+/// Scratch memory.
+pub(crate) struct Desk<T> {
+    tile: Box<Scratch<T>>,
+    /// Memory for those who look at whole parameters, kept at the length that the longest one needs.
+    pub(crate) sums: Vec<f64>,
+    pub(crate) room: Vec<T>,
+}
 
 impl<T: Real> Default for Desk<T> {
     fn default() -> Self {
-        Self(Box::new(Scratch::new()))
+        Self { tile: Box::new(Scratch::new()), sums: Vec::new(), room: Vec::new() }
     }
 }
 
@@ -28,9 +33,11 @@ impl<T> Debug for Desk<T> {
     }
 }
 
+/// A copy has as much memory, so that its steps need not allocate either.
 impl<T: Real> Clone for Desk<T> {
     fn clone(&self) -> Self {
-        Self::default()
+        let (sums, room) = (Vec::with_capacity(self.sums.capacity()), Vec::with_capacity(self.room.capacity()));
+        Self { sums, room, ..Self::default() }
     }
 }
 
@@ -116,7 +123,7 @@ impl<'a, T: Real> Task<'a, T> {
     /// The same by tiles.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
         for tile in tiles(self.x.len()) {
-            self.run_tile(tile, &mut desk.0);
+            self.run_tile(tile, &mut desk.tile);
         }
     }
 
@@ -153,9 +160,33 @@ impl<'a, T: Real> Task<'a, T> {
         let (mut x, mut r) = (TileSum::new(), TileSum::new());
         for tile in tiles(self.x.len()) {
             x.add_squares(self.level, &self.x[tile.clone()], scale);
-            r.add_squares(self.level, self.displacement(self.law.tiled(), tile, &mut desk.0), scale);
+            r.add_squares(self.level, self.displacement(self.law.tiled(), tile, &mut desk.tile), scale);
         }
         [x.sum(), r.sum()]
+    }
+
+    /// Returns Σu² of the directions that `run` would move along, without writing anything.
+    pub(crate) fn directions(&self, desk: &mut Desk<T>) -> SquareSum {
+        let sums: &mut dyn FnMut(T) -> [f64; 1] = &mut |scale| {
+            let mut sum = TileSum::new();
+            tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, self.direction(tile, &mut desk.tile), scale));
+            [sum.sum()]
+        };
+        let [sum] = square_sums(sums(T::one()), sums);
+        sum
+    }
+
+    /// Returns the gradient of a tile as the rule sees it.
+    pub(crate) fn gradient<'s>(&'s self, tile: Range<usize>, desk: &'s mut Desk<T>) -> &'s [T] {
+        let Scratch { d, g, .. } = &mut *desk.tile;
+        self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..tile.len()], g)
+    }
+
+    /// Returns the directions of a tile, of which nothing is written.
+    fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+        let n = tile.len();
+        self.displacement(AnyLaw::of(Effect::Free).tiled(), tile, scratch);
+        &scratch.moves.u[..n]
     }
 
     /// Returns the displacement of a tile under a law, of which nothing is written.
@@ -287,7 +318,7 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
     }
 
     fn gradients(&mut self, each: &mut dyn FnMut(&[T])) {
-        let Scratch { d, g, .. } = &mut *self.desk.0;
+        let Scratch { d, g, .. } = &mut *self.desk.tile;
         for tile in tiles(self.task.x.len()) {
             let x = &self.task.x[tile.clone()];
             each(self.task.seen().gradient(x, tile.clone(), &mut d[..tile.len()], g));
@@ -298,8 +329,8 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         let task = self.task;
         for tile in tiles(task.x.len()) {
             let x = &task.x[tile.clone()];
-            let _ = task.displacement(AnyLaw::of(Effect::Free).tiled(), tile.clone(), &mut self.desk.0);
-            let Scratch { d, moves, .. } = &mut *self.desk.0;
+            let _ = task.displacement(AnyLaw::of(Effect::Free).tiled(), tile.clone(), &mut self.desk.tile);
+            let Scratch { d, moves, .. } = &mut *self.desk.tile;
             let d = &mut d[..tile.len()];
             if task.anchor.is_empty() {
                 d.copy_from_slice(x);

@@ -75,6 +75,7 @@ impl<T: Real> Engine<T> {
                 rehearsal.x = x;
                 (rehearsal.state, rehearsal.spread) = state.cells();
                 rehearsal.run(&mut self.desk);
+                self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
                     return Err(self.run.halt(|| overflow.of(param.name)));
                 }

@@ -232,12 +232,13 @@ impl<'a, T: Real> Sweep<'a, T> {
             [] => Cells::default(),
             rows => Cells::Spread(Spread::new(
                 rows,
-                Matrices { count: 1, rows: rows.len(), columns: slot.len / rows.len() },
+                Matrices { rank: 2, count: 1, rows: rows.len(), columns: slot.len / rows.len() },
                 Extent::Rows,
             )),
         };
+        let of = slot.state.of;
         let (state, spread) = slot.state.cells();
-        let motion = group.plan.scalars.rule(slot.step.scalars);
+        let motion = group.plan.scalars.rule(slot.step.scalars, of);
         Task {
             level: self.run.level,
             gain: self.gain,

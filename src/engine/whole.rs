@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::run::{Halt, Run};
-use super::slot::Slot;
+use super::slot::{Slot, State};
 use super::step::Sweep;
 use super::survey::{Survey, pulled_to};
 use crate::clip::NonFinite;
@@ -76,7 +76,7 @@ impl<T: Real> Sweep<'_, T> {
     fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Halt> {
         let group = &self.groups[slot.group];
         let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
-        let mut state = std::mem::take(&mut slot.state);
+        let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
         let (cells, next, work) = state.parts();
         let task = Task { state: cells, spread: Default::default(), ..self.task(param, slot) };
         let parameter = &mut Parameter { task, of, next, work, lr, desk: &mut *desk };

@@ -50,6 +50,8 @@ impl Column {
 /// is one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matrices {
+    /// How many axes the parameter has; one without a shape has one.
+    pub(crate) rank: usize,
     pub(crate) count: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -58,13 +60,14 @@ pub(crate) struct Matrices {
 impl Matrices {
     /// Of a parameter of this shape.
     pub(crate) fn of(axes: &[usize]) -> Self {
-        match *axes {
+        let (count, rows, columns) = match *axes {
             // The product of the others may not fit.
-            _ if axes.contains(&0) => Self { count: 0, rows: 0, columns: 0 },
-            [] => Self { count: 1, rows: 1, columns: 1 },
-            [columns] => Self { count: 1, rows: 1, columns },
-            [ref outer @ .., rows, columns] => Self { count: outer.iter().product(), rows, columns },
-        }
+            _ if axes.contains(&0) => (0, 0, 0),
+            [] => (1, 1, 1),
+            [columns] => (1, 1, columns),
+            [ref outer @ .., rows, columns] => (outer.iter().product(), rows, columns),
+        };
+        Self { rank: axes.len(), count, rows, columns }
     }
 
     /// Returns how many numbers a column of this extent has.

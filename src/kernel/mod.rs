@@ -5,6 +5,7 @@ pub(crate) mod column;
 mod contract;
 pub(crate) mod divide;
 pub(crate) mod level;
+pub(crate) mod matmul;
 pub(crate) mod reduce;
 mod sweep;
 pub(crate) mod threads;

@@ -72,6 +72,20 @@ impl TileSum {
     }
 }
 
+/// Adds each x² to its sum.
+pub(crate) fn add_squares<T: Real>(level: Level, x: &[T], sums: &mut [f64]) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let x = &x[..sums.len()];
+            for i in 0..sums.len() {
+                sums[i] = add_square(sums[i], x[i]);
+            }
+        },
+    );
+}
+
 /// What is squared: K numbers for every element.
 pub(crate) trait Terms<T, const K: usize>: Copy {
     /// The numbers of the elements from `start` on, a whole row of lanes.

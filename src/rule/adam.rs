@@ -249,7 +249,7 @@ impl Formula for Adam {
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.
-    fn rule<'a, T: Real>(&self, Scalars { moments, .. }: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, Scalars { moments, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         match moments {
             Form::Latest(rule) => Motion { rule, rate: 1.0 },
             Form::Largest(rule) => Motion { rule, rate: 1.0 },
