@@ -22,7 +22,6 @@ use crate::decay::Anchor;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::Gain;
-use crate::kernel::column::{Cells, Extent, Matrices, Spread};
 use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::task::{Desk, Task};
@@ -159,7 +158,7 @@ impl<T: Real> Engine<T> {
     /// Makes memory for parameters that are here for the first time.
     fn prepare_slots(&mut self, params: &[Param<'_, T>]) {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            slot.prepare(self.groups[slot.group].anchor == Anchor::Start, param.value);
+            slot.prepare(self.groups[slot.group].captures(), param.value);
         }
     }
 
@@ -223,22 +222,14 @@ impl<'a, T: Real> Sweep<'a, T> {
         'a: 't,
     {
         let group = &self.groups[slot.group];
-        let anchor = match group.anchor {
-            Anchor::Origin => &[][..],
-            Anchor::Start => &slot.anchor,
-            Anchor::Lent => param.anchor.unwrap_or_default(),
+        let (anchor, own) = match group.anchor {
+            Anchor::Origin => Default::default(),
+            Anchor::Start => (&slot.anchor[..], Default::default()),
+            Anchor::Lent => (param.anchor.unwrap_or_default(), Default::default()),
+            Anchor::Average { .. } => (Default::default(), &mut slot.anchor[..]),
         };
-        let beside = match &slot.rows[..] {
-            [] => Cells::default(),
-            rows => Cells::Spread(Spread::new(
-                rows,
-                Matrices { rank: 2, count: 1, rows: rows.len(), columns: slot.len / rows.len() },
-                Extent::Rows,
-            )),
-        };
-        let of = slot.state.of;
-        let (state, spread) = slot.state.cells();
-        let motion = group.plan.scalars.rule(slot.step.scalars, of);
+        let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
+        let (state, short) = slot.state.cells();
         Task {
             level: self.run.level,
             gain: self.gain,
@@ -249,9 +240,12 @@ impl<'a, T: Real> Sweep<'a, T> {
             x: param.value,
             g: param.grad.unwrap_or_default(),
             state,
-            spread,
+            short,
             anchor,
-            beside,
+            own,
+            rows: &slot.rows,
+            start: 0,
+            len: slot.len,
         }
     }
 }

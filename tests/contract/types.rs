@@ -60,7 +60,7 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
 fn small_types_are_what_collections_and_texts_need() {
     key::<Level>();
     key::<NonFinite>();
-    key::<Anchor>();
+
     key::<Status>();
     word::<Clip>();
     word::<NonFinite>();
