@@ -11,7 +11,7 @@ use crate::float::Real;
 use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
 use crate::kernel::reduce::{TileSum, square_sums};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
+use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
 
 /// Scratch memory.
 pub(crate) struct Desk<T> {
@@ -80,8 +80,19 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// Returns the moves of a tile, and writes its new state.
     fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
 
-    /// Does the task in one loop, if this rule and the task's law have one: says whether they have.
-    fn fused(&self, task: &mut Task<'_, T>) -> bool;
+    /// Updates weights and state in one loop, if this rule and this law have one: says whether they
+    /// have.
+    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
+}
+
+/// What a fused loop works on.
+pub(crate) struct Fused<'a, 's, T> {
+    pub(crate) level: Level,
+    pub(crate) gain: Gain<T>,
+    pub(crate) rate: T,
+    pub(crate) x: &'a mut [T],
+    pub(crate) g: &'a [T],
+    pub(crate) state: &'a mut [&'s mut [T]],
 }
 
 impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
@@ -90,22 +101,25 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
     }
 
     /// The list of fused pairs: the rules that say so, with no decay, coupled or decoupled L2.
-    fn fused(&self, task: &mut Task<'_, T>) -> bool {
-        if !R::FUSED {
-            return false;
+    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
+        if R::FUSED {
+            match *law {
+                AnyLaw::Free(law) => at.sweep(*self, law),
+                AnyLaw::CoupledL2(law) => at.sweep(*self, law),
+                AnyLaw::Shrink(law) => at.sweep(*self, law),
+                _ => false,
+            }
+        } else {
+            false
         }
-        let Task { level, gain, rate, law, .. } = *task;
-        if !task.anchor.is_empty() && !matches!(law, AnyLaw::Free(_)) {
-            return false;
-        }
-        let scalars = (gain, rate);
-        let (x, g, state) = (&mut *task.x, task.g, &mut task.state);
-        match *law {
-            AnyLaw::Free(law) => sweep(level, (*self, law), scalars, x, g, state),
-            AnyLaw::CoupledL2(law) => sweep(level, (*self, law), scalars, x, g, state),
-            AnyLaw::Shrink(law) => sweep(level, (*self, law), scalars, x, g, state),
-            _ => return false,
-        }
+    }
+}
+
+impl<T: Real> Fused<'_, '_, T> {
+    #[inline(always)]
+    fn sweep(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
+        let Self { level, gain, rate, x, g, state } = self;
+        sweep(level, (rule, law), (gain, rate), x, g, state);
         true
     }
 }
@@ -119,8 +133,11 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
-        let rule = self.rule;
-        if self.denormals == Denormals::Flush || !rule.fused(self) {
+        let free = matches!(self.law, AnyLaw::Free(_));
+        let plain = self.denormals == Denormals::Keep && (free || self.anchor.is_empty());
+        let Self { level, gain, rate, law, rule, .. } = *self;
+        let at = Fused { level, gain, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
+        if !plain || !rule.fused(law, at) {
             self.run_tiled(desk);
         }
     }

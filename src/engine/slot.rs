@@ -418,6 +418,12 @@ impl<T: Float> State<T> {
         }
     }
 
+    /// Returns the columns of state with a number for each weight.
+    #[inline(always)]
+    pub(crate) fn full_columns(&mut self) -> [&mut [T]; MAX_COLUMNS] {
+        each(&mut self.numbers, self.full, self.of.len(Extent::Weights))
+    }
+
     /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
     /// this step only: for those who work the latter two out.
     pub(crate) fn parts(&mut self) -> ([&mut [T]; MAX_COLUMNS], &mut [T], &mut [T]) {
@@ -455,7 +461,7 @@ impl<T: Float> State<T> {
 }
 
 /// The first columns of n numbers.
-#[inline]
+#[inline(always)]
 fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] {
     let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();
     let mut rest = numbers;
