@@ -6,12 +6,12 @@
 use std::fmt::{self, Debug};
 use std::ops::Range;
 
-use crate::decay::{Anchor, AnyLaw, Effect};
+use crate::decay::AnyLaw;
 use crate::float::Real;
 use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, measure, sweep};
+use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, Whole, displace, sweep};
 
 /// Scratch memory.
 pub(crate) struct Desk<T> {
@@ -84,8 +84,9 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// have.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
 
-    /// Returns Σr² of a task's displacement from one loop, if this rule and its law have one.
-    fn measured(&self, task: &Task<'_, T>, pass: Pass) -> Option<f64>;
+    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one: says
+    /// whether they have.
+    fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool;
 }
 
 /// What a fused loop works on.
@@ -117,24 +118,25 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
         }
     }
 
-    fn measured(&self, task: &Task<'_, T>, pass: Pass) -> Option<f64> {
+    fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool {
         if R::MEASURED && task.is_plain() {
-            return match *task.law {
-                AnyLaw::Free(law) => Some(task.squares_under(*self, law, pass)),
-                AnyLaw::CoupledL2(law) => Some(task.squares_under(*self, law, pass)),
-                AnyLaw::Shrink(law) => Some(task.squares_under(*self, law, pass)),
-                _ => None,
-            };
+            match *task.law {
+                AnyLaw::Free(law) => task.displace(*self, law, tile, r),
+                AnyLaw::Shrink(law) => task.displace(*self, law, tile, r),
+                _ => false,
+            }
+        } else {
+            false
         }
-        None
     }
 }
 
 impl<T: Real> Task<'_, T> {
     #[inline(always)]
-    fn squares_under(&self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>, pass: Pass) -> f64 {
+    fn displace(&self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>, tile: &Range<usize>, r: &mut [T]) -> bool {
         let state = self.state.each_ref().map(|column| &**column);
-        measure(self.level, (rule, law), (self.gain, self.rate), (self.x, self.g, &state), pass)
+        displace(self.level, (rule, law), (self.gain, self.rate), (self.x, self.g, &state), tile, r);
+        true
     }
 }
 
@@ -202,28 +204,29 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without
     /// writing anything.
     pub(crate) fn measure(&self, desk: &mut Desk<T>) -> [SquareSum; 2] {
-        let r = match self.rule.measured(self, Pass::First) {
-            Some(first) => SquareSum::of::<T>(first, self.x.len(), |pass| {
-                self.rule.measured(self, pass).expect("what has been measured can be again")
-            }),
-            None => self.squares(|tile, scratch| self.displacement(self.law.tiled(), tile, scratch), desk),
-        };
-        [reduce::sum_of_squares(self.level, self.x), r]
+        let (mut x, mut r) = (TileSum::new(), TileSum::new());
+        for tile in tiles(self.x.len()) {
+            // Beside each other, as both are in the cache then.
+            x.add_squares(self.level, &self.x[tile.clone()], Pass::First);
+            r.add_squares(self.level, self.displacement(tile, &mut desk.tile), Pass::First);
+        }
+        [
+            reduce::completed(self.level, x.sum(), self.x),
+            SquareSum::of::<T>(r.sum(), self.x.len(), |pass| self.squares(Self::displacement, pass, desk)),
+        ]
     }
 
     /// Returns Σu² of the directions that `run` would move along, without writing anything.
     pub(crate) fn directions(&self, desk: &mut Desk<T>) -> SquareSum {
-        self.squares(|tile, scratch| self.direction(tile, scratch), desk)
+        let first = self.squares(Self::direction, Pass::First, desk);
+        SquareSum::of::<T>(first, self.x.len(), |pass| self.squares(Self::direction, pass, desk))
     }
 
     /// Returns Σ of the squares of what is worked out tile by tile.
-    fn squares(&self, of: impl for<'s> Fn(Range<usize>, &'s mut Scratch<T>) -> &'s [T], desk: &mut Desk<T>) -> SquareSum {
-        let mut squares = |pass| {
-            let mut sum = TileSum::new();
-            tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, of(tile, &mut desk.tile), pass));
-            sum.sum()
-        };
-        SquareSum::of::<T>(squares(Pass::First), self.x.len(), squares)
+    fn squares(&self, of: for<'s> fn(&Self, Range<usize>, &'s mut Scratch<T>) -> &'s [T], pass: Pass, desk: &mut Desk<T>) -> f64 {
+        let mut sum = TileSum::new();
+        tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, of(self, tile, &mut desk.tile), pass));
+        sum.sum()
     }
 
     /// Returns the gradient of a tile as the rule sees it.
@@ -235,27 +238,38 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns the directions of a tile, of which nothing is written.
     fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
         let n = tile.len();
-        self.displacement(AnyLaw::of(Effect::Free, Anchor::Origin).tiled(), tile, scratch);
+        self.moves(tile, scratch);
         &scratch.moves.u[..n]
     }
 
-    /// Returns the displacement of a tile under a law, of which nothing is written.
-    fn displacement<'s>(&self, law: &dyn TiledLaw<T>, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
-        let Scratch { d, g, moves, spread, rows, copies, own, r: out } = scratch;
-        let (level, rate, n) = (self.level, self.rate, tile.len());
+    /// Works out the moves of a tile, of which nothing is written.
+    fn moves(&self, tile: Range<usize>, scratch: &mut Scratch<T>) {
+        let Scratch { d, g, moves, spread, copies, .. } = scratch;
+        let n = tile.len();
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
-        let place = self.start + tile.start;
         let mut state: [&mut [T]; MAX_COLUMNS] = Default::default();
         for ((state, column), copy) in state.iter_mut().zip(&self.state).zip(copies) {
             *state = copied(column, &tile, copy);
         }
-        spread_behind(&mut state, self.short, place, n, spread);
-        self.rule.update(level, &self.x[tile.clone()], gradient, &mut state, moves);
+        spread_behind(&mut state, self.short, self.start + tile.start, n, spread);
+        self.rule.update(self.level, &self.x[tile], gradient, &mut state, moves);
+    }
+
+    /// Returns the displacement of a tile, of which nothing is written.
+    fn displacement<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+        let n = tile.len();
+        if self.rule.displaced(self, &tile, &mut scratch.r) {
+            return &scratch.r[..n];
+        }
+        self.moves(tile.clone(), scratch);
+        let Scratch { d, g, moves, rows, own, r, .. } = scratch;
+        let gradient = if self.seen().is_given() { &self.g[tile.clone()] } else { &g[..n] };
+        let place = self.start + tile.start;
         let beside =
             if self.own.is_empty() { row_numbers(self.rows, self.len, place, n, rows) } else { copied(self.own, &tile, own) };
         let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
-        law.displacement(level, (at, gradient), moves, rate, &mut [beside], &mut out[..n]);
-        &out[..n]
+        self.law.tiled().displacement(self.level, (at, gradient), moves, self.rate, &mut [beside], &mut r[..n]);
+        &r[..n]
     }
 
     /// Cuts at a weight: two tasks that do what the one would.
@@ -306,6 +320,11 @@ pub(crate) struct Seen<'a, T> {
 }
 
 impl<'a, T: Real> Seen<'a, T> {
+    /// Whether the rule sees the gradient as it was given.
+    fn is_given(&self) -> bool {
+        !self.law.tiled().couples() && self.gain.is_plain()
+    }
+
     /// Returns the gradient of a tile, whose weights are `x`, as the rule sees it; `d` becomes the
     /// distance from the anchor, if there is one.
     pub(crate) fn gradient<'t>(&self, x: &[T], tile: Range<usize>, d: &mut [T], out: &'t mut [T; TILE]) -> &'t [T]
@@ -317,7 +336,7 @@ impl<'a, T: Real> Seen<'a, T> {
         if !anchor.is_empty() {
             tile::distance(level, x, &anchor[tile], d);
         }
-        if !law.tiled().couples() && gain.is_plain() {
+        if self.is_given() {
             return g;
         }
         law.tiled().couple(level, gain, g, if anchor.is_empty() { x } else { d }, out);
@@ -395,7 +414,7 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         let task = self.task;
         for tile in tiles(task.x.len()) {
             let x = &task.x[tile.clone()];
-            let _ = task.displacement(AnyLaw::of(Effect::Free, Anchor::Origin).tiled(), tile.clone(), &mut self.desk.tile);
+            task.moves(tile.clone(), &mut self.desk.tile);
             let Scratch { d, moves, .. } = &mut *self.desk.tile;
             let d = &mut d[..tile.len()];
             if task.anchor.is_empty() {

@@ -10,8 +10,9 @@
 //! d is the weight, or its distance from an anchor. Only correctly rounded operations may be used
 //! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
 
+use std::ops::Range;
+
 use super::Level;
-use super::reduce::{LANES, row};
 use crate::float::{Real, clamp};
 
 /// One coordinate of an optimizer: weight, gradient and state in, the move and the new state out.
@@ -139,16 +140,15 @@ pub(crate) trait Numbers<T>: Copy {
 
     fn write(self, columns: &mut Self::Columns<'_>, i: usize);
 
-    /// The first columns of a list, to read: a row of lanes of each.
-    type Rows<'a>
+    /// The columns, to read.
+    type Lent<'a>
     where
         T: 'a;
 
-    fn rows<'a>(list: &[&'a [T]], start: usize) -> Self::Rows<'a>;
+    /// The first columns of a list, each cut to these weights.
+    fn lent<'a>(list: &[&'a [T]], part: &Range<usize>) -> Self::Lent<'a>;
 
-    fn of_rows(rows: &Self::Rows<'_>, lane: usize) -> Self;
-
-    fn one(list: &[&[T]], i: usize) -> Self;
+    fn peek(columns: &Self::Lent<'_>, i: usize) -> Self;
 }
 
 /// Written out for each number of columns: what an array's adapters call is not inlined for certain.
@@ -179,24 +179,19 @@ macro_rules! numbers {
                 $(_columns[$k][_i] = self[$k];)*
             }
 
-            type Rows<'a>
-                = [&'a [T; LANES]; $n]
+            type Lent<'a>
+                = [&'a [T]; $n]
             where
                 T: 'a;
 
             #[inline(always)]
-            fn rows<'a>(_list: &[&'a [T]], _start: usize) -> [&'a [T; LANES]; $n] {
-                [$(row(_list[$k], _start)),*]
+            fn lent<'a>(_list: &[&'a [T]], _part: &Range<usize>) -> [&'a [T]; $n] {
+                [$(&_list[$k][_part.clone()]),*]
             }
 
             #[inline(always)]
-            fn of_rows(_rows: &[&[T; LANES]; $n], _lane: usize) -> Self {
-                [$(_rows[$k][_lane]),*]
-            }
-
-            #[inline(always)]
-            fn one(_list: &[&[T]], _i: usize) -> Self {
-                [$(_list[$k][_i]),*]
+            fn peek(_columns: &[&[T]; $n], _i: usize) -> Self {
+                [$(_columns[$k][_i]),*]
             }
         }
     };
