@@ -102,7 +102,7 @@ pub struct Muon {
 /// # settings.build::<f32>()?;
 /// # Ok::<(), wane::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AdjustLr {
     /// √max(1, r/c)
@@ -227,7 +227,7 @@ impl Formula for Muon {
     fn check(&self) -> Result<()> {
         in_range("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "in [0, 1)")?;
         for coefficient in self.coefficients {
-            in_range("ns_coefficients", coefficient, true, "finite numbers")?;
+            in_range("ns_coefficients", coefficient, true, "a finite number")?;
         }
         #[expect(clippy::cast_precision_loss, reason = "for a message only")]
         in_range("ns_steps", self.steps as f64, self.steps < 100, "at most 99")?;
