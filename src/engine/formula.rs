@@ -38,8 +38,8 @@ pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 's
         Vec::new()
     }
 
-    /// Returns the scalars at learning rate `lr` for a parameter's update number `t`, which counts from
-    /// 1. `kept` holds the numbers that the parameter keeps, its columns of one, and is changed to what
+    /// Returns the scalars at learning rate `lr` for a parameter's update number `t`, the first being 1.
+    /// `kept` holds the numbers that the parameter keeps, its columns of one, and is changed to what
     /// it keeps after this step.
     fn scalars<T: Real>(&self, lr: f64, t: u64, kept: &mut Kept<T>) -> Result<Self::Scalars<T>>;
 

@@ -170,7 +170,12 @@ impl<T: Real> Groups<T> {
     }
 
     /// Checks that a known parameter is where it asks to be.
+    #[inline]
     pub(crate) fn check(&self, known: usize, param: &Param<'_, T>) -> Result<()> {
+        if param.group == GroupChoice::default() { Ok(()) } else { self.check_choice(known, param) }
+    }
+
+    fn check_choice(&self, known: usize, param: &Param<'_, T>) -> Result<()> {
         let GroupChoice { named, undecayed } = param.group;
         let group = &self.groups[known];
         if named.is_none_or(|name| *group.name == *name) && (!undecayed || group.edits.contains(&UNDECAYED)) {

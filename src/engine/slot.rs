@@ -199,6 +199,7 @@ impl<T> Slot<T> {
 impl<T: Real> Slot<T> {
     /// Makes memory for the first step of a parameter: its columns as they start, and its anchor,
     /// captured if it is not there.
+    #[inline]
     pub(crate) fn prepare(&mut self, captures: bool, value: &[T]) {
         if captures && self.anchor.is_empty() {
             self.capture(value);
@@ -356,6 +357,12 @@ impl<T: Float> State<T> {
         self.numbers.get_mut(range)
     }
 
+    /// Whether there are numbers that are kept beside the columns.
+    #[inline]
+    pub(crate) fn keeps(&self) -> bool {
+        self.columns.len() > self.full
+    }
+
     /// Whether there are columns that have not been made yet.
     fn is_missing(&self) -> bool {
         self.numbers.is_empty() && !self.columns.is_empty()
@@ -381,7 +388,7 @@ impl<T: Float> State<T> {
         T: Real,
     {
         let mut kept = [T::zero(); MAX_KEPT];
-        if self.columns.len() > self.full {
+        if self.keeps() {
             let ones = self.columns.iter().filter(|column| column.extent == Extent::One);
             for (kept, column) in kept.iter_mut().zip(ones) {
                 *kept = match (self.get(column.name), column.start) {
@@ -440,16 +447,21 @@ impl<T: Float> State<T> {
     }
 
     /// The step has been taken: the shorter columns are what they were to be, the kept numbers these.
-    pub(crate) fn commit(&mut self, kept: &Kept<T>) {
-        if self.columns.len() > self.full {
-            self.settle();
-            let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
-            for column in &self.columns[self.full..] {
-                if column.extent == Extent::One {
-                    self.numbers[at] = *kept.next().expect("no formula keeps more");
-                }
-                at += self.of.len(column.extent);
+    #[inline]
+    pub(crate) fn commit(&mut self, kept: impl FnOnce() -> Kept<T>) {
+        if self.keeps() {
+            self.commit_short(&kept());
+        }
+    }
+
+    fn commit_short(&mut self, kept: &Kept<T>) {
+        self.settle();
+        let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
+        for column in &self.columns[self.full..] {
+            if column.extent == Extent::One {
+                self.numbers[at] = *kept.next().expect("no formula keeps more");
             }
+            at += self.of.len(column.extent);
         }
     }
 }

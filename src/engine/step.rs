@@ -141,16 +141,22 @@ impl<T: Real> Engine<T> {
                 }
             }
         }
+        let mut last = None;
         for slot in self.slots.first(params.len()) {
             if slot.is_active() {
-                let kept = slot.state.kept();
-                slot.step.scalars = self.groups[slot.group].scalars_at(slot.t.saturating_add(1), kept)?;
+                // Most slots are as the one before.
+                let wanted = (slot.group, slot.t);
+                slot.step.scalars = match last {
+                    Some((known, entry)) if known == wanted && !slot.state.keeps() => entry,
+                    _ => self.groups[slot.group].scalars_at(slot.t.saturating_add(1), slot.state.kept())?,
+                };
+                last = Some((wanted, slot.step.scalars));
             }
         }
         Ok(())
     }
 
-    /// Memory for parameters that are here for the first time.
+    /// Makes memory for parameters that are here for the first time.
     fn prepare_slots(&mut self, params: &[Param<'_, T>]) {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             slot.prepare(self.groups[slot.group].anchor == Anchor::Start, param.value);
@@ -172,7 +178,7 @@ impl<T: Real> Engine<T> {
             slot.end(self.run.ended);
             if slot.is_active() {
                 slot.t = slot.t.saturating_add(1);
-                slot.state.commit(self.groups[slot.group].kept_after(slot.step.scalars));
+                slot.state.commit(|| *self.groups[slot.group].kept_after(slot.step.scalars));
                 slot.ceiling = slot.step.ceiling;
                 updated += 1;
             }

@@ -136,27 +136,39 @@ pub(crate) trait Numbers<T>: Copy {
     fn write(self, columns: &mut Self::Columns<'_>, i: usize);
 }
 
-impl<T: Copy, const N: usize> Numbers<T> for [T; N] {
-    type Columns<'a>
-        = [&'a mut [T]; N]
-    where
-        T: 'a;
+/// Written out for each number of columns: what an array's adapters call is not inlined for certain.
+macro_rules! numbers {
+    ($n:literal: $($column:ident $k:literal),*) => {
+        impl<T: Copy> Numbers<T> for [T; $n] {
+            type Columns<'a>
+                = [&'a mut [T]; $n]
+            where
+                T: 'a;
 
-    #[inline(always)]
-    fn columns<'a>(list: &'a mut [&mut [T]], n: usize) -> [&'a mut [T]; N] {
-        let mut rest = list.iter_mut();
-        std::array::from_fn(|_| &mut rest.next().expect("a task has a column for each number of its rule")[..n])
-    }
+            #[inline(always)]
+            fn columns<'a>(list: &'a mut [&mut [T]], _n: usize) -> [&'a mut [T]; $n] {
+                match list {
+                    [$($column,)* ..] => [$(&mut $column[.._n]),*],
+                    #[allow(unreachable_patterns, reason = "a list always has no column")]
+                    _ => unreachable!("a task has a column for each number of its rule"),
+                }
+            }
 
-    #[inline(always)]
-    fn read(columns: &[&mut [T]; N], i: usize) -> Self {
-        std::array::from_fn(|k| columns[k][i])
-    }
+            #[inline(always)]
+            fn read(_columns: &[&mut [T]; $n], _i: usize) -> Self {
+                [$(_columns[$k][_i]),*]
+            }
 
-    #[inline(always)]
-    fn write(self, columns: &mut [&mut [T]; N], i: usize) {
-        for k in 0..N {
-            columns[k][i] = self[k];
+            #[inline(always)]
+            fn write(self, _columns: &mut [&mut [T]; $n], _i: usize) {
+                $(_columns[$k][_i] = self[$k];)*
+            }
         }
-    }
+    };
 }
+
+numbers!(0:);
+numbers!(1: a 0);
+numbers!(2: a 0, b 1);
+numbers!(3: a 0, b 1, c 2);
+numbers!(4: a 0, b 1, c 2, d 3);

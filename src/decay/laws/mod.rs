@@ -47,7 +47,7 @@ impl<T: Real> AnyLaw<T> {
     pub(crate) fn of(effect: Effect) -> Self {
         match effect {
             Effect::Free => Self::Free(Free),
-            Effect::Coupled { l1, l2 } if l1 == 0.0 => Self::CoupledL2(CoupledL2::new(l2)),
+            Effect::Coupled { l1: 0.0, l2 } => Self::CoupledL2(CoupledL2::new(l2)),
             Effect::Coupled { l1, l2 } => Self::CoupledElastic(CoupledElastic::new(l1, l2)),
             Effect::Shrink(share) => Self::Shrink(Shrink::new(share)),
             Effect::Cautious(share) => Self::Cautious(Cautious::new(share)),
