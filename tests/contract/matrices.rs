@@ -1,12 +1,12 @@
 //! Optimizers that look at matrices: what they keep of one, and that rows and columns move with it.
 
-use wane::{Adafactor, AdjustLr, Algorithm, Decay, Error, Float, Level, Muon, NonFinite, Optimizer, Param, Settings};
+use wane::{Adafactor, AdjustLr, Algorithm, Decay, Error, Level, Muon, NonFinite, Optimizer, Param, Settings};
 
 use crate::common::{Element, for_f32_and_f64};
 
 /// Numbers between −1 and 1 that look like none.
 fn numbers<T: Element>(n: usize, seed: u32) -> Vec<T> {
-    (0..n as u32).map(|i| T::near(f64::from((i.wrapping_mul(7919) + seed * 104_729) % 1009) / 505.0 - 1.0)).collect()
+    (seed * 104_729..).step_by(7919).take(n).map(|i| T::near(f64::from(i % 1009) / 505.0 - 1.0)).collect()
 }
 
 /// A matrix after so many steps.
