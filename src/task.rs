@@ -6,12 +6,12 @@
 use std::fmt::{self, Debug};
 use std::ops::Range;
 
-use crate::decay::{AnyLaw, Effect};
+use crate::decay::{Anchor, AnyLaw, Effect};
 use crate::float::Real;
-use crate::kernel::column::{Cells, MAX_COLUMNS, MAX_SPREAD, Spread};
+use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
 use crate::kernel::reduce::{TileSum, square_sums};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
+use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
 
 /// Scratch memory.
 pub(crate) struct Desk<T> {
@@ -63,11 +63,16 @@ pub(crate) struct Task<'a, T> {
     /// The rule's columns with a number for each weight; the rest is empty.
     pub(crate) state: [&'a mut [T]; MAX_COLUMNS],
     /// The rule's columns with fewer numbers, which it reads behind the others.
-    pub(crate) spread: [Option<Spread<'a, T>>; MAX_SPREAD],
+    pub(crate) short: Short<'a, T>,
     /// What the decay pulls towards; empty when that is 0.
     pub(crate) anchor: &'a [T],
-    /// The law's column, if it has one.
-    pub(crate) beside: Cells<'a, T>,
+    /// The law's own column, if it has one.
+    pub(crate) own: &'a mut [T],
+    /// What the law has worked out for each row, if it has.
+    pub(crate) rows: &'a [T],
+    /// The first weight, among all of the parameter, and how many these are.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
 }
 
 /// Any rule, by its loops.
@@ -75,8 +80,19 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// Returns the moves of a tile, and writes its new state.
     fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
 
-    /// Does the task in one loop, if this rule and the task's law have one: says whether they have.
-    fn fused(&self, task: &mut Task<'_, T>) -> bool;
+    /// Updates weights and state in one loop, if this rule and this law have one: says whether they
+    /// have.
+    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
+}
+
+/// What a fused loop works on.
+pub(crate) struct Fused<'a, 's, T> {
+    pub(crate) level: Level,
+    pub(crate) gain: Gain<T>,
+    pub(crate) rate: T,
+    pub(crate) x: &'a mut [T],
+    pub(crate) g: &'a [T],
+    pub(crate) state: &'a mut [&'s mut [T]],
 }
 
 impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
@@ -85,22 +101,25 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
     }
 
     /// The list of fused pairs: the rules that say so, with no decay, coupled or decoupled L2.
-    fn fused(&self, task: &mut Task<'_, T>) -> bool {
-        if !R::FUSED {
-            return false;
+    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
+        if R::FUSED {
+            match *law {
+                AnyLaw::Free(law) => at.sweep(*self, law),
+                AnyLaw::CoupledL2(law) => at.sweep(*self, law),
+                AnyLaw::Shrink(law) => at.sweep(*self, law),
+                _ => false,
+            }
+        } else {
+            false
         }
-        let Task { level, gain, rate, law, .. } = *task;
-        if !task.anchor.is_empty() && !matches!(law, AnyLaw::Free(_)) {
-            return false;
-        }
-        let scalars = (gain, rate);
-        let (x, g, state) = (&mut *task.x, task.g, &mut task.state);
-        match *law {
-            AnyLaw::Free(law) => sweep(level, (*self, law), scalars, x, g, state),
-            AnyLaw::CoupledL2(law) => sweep(level, (*self, law), scalars, x, g, state),
-            AnyLaw::Shrink(law) => sweep(level, (*self, law), scalars, x, g, state),
-            _ => return false,
-        }
+    }
+}
+
+impl<T: Real> Fused<'_, '_, T> {
+    #[inline(always)]
+    fn sweep(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
+        let Self { level, gain, rate, x, g, state } = self;
+        sweep(level, (rule, law), (gain, rate), x, g, state);
         true
     }
 }
@@ -114,8 +133,11 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
-        let rule = self.rule;
-        if self.denormals == Denormals::Flush || !rule.fused(self) {
+        let free = matches!(self.law, AnyLaw::Free(_));
+        let plain = self.denormals == Denormals::Keep && (free || self.anchor.is_empty());
+        let Self { level, gain, rate, law, rule, .. } = *self;
+        let at = Fused { level, gain, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
+        if !plain || !rule.fused(law, at) {
             self.run_tiled(desk);
         }
     }
@@ -128,22 +150,24 @@ impl<'a, T: Real> Task<'a, T> {
     }
 
     fn run_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
-        let Scratch { d, g, moves, spread: [beside, spread @ ..], .. } = scratch;
+        let Scratch { d, g, moves, spread, rows, .. } = scratch;
         let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
         let d = &mut d[..tile.len()];
         let g = self.seen().gradient(&self.x[tile.clone()], tile.clone(), d, g);
-        let state = self.state.each_mut().map(|column| part(column, &tile));
-        let mut state = columns(state, &self.spread, &tile, spread);
+        let place = self.start + tile.start;
+        let mut state = self.state.each_mut().map(|column| part(column, &tile));
+        spread_behind(&mut state, self.short, place, tile.len(), spread);
         let x = &mut self.x[tile.clone()];
         self.rule.update(level, x, g, &mut state, moves);
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
-        let mut beside = [self.beside.tile(tile.clone(), beside)];
+        let beside =
+            if self.own.is_empty() { row_numbers(self.rows, self.len, place, d.len(), rows) } else { part(self.own, &tile) };
         if self.anchor.is_empty() || !law.settles() {
-            law.settle(level, x, g, moves, rate, &mut beside);
+            law.settle(level, x, g, moves, rate, &mut [beside]);
         } else {
-            law.settle(level, d, g, moves, rate, &mut beside);
+            law.settle(level, d, g, moves, rate, &mut [beside]);
             tile::restore(level, x, &self.anchor[tile], d);
         }
     }
@@ -185,29 +209,26 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns the directions of a tile, of which nothing is written.
     fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
         let n = tile.len();
-        self.displacement(AnyLaw::of(Effect::Free).tiled(), tile, scratch);
+        self.displacement(AnyLaw::of(Effect::Free, Anchor::Origin).tiled(), tile, scratch);
         &scratch.moves.u[..n]
     }
 
     /// Returns the displacement of a tile under a law, of which nothing is written.
     fn displacement<'s>(&self, law: &dyn TiledLaw<T>, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
-        let Scratch { d, g, moves, spread: [beside, spread @ ..], copies, r: out } = scratch;
-        let (level, rate) = (self.level, self.rate);
-        let n = tile.len();
+        let Scratch { d, g, moves, spread, rows, copies, own, r: out } = scratch;
+        let (level, rate, n) = (self.level, self.rate, tile.len());
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
-        let mut given = self.state.iter();
-        let state = copies.each_mut().map(|copy| match given.next() {
-            Some(column) if !column.is_empty() => {
-                copy[..n].copy_from_slice(&column[tile.clone()]);
-                &mut copy[..n]
-            }
-            _ => &mut [],
-        });
-        let mut state = columns(state, &self.spread, &tile, spread);
+        let place = self.start + tile.start;
+        let mut state: [&mut [T]; MAX_COLUMNS] = Default::default();
+        for ((state, column), copy) in state.iter_mut().zip(&self.state).zip(copies) {
+            *state = copied(column, &tile, copy);
+        }
+        spread_behind(&mut state, self.short, place, n, spread);
         self.rule.update(level, &self.x[tile.clone()], gradient, &mut state, moves);
-        let mut beside = [self.beside.copy(tile.clone(), beside)];
+        let beside =
+            if self.own.is_empty() { row_numbers(self.rows, self.len, place, n, rows) } else { copied(self.own, &tile, own) };
         let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
-        law.displacement(level, (at, gradient), moves, rate, &mut beside, &mut out[..n]);
+        law.displacement(level, (at, gradient), moves, rate, &mut [beside], &mut out[..n]);
         &out[..n]
     }
 
@@ -216,27 +237,31 @@ impl<'a, T: Real> Task<'a, T> {
         let (x, right_x) = self.x.split_at_mut(n);
         let (g, right_g) = self.g.split_at(n);
         let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
-        let (beside, right_beside) = self.beside.split_at(n);
+        let (own, right_own) = cut(self.own, n);
         let mut right_state: [&mut [T]; MAX_COLUMNS] = Default::default();
         let mut rest = right_state.iter_mut();
         let state = self.state.map(|column| {
-            let (left, right) = column.split_at_mut(n.min(column.len()));
+            let (left, right) = cut(column, n);
             *rest.next().expect("as many as there are columns") = right;
             left
         });
-        let right_spread = self.spread.map(|spread| spread.map(|spread| spread.skip(n)));
-        let left = Self { x, g, anchor, beside, state, ..self };
+        let left = Self { x, g, anchor, own, state, ..self };
         let right = Self {
             x: right_x,
             g: right_g,
             anchor: right_anchor,
-            beside: right_beside,
+            own: right_own,
             state: right_state,
-            spread: right_spread,
+            start: left.start + n,
             ..left
         };
         (left, right)
     }
+}
+
+/// Cuts a column, if there is one.
+fn cut<T>(column: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
+    column.split_at_mut(n.min(column.len()))
 }
 
 /// Returns the tiles of n weights.
@@ -279,25 +304,40 @@ fn part<'s, T>(column: &'s mut [T], tile: &Range<usize>) -> &'s mut [T] {
     if column.is_empty() { &mut [] } else { &mut column[tile.clone()] }
 }
 
-/// Returns the columns of a tile: those with a number for each weight, then those that are spread, which
-/// are written to scratch memory.
-fn columns<'s, T: Copy>(
-    each: [&'s mut [T]; MAX_COLUMNS],
-    spread: &[Option<Spread<'_, T>>; MAX_SPREAD],
-    tile: &Range<usize>,
-    scratch: &'s mut [[T; TILE]; MAX_SPREAD],
-) -> [&'s mut [T]; MAX_COLUMNS] {
-    let mut place = each.iter().take_while(|column| !column.is_empty()).count();
-    let mut columns = each;
-    for (spread, scratch) in spread.iter().zip(scratch) {
-        if let Some(spread) = spread {
-            let out = &mut scratch[..tile.len()];
-            spread.fill(tile.start, out);
-            columns[place] = out;
-            place += 1;
-        }
+/// Returns a copy of the part of a column, if there is one.
+fn copied<'s, T: Copy>(column: &[T], tile: &Range<usize>, copy: &'s mut [T; TILE]) -> &'s mut [T] {
+    if column.is_empty() {
+        return &mut [];
     }
-    columns
+    let copy = &mut copy[..tile.len()];
+    copy.copy_from_slice(&column[tile.clone()]);
+    copy
+}
+
+/// Puts the short columns behind those with a number for each weight, spread over the n weights from
+/// `place` on.
+fn spread_behind<'s, T: Copy>(
+    state: &mut [&'s mut [T]; MAX_COLUMNS],
+    short: Short<'_, T>,
+    place: usize,
+    n: usize,
+    scratch: &'s mut [[T; TILE]; MAX_COLUMNS],
+) {
+    let behind = state.iter_mut().filter(|column| column.is_empty());
+    for ((column, spread), scratch) in behind.zip(short.columns()).zip(scratch) {
+        *column = &mut scratch[..n];
+        spread.fill(place, column);
+    }
+}
+
+/// Returns the numbers of rows, the slices along the first axis, spread over n weights.
+fn row_numbers<'s, T: Copy>(rows: &[T], len: usize, place: usize, n: usize, scratch: &'s mut [T; TILE]) -> &'s mut [T] {
+    if rows.is_empty() {
+        return &mut [];
+    }
+    let of = Matrices { rank: 2, count: 1, rows: rows.len(), columns: len / rows.len() };
+    Spread::new(rows, of, Extent::Rows).fill(place, &mut scratch[..n]);
+    &mut scratch[..n]
 }
 
 /// A task as its law looks at the whole of it.
@@ -329,7 +369,7 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         let task = self.task;
         for tile in tiles(task.x.len()) {
             let x = &task.x[tile.clone()];
-            let _ = task.displacement(AnyLaw::of(Effect::Free).tiled(), tile.clone(), &mut self.desk.tile);
+            let _ = task.displacement(AnyLaw::of(Effect::Free, Anchor::Origin).tiled(), tile.clone(), &mut self.desk.tile);
             let Scratch { d, moves, .. } = &mut *self.desk.tile;
             let d = &mut d[..tile.len()];
             if task.anchor.is_empty() {

@@ -38,12 +38,13 @@ impl Default for Ceiling {
 #[derive(Clone, Debug)]
 pub(crate) struct Stage<T> {
     x: Vec<T>,
+    own: Vec<T>,
     state: State<T>,
 }
 
 impl<T> Default for Stage<T> {
     fn default() -> Self {
-        Self { x: Vec::new(), state: State::default() }
+        Self { x: Vec::new(), own: Vec::new(), state: State::default() }
     }
 }
 
@@ -70,10 +71,11 @@ impl<T: Real> Engine<T> {
             }
             if !bounds.hold {
                 self.stage.set(param, slot);
-                let Stage { x, state } = &mut self.stage;
+                let Stage { x, own, state } = &mut self.stage;
                 let mut rehearsal = sweep.task(param, slot);
                 rehearsal.x = x;
-                (rehearsal.state, rehearsal.spread) = state.cells();
+                rehearsal.own = own;
+                (rehearsal.state, rehearsal.short) = state.cells();
                 rehearsal.run(&mut self.desk);
                 self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
@@ -145,6 +147,8 @@ impl<T: Real> Stage<T> {
     fn set(&mut self, param: &Param<'_, T>, slot: &Slot<T>) {
         self.x.clear();
         self.x.extend_from_slice(param.value);
+        self.own.clear();
+        self.own.extend_from_slice(&slot.anchor);
         self.state.clone_from(&slot.state);
     }
 

@@ -8,7 +8,7 @@ use crate::decay::AnyLaw;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Column, Extent, MAX_COLUMNS, MAX_SPREAD, Matrices, Spread, Start};
+use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
 use crate::param::{MAX_RANK, Param, Shape};
 use crate::report::Status;
 
@@ -404,30 +404,24 @@ impl<T: Float> State<T> {
     /// Returns the columns as a rule reads them: those with a number for each weight, those of this step
     /// only that have one too, and behind them the shorter ones of this step.
     #[inline]
-    pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], [Option<Spread<'_, T>>; MAX_SPREAD]) {
-        let n = self.of.len(Extent::Weights);
-        if !self.work_extents.is_empty() {
-            return self.all_cells(n);
+    pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], Short<'_, T>) {
+        let Self { full, of, numbers, work, work_extents, .. } = self;
+        let n = of.len(Extent::Weights);
+        let mut cells = each(numbers, *full, n);
+        match **work_extents {
+            [] => (cells, Short::default()),
+            [Extent::Weights] => {
+                cells[*full] = work;
+                (cells, Short::default())
+            }
+            _ => (cells, Short { numbers: work, extents: work_extents, of: *of }),
         }
-        (each(&mut self.numbers, self.full, n), [None; MAX_SPREAD])
     }
 
-    #[cold]
-    fn all_cells(&mut self, n: usize) -> ([&mut [T]; MAX_COLUMNS], [Option<Spread<'_, T>>; MAX_SPREAD]) {
-        let Self { full, of, numbers, work, work_extents, .. } = self;
-        let (mut cells, mut spreads) = (each(numbers, *full, n), [None; MAX_SPREAD]);
-        let mut free = spreads.iter_mut();
-        let (mut rest, mut place) = (&mut work[..], *full);
-        for &extent in &*work_extents {
-            let values = rest.split_off_mut(..of.len(extent)).expect("as many as the columns have");
-            if extent == Extent::Weights {
-                cells[place] = values;
-                place += 1;
-            } else {
-                *free.next().expect("no formula has more") = Some(Spread::new(values, *of, extent));
-            }
-        }
-        (cells, spreads)
+    /// Returns the columns of state with a number for each weight.
+    #[inline(always)]
+    pub(crate) fn full_columns(&mut self) -> [&mut [T]; MAX_COLUMNS] {
+        each(&mut self.numbers, self.full, self.of.len(Extent::Weights))
     }
 
     /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
@@ -467,7 +461,7 @@ impl<T: Float> State<T> {
 }
 
 /// The first columns of n numbers.
-#[inline]
+#[inline(always)]
 fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] {
     let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();
     let mut rest = numbers;

@@ -62,7 +62,7 @@ fn small_types_are_what_collections_and_texts_need() {
     key::<AdjustLr>();
     key::<Level>();
     key::<NonFinite>();
-    key::<Anchor>();
+
     key::<Status>();
     word::<Clip>();
     word::<NonFinite>();

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};
-use crate::kernel::column::{Column, Extent, Matrices, Spread, Start};
+use crate::kernel::column::{Column, Extent, Matrices, Short, Start};
 use crate::kernel::reduce::{self, TileSum};
 use crate::kernel::{Move, Rule, TILE};
 use crate::number::Number;
@@ -160,7 +160,7 @@ impl Formula for Adafactor {
 
     /// The two factors of √V.
     fn work(&self, of: Matrices) -> Vec<Extent> {
-        if is_factored(of) { vec![Extent::Rows, Extent::Columns] } else { Vec::new() }
+        if is_factored(of) { ROOTS.to_vec() } else { Vec::new() }
     }
 
     fn scalars<T: Real>(&self, lr: f64, t: u64, _kept: &mut Kept<T>) -> Result<Scalars<T>> {
@@ -222,6 +222,9 @@ fn count(n: usize) -> f64 {
     n as f64
 }
 
+/// The columns of a step: roots of R and of C.
+const ROOTS: [Extent; 2] = [Extent::Rows, Extent::Columns];
+
 impl<T: Real> Scalars<T> {
     /// R and C of this step.
     fn average(&self, whole: &mut Parameter<'_, T>) {
@@ -248,7 +251,8 @@ impl<T: Real> Scalars<T> {
     fn factor(&self, whole: &mut Parameter<'_, T>) {
         let (of, split) = (whole.of, whole.of.len(Extent::Rows));
         let (r, c) = whole.next.split_at(split);
-        let (row_roots, column_roots) = std::mem::take(&mut whole.work).split_at_mut(split);
+        let roots = std::mem::take(&mut whole.work);
+        let (row_roots, column_roots) = roots.split_at_mut(split);
         for (roots, r) in row_roots.chunks_exact_mut(of.rows).zip(r.chunks_exact(of.rows)) {
             let mean = r.iter().map(|r| r.widen()).sum::<f64>() / count(of.rows);
             // Written so that a NaN stays.
@@ -256,8 +260,7 @@ impl<T: Real> Scalars<T> {
             roots.iter_mut().zip(r).for_each(|(root, r)| *root = T::of((r.widen() / mean).sqrt()));
         }
         column_roots.iter_mut().zip(c).for_each(|(root, c)| *root = c.sqrt());
-        whole.task.spread[0] = Some(Spread::new(row_roots, of, Extent::Rows));
-        whole.task.spread[1] = Some(Spread::new(column_roots, of, Extent::Columns));
+        whole.task.short = Short { numbers: roots, extents: &ROOTS, of };
     }
 }
 
