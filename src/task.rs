@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::decay::{Anchor, AnyLaw, Effect};
 use crate::float::Real;
 use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
-use crate::kernel::reduce::{TileSum, square_sums};
+use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
 
@@ -175,29 +175,23 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without
     /// writing anything.
     pub(crate) fn measure(&self, desk: &mut Desk<T>) -> [SquareSum; 2] {
-        let plain = self.squares(T::one(), desk);
-        square_sums(plain, &mut |scale| self.squares(scale, desk))
-    }
-
-    /// The same sums, of numbers that are multiplied by a power of two.
-    fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
-        let (mut x, mut r) = (TileSum::new(), TileSum::new());
-        for tile in tiles(self.x.len()) {
-            x.add_squares(self.level, &self.x[tile.clone()], scale);
-            r.add_squares(self.level, self.displacement(self.law.tiled(), tile, &mut desk.tile), scale);
-        }
-        [x.sum(), r.sum()]
+        let r = self.squares(|tile, scratch| self.displacement(self.law.tiled(), tile, scratch), desk);
+        [reduce::sum_of_squares(self.level, self.x), r]
     }
 
     /// Returns Σu² of the directions that `run` would move along, without writing anything.
     pub(crate) fn directions(&self, desk: &mut Desk<T>) -> SquareSum {
-        let sums: &mut dyn FnMut(T) -> [f64; 1] = &mut |scale| {
+        self.squares(|tile, scratch| self.direction(tile, scratch), desk)
+    }
+
+    /// Returns Σ of the squares of what is worked out tile by tile.
+    fn squares(&self, of: impl for<'s> Fn(Range<usize>, &'s mut Scratch<T>) -> &'s [T], desk: &mut Desk<T>) -> SquareSum {
+        let mut squares = |pass| {
             let mut sum = TileSum::new();
-            tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, self.direction(tile, &mut desk.tile), scale));
-            [sum.sum()]
+            tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, of(tile, &mut desk.tile), pass));
+            sum.sum()
         };
-        let [sum] = square_sums(sums(T::one()), sums);
-        sum
+        SquareSum::of::<T>(squares(Pass::First), self.x.len(), squares)
     }
 
     /// Returns the gradient of a tile as the rule sees it.

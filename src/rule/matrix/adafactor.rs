@@ -6,7 +6,7 @@ use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings,
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Short, Start};
-use crate::kernel::reduce::{self, TileSum};
+use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::{Move, Rule, TILE};
 use crate::number::Number;
 use crate::rule::adam::Lerp;
@@ -270,7 +270,7 @@ fn add_row<T: Real>(whole: &mut Parameter<'_, T>, row: usize, sums: &mut [f64]) 
     let mut row_sum = TileSum::new();
     for (at, sums) in (start..).step_by(TILE).zip(sums.chunks_mut(TILE)) {
         let g = whole.task.gradient(at..at + sums.len(), whole.desk);
-        row_sum.add_squares(level, g, T::one());
+        row_sum.add_squares(level, g, Pass::Again(0));
         reduce::add_squares(level, g, sums);
     }
     row_sum.sum()
