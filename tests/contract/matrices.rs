@@ -107,6 +107,18 @@ fn the_same_bits_on_every_level<T: Element>() {
     check::<T, _>(Muon::new(0.1));
 }
 
+/// The sweep over a matrix is cut in the middle of its rows.
+#[test]
+fn the_same_bits_with_any_number_of_threads() {
+    fn check<A: Algorithm>(settings: Settings<A>, shape: [usize; 2]) {
+        let with = |most| walk(&mut settings.clone().threads(most).build::<f64>().unwrap(), shape, 2, 1.0);
+        let alone = with(1);
+        assert!([2, 3, 8].into_iter().all(|most| with(most) == alone), "{shape:?}");
+    }
+    check(Adafactor::new(0.1), [701, 1003]);
+    check(Muon::new(0.1).ns_steps(1), [30, 20_001]);
+}
+
 /// A power of two before the gradients changes no bit, where no ε is in the way.
 fn the_size_of_gradients_does_not_matter<T: Element>() {
     fn check<T: Element, A: Algorithm>(settings: Settings<A>) {
