@@ -6,7 +6,8 @@ use crate::common::{Element, for_f32_and_f64};
 
 /// Numbers between −1 and 1 that look like none.
 fn numbers<T: Element>(n: usize, seed: u32) -> Vec<T> {
-    (seed * 104_729..).step_by(7919).take(n).map(|i| T::near(f64::from(i % 1009) / 505.0 - 1.0)).collect()
+    let number = |i: u32| i.wrapping_mul(7919).wrapping_add(seed * 104_729) % 1009;
+    (0..).take(n).map(|i| T::near(f64::from(number(i)) / 505.0 - 1.0)).collect()
 }
 
 /// A matrix after so many steps.
