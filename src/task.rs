@@ -11,7 +11,7 @@ use crate::float::Real;
 use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
+use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, measure, sweep};
 
 /// Scratch memory.
 pub(crate) struct Desk<T> {
@@ -83,6 +83,9 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// Updates weights and state in one loop, if this rule and this law have one: says whether they
     /// have.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
+
+    /// Returns Σr² of a task's displacement from one loop, if this rule and its law have one.
+    fn measured(&self, task: &Task<'_, T>, pass: Pass) -> Option<f64>;
 }
 
 /// What a fused loop works on.
@@ -113,6 +116,26 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
             false
         }
     }
+
+    fn measured(&self, task: &Task<'_, T>, pass: Pass) -> Option<f64> {
+        if R::MEASURED && task.is_plain() {
+            return match *task.law {
+                AnyLaw::Free(law) => Some(task.squares_under(*self, law, pass)),
+                AnyLaw::CoupledL2(law) => Some(task.squares_under(*self, law, pass)),
+                AnyLaw::Shrink(law) => Some(task.squares_under(*self, law, pass)),
+                _ => None,
+            };
+        }
+        None
+    }
+}
+
+impl<T: Real> Task<'_, T> {
+    #[inline(always)]
+    fn squares_under(&self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>, pass: Pass) -> f64 {
+        let state = self.state.each_ref().map(|column| &**column);
+        measure(self.level, (rule, law), (self.gain, self.rate), (self.x, self.g, &state), pass)
+    }
 }
 
 impl<T: Real> Fused<'_, '_, T> {
@@ -133,13 +156,17 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
-        let free = matches!(self.law, AnyLaw::Free(_));
-        let plain = self.denormals == Denormals::Keep && (free || self.anchor.is_empty());
+        let plain = self.denormals == Denormals::Keep && self.is_plain();
         let Self { level, gain, rate, law, rule, .. } = *self;
         let at = Fused { level, gain, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
         if !plain || !rule.fused(law, at) {
             self.run_tiled(desk);
         }
+    }
+
+    /// Whether the law acts on the weights themselves.
+    fn is_plain(&self) -> bool {
+        self.anchor.is_empty() || matches!(self.law, AnyLaw::Free(_))
     }
 
     /// The same by tiles.
@@ -175,7 +202,12 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without
     /// writing anything.
     pub(crate) fn measure(&self, desk: &mut Desk<T>) -> [SquareSum; 2] {
-        let r = self.squares(|tile, scratch| self.displacement(self.law.tiled(), tile, scratch), desk);
+        let r = match self.rule.measured(self, Pass::First) {
+            Some(first) => SquareSum::of::<T>(first, self.x.len(), |pass| {
+                self.rule.measured(self, pass).expect("what has been measured can be again")
+            }),
+            None => self.squares(|tile, scratch| self.displacement(self.law.tiled(), tile, scratch), desk),
+        };
         [reduce::sum_of_squares(self.level, self.x), r]
     }
 

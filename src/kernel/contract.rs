@@ -11,6 +11,7 @@
 //! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
 
 use super::Level;
+use super::reduce::{LANES, row};
 use crate::float::{Real, clamp};
 
 /// One coordinate of an optimizer: weight, gradient and state in, the move and the new state out.
@@ -21,6 +22,9 @@ pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
     /// Whether this rule is joined with the usual laws in one loop: one more loop for each of them, for
     /// rules that most steps are made of.
     const FUSED: bool = false;
+
+    /// Whether the displacement of this rule with the usual laws is measured in one loop as well.
+    const MEASURED: bool = false;
 
     fn update(&self, x: T, g: T, state: Self::State) -> (Move<T>, Self::State);
 }
@@ -134,6 +138,17 @@ pub(crate) trait Numbers<T>: Copy {
     fn read(columns: &Self::Columns<'_>, i: usize) -> Self;
 
     fn write(self, columns: &mut Self::Columns<'_>, i: usize);
+
+    /// The first columns of a list, to read: a row of lanes of each.
+    type Rows<'a>
+    where
+        T: 'a;
+
+    fn rows<'a>(list: &[&'a [T]], start: usize) -> Self::Rows<'a>;
+
+    fn of_rows(rows: &Self::Rows<'_>, lane: usize) -> Self;
+
+    fn one(list: &[&[T]], i: usize) -> Self;
 }
 
 /// Written out for each number of columns: what an array's adapters call is not inlined for certain.
@@ -162,6 +177,26 @@ macro_rules! numbers {
             #[inline(always)]
             fn write(self, _columns: &mut [&mut [T]; $n], _i: usize) {
                 $(_columns[$k][_i] = self[$k];)*
+            }
+
+            type Rows<'a>
+                = [&'a [T; LANES]; $n]
+            where
+                T: 'a;
+
+            #[inline(always)]
+            fn rows<'a>(_list: &[&'a [T]], _start: usize) -> [&'a [T; LANES]; $n] {
+                [$(row(_list[$k], _start)),*]
+            }
+
+            #[inline(always)]
+            fn of_rows(_rows: &[&[T; LANES]; $n], _lane: usize) -> Self {
+                [$(_rows[$k][_lane]),*]
+            }
+
+            #[inline(always)]
+            fn one(_list: &[&[T]], _i: usize) -> Self {
+                [$(_list[$k][_i]),*]
             }
         }
     };

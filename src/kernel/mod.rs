@@ -16,5 +16,5 @@ pub(crate) use divide::Divisor;
 pub use level::Level;
 pub(crate) use level::vectorize;
 pub(crate) use reduce::SquareSum;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::{measure, sweep};
 pub(crate) use tile::{Moves, TILE, TiledLaw};

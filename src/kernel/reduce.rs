@@ -29,7 +29,7 @@ pub(crate) enum Pass {
 }
 
 /// What is squared.
-trait Terms<T>: Copy {
+pub(crate) trait Terms<T>: Copy {
     /// The numbers of the elements from `start` on, a whole row of lanes.
     fn lanes(&self, start: usize) -> [T; LANES];
 
@@ -145,7 +145,7 @@ pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> Squar
 /// Returns Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter calls is
 /// not inlined for certain.
 #[inline]
-fn squares<T: Real>(level: Level, n: usize, terms: impl Terms<T>, pass: Pass) -> f64 {
+pub(crate) fn squares<T: Real>(level: Level, n: usize, terms: impl Terms<T>, pass: Pass) -> f64 {
     vectorize(
         level,
         #[inline(always)]
@@ -228,7 +228,7 @@ fn tree(lanes: &mut [f64; LANES], used: usize) -> f64 {
 
 /// A row of lanes of a column, of a length that the compiler knows.
 #[inline(always)]
-fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
+pub(crate) fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
     column[start..start + LANES].try_into().expect("it has this length")
 }
 

@@ -356,6 +356,7 @@ impl<T: Real> Moments<T> {
 impl<T: Real> Rule<T> for Moments<T> {
     type State = [T; 2];
     const FUSED: bool = true;
+    const MEASURED: bool = true;
 
     #[inline(always)]
     fn update(&self, _x: T, g: T, [m, v]: [T; 2]) -> (Move<T>, [T; 2]) {
