@@ -161,7 +161,14 @@ impl<T: Real> Stage<T> {
         let in_column = |name: &'static str| Some((name, lost(slot.state.get(name)?, self.state.get(name)?)?));
         let in_weights = || Some(("weight", lost(param.value, &self.x)?));
         let (what, index) = slot.state.columns.iter().find_map(|column| in_column(column.name)).or_else(in_weights)?;
-        let gradient = param.grad.and_then(|grad| grad.get(index)).map_or(f64::NAN, |g| g.widen());
+        let grad = param.grad.unwrap_or_default();
+        // A number of a row or column comes from many gradients.
+        let largest = |a: T, &b: &T| if b.abs() > a.abs() { b } else { a };
+        let gradient = match slot.state.get(what) {
+            Some(column) if column.len() < grad.len() => grad.iter().fold(T::zero(), largest),
+            _ => grad[index],
+        };
+        let gradient = gradient.widen();
         Some(Overflow { what, index, gradient })
     }
 }

@@ -70,24 +70,45 @@ struct Block {
     len: usize,
 }
 
+/// Which part of a product is worked out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    /// Its diagonal and what is above; tiles that are cut by the diagonal are whole.
+    Upper,
+}
+
 /// out = a·b; `room` has [`ROOM`] numbers.
 pub(crate) fn multiply<T: Real>(level: Level, a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], room: &mut [T]) {
-    debug_assert_eq!(a.columns, b.rows);
-    // Height and width of a tile, as large as the registers of a level hold.
-    match (size_of::<T>(), Some(level) == Level::avx512()) {
-        (4, _) => at_level::<T, 6, 16>(level, a, b, out, room),
-        (_, true) => at_level::<T, 8, 8>(level, a, b, out, room),
-        (_, false) => at_level::<T, 8, 4>(level, a, b, out, room),
+    product(level, (a, b, Part::All), out, room);
+}
+
+/// out = a·aᵀ, with the bits of [`multiply`] and half of its work: the product is symmetric to the bit,
+/// as the terms of all its sums come in one order.
+pub(crate) fn square<T: Real>(level: Level, a: Matrix<'_, T>, out: &mut [T], room: &mut [T]) {
+    product(level, (a, a.transposed(), Part::Upper), out, room);
+    for i in 0..a.rows {
+        for j in 0..i {
+            out[i * a.rows + j] = out[j * a.rows + i];
+        }
     }
 }
 
-fn at_level<T: Real, const H: usize, const W: usize>(
-    level: Level,
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    out: &mut [T],
-    room: &mut [T],
-) {
+/// Two factors, and what is wanted of their product.
+type Factors<'a, T> = (Matrix<'a, T>, Matrix<'a, T>, Part);
+
+fn product<T: Real>(level: Level, factors: Factors<'_, T>, out: &mut [T], room: &mut [T]) {
+    debug_assert_eq!(factors.0.columns, factors.1.rows);
+    // Height and width of a tile, as large as the registers of a level hold.
+    match (size_of::<T>(), Some(level) == Level::avx512()) {
+        (4, _) => at_level::<T, 6, 16>(level, factors, out, room),
+        (_, true) => at_level::<T, 8, 8>(level, factors, out, room),
+        (_, false) => at_level::<T, 8, 4>(level, factors, out, room),
+    }
+}
+
+fn at_level<T: Real, const H: usize, const W: usize>(level: Level, factors: Factors<'_, T>, out: &mut [T], room: &mut [T]) {
+    let (a, ..) = factors;
     let (left, right) = room.split_at_mut(BAND * DEPTH);
     vectorize(
         level,
@@ -99,7 +120,7 @@ fn at_level<T: Real, const H: usize, const W: usize>(
             for start in (0..a.columns).step_by(DEPTH) {
                 let block = Block { start, len: DEPTH.min(a.columns - start) };
                 for row in (0..a.rows).step_by(BAND) {
-                    band::<T, H, W>(a, b, (row, block), out, (left, right));
+                    band::<T, H, W>(factors, (row, block), out, (left, right));
                 }
             }
         },
@@ -109,8 +130,7 @@ fn at_level<T: Real, const H: usize, const W: usize>(
 /// Adds the terms of a block to a band of the product's rows; the first block begins the sums.
 #[inline(always)]
 fn band<T: Real, const H: usize, const W: usize>(
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
+    (a, b, part): Factors<'_, T>,
     (top, block): (usize, Block),
     out: &mut [T],
     (left, right): (&mut [T], &mut [T]),
@@ -119,10 +139,11 @@ fn band<T: Real, const H: usize, const W: usize>(
     for row in (top..bottom).step_by(H) {
         a.pack::<H>(row, block, &mut left[(row - top) * DEPTH..]);
     }
-    for column in (0..b.columns).step_by(W) {
+    let wanted = |row: usize, column: usize| part == Part::All || row < column + W;
+    for column in (0..b.columns).step_by(W).filter(|&column| wanted(top, column)) {
         b.transposed().pack::<W>(column, block, right);
         let width = W.min(b.columns - column);
-        for row in (top..bottom).step_by(H) {
+        for row in (top..bottom).step_by(H).filter(|&row| wanted(row, column)) {
             let sums = tile::<T, H, W>(&left[(row - top) * DEPTH..][..block.len * H], &right[..block.len * W]);
             for i in 0..H.min(bottom - row) {
                 let out = &mut out[(row + i) * b.columns + column..][..width];
@@ -180,6 +201,25 @@ mod tests {
                 assert_eq!(out, by_hand(|i, j| a[j * m + i], |i, j| b[j * k + i], [m, n, k]), "transposed, on {level}");
             }
         }
+    }
+
+    fn squares_have_the_bits_of_products<T: Real>() {
+        let mut room = numbers(ROOM, 9);
+        for [m, k] in [[1, 1], [3, 0], [5, 17], [49, 300], [130, 20]] {
+            let numbers = numbers::<T>(m * k, 4);
+            for a in [Matrix::new(&numbers, m, k), Matrix::new(&numbers, k, m).transposed()] {
+                let [mut expected, mut found] = [(); 2].map(|()| vec![T::one(); m * m]);
+                multiply(Level::best(), a, a.transposed(), &mut expected, &mut room);
+                square(Level::best(), a, &mut found, &mut room);
+                assert_eq!(found, expected, "{m}×{k}");
+            }
+        }
+    }
+
+    #[test]
+    fn half_the_work_of_a_square_leaves_its_bits() {
+        squares_have_the_bits_of_products::<f32>();
+        squares_have_the_bits_of_products::<f64>();
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
     small::<AdamW>();
     small::<Lamb>();
     small::<TrustRatio>();
+    small::<AdjustLr>();
     small::<Level>();
     small::<Clip>();
     small::<NonFinite>();
@@ -58,6 +59,7 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
 
 #[test]
 fn small_types_are_what_collections_and_texts_need() {
+    key::<AdjustLr>();
     key::<Level>();
     key::<NonFinite>();
 
@@ -65,6 +67,7 @@ fn small_types_are_what_collections_and_texts_need() {
     word::<Clip>();
     word::<NonFinite>();
     word::<TrustRatio>();
+    word::<AdjustLr>();
     word::<Schedule>();
 }
 

@@ -8,7 +8,7 @@ use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings,
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Extent, Matrices};
-use crate::kernel::matmul::{Matrix, ROOM, multiply};
+use crate::kernel::matmul::{Matrix, ROOM, multiply, square};
 use crate::kernel::{Level, Move, Rule, TILE, reduce, vectorize};
 use crate::number::Number;
 use crate::rule::adam::Lerp;
@@ -40,7 +40,7 @@ use crate::text::Arguments;
 /// decay takes η·λ, without φ.
 ///
 /// With these coefficients the singular values of X end between 0.68 and 1.13, not at 1; those that are
-/// below a thousandth of the norm are still on their way. A step costs (4·long + 2·short)·short²·k
+/// below a thousandth of the norm are still on their way. A step costs (3·long + short)·short²·k
 /// operations on a matrix of these sides.
 ///
 /// Each number of a product is one chain of fused multiply-adds in blocks of 256, whatever the size of
@@ -102,7 +102,7 @@ pub struct Muon {
 /// # settings.build::<f32>()?;
 /// # Ok::<(), wane::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AdjustLr {
     /// √max(1, r/c)
@@ -227,7 +227,7 @@ impl Formula for Muon {
     fn check(&self) -> Result<()> {
         in_range("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "in [0, 1)")?;
         for coefficient in self.coefficients {
-            in_range("ns_coefficients", coefficient, true, "finite numbers")?;
+            in_range("ns_coefficients", coefficient, true, "a finite number")?;
         }
         #[expect(clippy::cast_precision_loss, reason = "for a message only")]
         in_range("ns_steps", self.steps as f64, self.steps < 100, "at most 99")?;
@@ -335,13 +335,13 @@ fn newton_schulz<T: Real>(level: Level, x: &mut [T], of: Matrices, [a, b, c]: [T
     let (gram, rest) = rest.split_at_mut(short * short);
     let (factor, room) = rest.split_at_mut(short * short);
 
-    let (matrix, square) = (Matrix::new(x, rows, columns), |numbers| Matrix::new(numbers, short, short));
-    let (left, right) = if wide { (matrix, matrix.transposed()) } else { (matrix.transposed(), matrix) };
-    multiply(level, left, right, gram, room);
-    multiply(level, square(gram), square(gram), factor, room);
+    let matrix = Matrix::new(x, rows, columns);
+    square(level, if wide { matrix } else { matrix.transposed() }, gram, room);
+    square(level, Matrix::new(gram, short, short), factor, room);
     combine(level, factor, c, gram, b);
-    // The factor is symmetric to the bit, as the terms of its sums come in one order.
-    let (left, right) = if wide { (square(factor), matrix) } else { (matrix, square(factor)) };
+    // The factor is symmetric, so it may stand on either side.
+    let factor = Matrix::new(factor, short, short);
+    let (left, right) = if wide { (factor, matrix) } else { (matrix, factor) };
     multiply(level, left, right, product, room);
     combine(level, x, a, product, T::one());
 }
