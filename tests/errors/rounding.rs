@@ -60,7 +60,8 @@ fn numbers_that_f32_does_not_have() {
     for row in OPTIMIZERS {
         let usual = || row.setup(Decay::none());
         let rates = [1e-46, 1e39].map(|lr| ("learning rate", Setup { lr, ..usual() })).into_iter();
-        let numbers = row.numbers.iter().enumerate().flat_map(|(i, number)| {
+        let rounded = row.numbers.iter().enumerate().filter(|(_, number)| number.rounded);
+        let numbers = rounded.flat_map(|(i, number)| {
             let bad: &[f64] = match number.range {
                 Range::AtLeast0 => &[1e-46, 1e39],
                 Range::Share => &[1.0 - 1e-9],
