@@ -197,13 +197,13 @@ pub enum Error {
         /// Its number of axes.
         rank: usize,
     },
-    /// A policy looks at the shape, and the parameter has none.
-    #[error("the policy `{policy}` needs the shape of parameter `{name}`, which was given without one")]
+    /// A policy or a decay looks at the shape, and the parameter has none.
+    #[error("the {by} needs the shape of parameter `{name}`, which was given without one")]
     ShapeNeeded {
         /// The parameter.
         name: String,
-        /// The policy.
-        policy: String,
+        /// What looks at it: the policy or the decay.
+        by: String,
     },
     /// A parameter asks for another group than the one it is in.
     #[error("parameter `{name}` is in group `{known}` and now asks for group `{found}`; `assign` moves it")]

@@ -11,7 +11,9 @@ mod golden {
     mod judge;
     mod play;
 
+    mod adagrad;
     mod keras;
+    mod nadam;
     mod optax;
     mod schedules;
     mod swaps;

@@ -64,6 +64,19 @@ vector goes through a scalar path, n mod 8 elements of an f32 tensor, n mod 4 of
 The rest is the same, so SGD without momentum has equal bits in the tail too; the others stay within 4 epsilon of the
 largest number of the tensor here, over 100 steps.
 
+adagrad.json, nadam.json, adafactor.json, muon.json: PyTorch's other optimizers, in the same form, each with tensors of its
+own. `default` and `bfloat16` have weights at 100 and no state, as above; all other runs are whole.
+
+    adagrad      fused: equal bits at every length (one tensor has 19 elements): the scalar path rounds as the vectors do.
+                 It has "special" cases too, in the form above
+    nadam        default: PyTorch as it is, whose mu_product is an f32 tensor in f64 runs too: off by 1e-8 of a step.
+                 double: the same code with `torch.set_default_dtype(torch.float64)`, which makes mu_product f64. In the
+                 state, mu_product is one number, rounded to the run's element type
+    adafactor    for-loop: PyTorch as it is. State is row_var and col_var (axes of length 1 are kept) or variance
+    muon         bfloat16: PyTorch as it is: its Newton-Schulz iteration is in bfloat16 whatever the weights are (without
+                 oneDNN, whose products depend on the CPU). exact: the iteration in f64, products summed in order, its
+                 result rounded to the weights' type; everything else is PyTorch's
+
 schedules.json: {"made_with", "cases": [{name, scheduler, closed, recursive}]}: base rate 1, so rates are factors.
 `scheduler` is {"type", parameters} in PyTorch's names, nested for SequentialLR. `closed` and `recursive` are f64 hex,
 one value for each t from 0: PyTorch's closed form (segment by segment for SequentialLR), and what stepping the
@@ -72,7 +85,9 @@ scheduler gives, which is off by its accumulated rounding (3e-15 relative here).
 
 import argparse
 import bisect
+import contextlib
 import json
+import math
 import os
 import sys
 import warnings
@@ -187,7 +202,7 @@ def group(*tensors, **options):
 
 TORCH_OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "momentum", "dampening", "nesterov", "maximize")
 IMPLEMENTATIONS = {"fused": {"fused": True}, "default": {"foreach": False, "fused": False}}
-LR = {"SGD": 0.01, "Adam": 0.001, "AdamW": 0.001}
+LR = {"SGD": 0.01, "Adam": 0.001, "AdamW": 0.001, "Adagrad": 0.01, "NAdam": 0.002, "Adafactor": 0.01, "Muon": 0.02}
 VARIANTS = {
     "SGD": {
         "plain": {},
@@ -272,7 +287,7 @@ def torch_run(case, dtype, flags, snapshots, tensors=TENSORS):
         if step in snapshots:
             run["weights"][str(step)] = [bits(w.detach()) for w in weights]
     if len(snapshots) > 1:
-        run["state"] = [torch_state(optimizer.state[w]) for w in weights]
+        run["state"] = [torch_state(optimizer.state[w], dtype) for w in weights]
     return run | ({"norms": bits(torch.stack(norms))} if norms else {})
 
 
@@ -292,17 +307,18 @@ def torch_clip(clip, weights):
     return []
 
 
-def torch_state(state):
+def torch_state(state, dtype):
     columns = {k: v for k, v in state.items() if v is not None}
-    return {k: int(v.item()) if k == "step" else bits(v) for k, v in columns.items()}
+    return {k: int(v.item()) if k == "step" else bits(v.numpy().astype(dtype)) for k, v in columns.items()}
 
 
 def torch_options(optimizer):
-    return {k: v for k, v in optimizer.defaults.items() if k in TORCH_OPTIONS}
+    names = OTHER_OPTIONS.get(type(optimizer).__name__, TORCH_OPTIONS)
+    return {k: v for k, v in optimizer.defaults.items() if k in names}
 
 
 def torch_record(case, runs):
-    return case.record(torch_options(torch_optimizer(case, [torch.zeros(1) for _ in TENSORS], {})), runs)
+    return case.record(torch_options(torch_optimizer(case, [torch.zeros(1, 1) for _ in TENSORS], {})), runs)
 
 
 def torch_case(case):
@@ -380,7 +396,7 @@ def special_run(name, optimizer, options):
     for step, g in enumerate(grads, 1):
         weights.grad = torch.tensor(g)
         stepper.step()
-        run[str(step)] = {"weights": bits(weights.detach())} | torch_state(stepper.state[weights])
+        run[str(step)] = {"weights": bits(weights.detach())} | torch_state(stepper.state[weights], DTYPES[name])
     return run
 
 
@@ -391,12 +407,171 @@ def special_case(name, optimizer, options):
     return {"name": name, "optimizer": optimizer, "options": full, "runs": runs}
 
 
-def special():
+def special(cases):
     inputs = {}
     for name in DTYPES:
         weights, grads = special_inputs(name)
         inputs[name] = {"weights": bits(weights), "gradients": [bits(g) for g in grads]}
-    return {"inputs": inputs, "cases": [special_case(*case) for case in SPECIAL_CASES]}
+    return {"inputs": inputs, "cases": [special_case(*case) for case in cases]}
+
+
+# PyTorch's other optimizers, a file each
+
+OTHER_TENSORS = {
+    "Adagrad": [((4, 8), -3), ((16,), 4), ((19,), -10)],
+    "NAdam": TENSORS,
+    "Adafactor": [((16,), 4), ((12, 8), -3), ((2, 4, 8), -10)],
+    "Muon": [((4, 10), -3), ((10, 4), 4), ((6, 6), -10)],
+}
+OTHER_OPTIONS = {
+    "Adagrad": ("lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value", "maximize"),
+    "NAdam": ("lr", "betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize"),
+    "Adafactor": ("lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"),
+    "Muon": ("lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn"),
+}
+OTHER_VARIANTS = {
+    "Adagrad": {
+        "defaults": {},
+        "lr-decay": {"lr": 0.1, "lr_decay": 0.01},
+        "initial 0.1": {"initial_accumulator_value": 0.1},
+        "eps 1e-3": {"eps": 1e-3},
+        "weight-decay": {"weight_decay": 0.1},
+        "maximize weight-decay": {"maximize": True, "weight_decay": 0.1},
+        "all": {
+            "lr": 0.1,
+            "lr_decay": 0.003,
+            "initial_accumulator_value": 0.3,
+            "eps": 1e-7,
+            "weight_decay": 0.3,
+            "maximize": True,
+        },
+    },
+    "NAdam": {
+        "defaults": {},
+        "momentum-decay 0.1": {"momentum_decay": 0.1},
+        "momentum-decay 0": {"momentum_decay": 0.0},
+        "betas 0.4 0.9": {"betas": (0.4, 0.9)},
+        "betas 0 0.9": {"betas": (0.0, 0.9)},
+        "eps 1e-3": {"eps": 1e-3},
+        "weight-decay": {"weight_decay": 0.1},
+        "decoupled": {"weight_decay": 0.1, "decoupled_weight_decay": True},
+        "maximize decoupled": {"lr": 0.1, "weight_decay": 1.0, "decoupled_weight_decay": True, "maximize": True},
+    },
+    "Adafactor": {
+        "defaults": {},
+        "lr 1": {"lr": 1.0},
+        "beta2-decay -0.5": {"beta2_decay": -0.5},
+        "eps 1e-2 2": {"eps": (1e-2, 2.0)},
+        "d 1.5": {"d": 1.5, "beta2_decay": -0.3},
+        "weight-decay": {"weight_decay": 0.1},
+        "maximize weight-decay": {"lr": 0.1, "maximize": True, "weight_decay": 1.0},
+    },
+    "Muon": {
+        "defaults": {"lr": 0.001},
+        "lr 0.02": {},
+        "weight-decay 0": {"weight_decay": 0.0},
+        "momentum 0.4": {"momentum": 0.4},
+        "no nesterov": {"nesterov": False},
+        "match-rms-adamw": {"adjust_lr_fn": "match_rms_adamw"},
+        "ns-steps 3": {"ns_steps": 3},
+        "ns-coefficients": {"ns_coefficients": (2.0, -1.5, 0.5), "ns_steps": 8},
+        "eps 1e-3": {"eps": 1e-3},
+    },
+}
+ADAGRAD_SPECIAL = [
+    ("Adagrad", "Adagrad", {"lr": 0.1}),
+    (
+        "Adagrad weight-decay",
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.1, "maximize": True},
+    ),
+]
+
+
+@contextlib.contextmanager
+def double_scalars():
+    """PyTorch makes an optimizer's own scalars in the default type."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def without_onednn():
+    return torch.backends.mkldnn.flags(enabled=False)
+
+
+@contextlib.contextmanager
+def exact_iteration():
+    """Muon's Newton-Schulz iteration without bfloat16."""
+    module = sys.modules["torch.optim._muon"]
+    theirs, module._zeropower_via_newtonschulz = module._zeropower_via_newtonschulz, newton_schulz
+    try:
+        yield
+    finally:
+        module._zeropower_via_newtonschulz = theirs
+
+
+def newton_schulz(update, coefficients, steps, eps):
+    a, b, c = coefficients
+    wide = update.shape[0] <= update.shape[1]
+    x = update.numpy().astype(np.float64)
+    x = x if wide else x.T
+    x = x / max(math.sqrt(math.fsum((x * x).flat)), eps)
+    for _ in range(steps):
+        gram = product(x, x.T)
+        x = a * x + product(b * gram + c * product(gram, gram), x)
+    return torch.tensor(x if wide else x.T).to(update.dtype)
+
+
+def product(left, right):
+    """Summed in order, so that every CPU gives the same bits."""
+    total = np.zeros((left.shape[0], right.shape[1]))
+    for k in range(left.shape[1]):
+        total += np.outer(left[:, k], right[k])
+    return total
+
+
+FOR_LOOP = {"foreach": False}
+# For each implementation: flags, context, snapshots.
+OTHER_RUNS = {
+    "Adagrad": {
+        "fused": ({"fused": True}, contextlib.nullcontext, SNAPSHOTS),
+        "default": (FOR_LOOP, contextlib.nullcontext, (STEPS,)),
+    },
+    "NAdam": {
+        "double": (FOR_LOOP, double_scalars, SNAPSHOTS),
+        "default": (FOR_LOOP, contextlib.nullcontext, (STEPS,)),
+    },
+    "Adafactor": {"for-loop": (FOR_LOOP, contextlib.nullcontext, SNAPSHOTS)},
+    "Muon": {"exact": ({}, exact_iteration, SNAPSHOTS), "bfloat16": ({}, without_onednn, (STEPS,))},
+}
+
+
+def other_cases(optimizer):
+    for name, options in OTHER_VARIANTS[optimizer].items():
+        yield Case(f"{optimizer} {name}", optimizer, {"lr": LR[optimizer]} | options)
+    yield from torch_scenarios(optimizer)
+
+
+def other_run(case, dtype, flags, context, snapshots):
+    with context():
+        return torch_run(case, dtype, flags, snapshots, OTHER_TENSORS[case.optimizer])
+
+
+def other_case(case):
+    implementations = OTHER_RUNS[case.optimizer]
+    runs = {
+        name: {implementation: other_run(case, dtype, *how) for implementation, how in implementations.items()}
+        for name, dtype in DTYPES.items()
+    }
+    return torch_record(case, runs)
+
+
+def other_file(optimizer):
+    tensors = described(OTHER_TENSORS[optimizer])
+    return {"made_with": made_with(), "tensors": tensors, "cases": [other_case(c) for c in other_cases(optimizer)]}
 
 
 # optax
@@ -575,7 +750,11 @@ def schedule_case(name, spec):
 
 def files():
     cases = [torch_case(c) for c in torch_cases()]
-    yield "torch.json", header() | {"cases": cases, "special": special(), "tail": tail()}
+    yield "torch.json", header() | {"cases": cases, "special": special(SPECIAL_CASES), "tail": tail()}
+    yield "adagrad.json", other_file("Adagrad") | {"special": special(ADAGRAD_SPECIAL)}
+    yield "nadam.json", other_file("NAdam")
+    yield "adafactor.json", other_file("Adafactor")
+    yield "muon.json", other_file("Muon")
     yield "optax.json", header() | {"cases": [optax_case(c) for c in optax_cases()]}
     yield "keras.json", header() | {"cases": [keras_case(c) for c in keras_cases()]}
     cases = [schedule_case(name, spec) for name, spec in SCHEDULES.items()]
@@ -598,6 +777,7 @@ def main():
     torch.set_num_threads(1)
     jax.config.update("jax_enable_x64", True)
     warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+    warnings.filterwarnings("ignore", message="TF32 acceleration on top of oneDNN")
     changed = []
     for name, content in files():
         path, text = FOLDER / name, layout(content) + "\n"

@@ -103,6 +103,11 @@ impl Decay {
         matches!(self.strength, Strength::Independent(_) | Strength::Timescale(_))
     }
 
+    /// Whether it looks at rows.
+    pub(crate) fn needs_shape(&self) -> bool {
+        self.penalty == Penalty::GroupLasso
+    }
+
     /// λ, where the strength follows the group's norms.
     pub(crate) fn adaptive_lambda(&self) -> Option<f64> {
         match self.strength {

@@ -126,12 +126,12 @@ fn law(text: &str) -> Result<Decay> {
         return Err(next.error(EXPECTED));
     }
     let strength = units(next.take("the strength")?);
-    let place = match place {
-        Place::AdaDecay { .. } => Place::AdaDecay { alpha: next.take("alpha")? },
-        other => other,
-    };
     let penalty = match penalty {
         Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: next.take("the share of L1")? },
+        other => other,
+    };
+    let place = match place {
+        Place::AdaDecay { .. } => Place::AdaDecay { alpha: next.take("alpha")? },
         other => other,
     };
     next.end(Decay::new(penalty, place, strength))

@@ -98,7 +98,7 @@ impl Policy {
     }
 
     pub(crate) fn matches(&self, param: &ParamInfo<'_>) -> Result<bool> {
-        let needed = || Error::ShapeNeeded { name: param.name().into(), policy: self.to_string() };
+        let needed = || Error::ShapeNeeded { name: param.name().into(), by: format!("policy `{self}`") };
         Ok(match &self.0 {
             Test::Vectors => param.shape().ok_or_else(needed)?.iter().filter(|&&axis| axis > 1).count() <= 1,
             Test::RankBelow(rank) => param.shape().ok_or_else(needed)?.len() < *rank,

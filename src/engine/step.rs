@@ -122,6 +122,10 @@ impl<T: Real> Engine<T> {
                 if group.anchor == Anchor::Lent && param.anchor.is_none() {
                     return Err(Error::AnchorMissing { name: param.name.into(), group: group.name.to_string() });
                 }
+                let decay = &group.settings.decay;
+                if decay.needs_shape() && slot.shape.is_none() {
+                    return Err(Error::ShapeNeeded { name: param.name.into(), by: format!("decay `{decay}`") });
+                }
             }
         }
         Ok(())

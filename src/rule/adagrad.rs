@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
-use crate::float::{Real, rounded};
+use crate::float::{Real, faded, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Start};
 use crate::kernel::{Move, Rule};
 
@@ -124,14 +124,16 @@ impl Formula for Adagrad {
         #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
         let t = t as f64;
         let lr = lr / (t - 1.0).mul_add(self.lr_decay, 1.0);
-        let rule = RootOfSum { step: rounded("learning rate, decayed,", lr)?, eps: rounded("eps", self.eps)? };
+        let lr = faded::<T>("learning rate, decayed,", lr)?;
+        let rule = RootOfSum { step: T::of(lr), eps: rounded("eps", self.eps)? };
         Ok(Scalars { lr, t, rule })
     }
 
-    // s ≤ s₀ + t·g², and g/√s is at most 1, but for rounding.
+    // s ≤ s₀ + t·g², and g/√s is at most 1, but for rounding; where g² is lost, it is g/ε.
     fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
         let sum = 2.0 * (self.initial + scalars.t * g * g);
-        let longest = if self.eps + self.initial > 0.0 { 2.0 * scalars.lr } else { f64::INFINITY };
+        let lost = if self.initial > 0.0 { 0.0 } else { T::min_positive_value().widen().sqrt() / self.eps };
+        let longest = scalars.lr * (2.0 + lost);
         Reach { state: g.max(sum).max(scalars.lr * g), displacement: longest }
     }
 

@@ -230,6 +230,7 @@ impl Formula for Adam {
         };
         let (name, eps) = self.eps();
         kept::<T>("beta1", self.beta1)?;
+        let unit = rounded("root of the second bias correction", correction2.sqrt() / root)?;
         let moments = Moments {
             lerp: Lerp::new(rounded("1 - beta1", 1.0 - self.beta1)?),
             beta2: kept("beta2", self.beta2)?,
@@ -237,6 +238,7 @@ impl Formula for Adam {
             step: rounded("learning rate, corrected for bias,", step)?,
             root: Divisor::new(rounded("root of the second bias correction", root)?),
             eps: rounded(name, eps)?,
+            hat: T::one() / unit,
         };
         let moments = if self.amsgrad { Form::Largest(AmsGrad(moments)) } else { Form::Latest(moments) };
         Ok(Scalars { lr, moments, step, steepest: step / eps, longest: self.longest::<T>(step, root, eps) })
@@ -332,6 +334,8 @@ struct Moments<T> {
     /// √(1 − β₂ᵗ), or 1 under epsilon hat; at least 2⁻²⁷, since β₂ is at most 1 − 2⁻⁵³.
     root: Divisor<T>,
     eps: T,
+    /// 1, or 1/√(1 − β₂ᵗ) under epsilon hat: what makes √v + ε̂ divide m/(1 − β₁ᵗ), as a metric does.
+    hat: T,
 }
 
 impl<T: Real> Moments<T> {
@@ -348,8 +352,8 @@ impl<T: Real> Moments<T> {
     /// The direction has the sign of m, also where step·m is too small to have one.
     #[inline(always)]
     fn step(&self, m: T, v: T) -> Move<T> {
-        let metric = self.root.divide(v.sqrt()) + self.eps;
-        Move { u: (self.step * m) / metric, lean: m, metric }
+        let divisor = self.root.divide(v.sqrt()) + self.eps;
+        Move { u: (self.step * m) / divisor, lean: m, metric: divisor * self.hat }
     }
 }
 

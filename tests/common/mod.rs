@@ -14,5 +14,5 @@ mod setup;
 
 pub(crate) use element::{Element, for_f32_and_f64};
 pub(crate) use numbers::Range;
-pub(crate) use optimizers::{Huge, OPTIMIZERS, Reach, Row, columns, optimizer};
+pub(crate) use optimizers::{Huge, OPTIMIZERS, Reach, Row, columns, length, optimizer};
 pub(crate) use setup::{Goal, Recipe, Setup};

@@ -8,6 +8,8 @@ pub(crate) struct Number {
     /// What it is in this row.
     pub(crate) at: f64,
     pub(crate) range: Range,
+    /// Whether it becomes a number of the weights' type. Others are used in f64 alone.
+    pub(crate) rounded: bool,
     /// A number as users take it, for every u in [0, 1).
     pub(crate) usual: fn(f64) -> f64,
 }
@@ -41,7 +43,7 @@ impl Range {
 }
 
 const fn number(name: &'static str, at: f64, range: Range, usual: fn(f64) -> f64) -> Number {
-    Number { name, at, range, usual }
+    Number { name, at, range, rounded: true, usual }
 }
 
 pub(crate) const fn momentum(at: f64) -> Number {
@@ -67,4 +69,13 @@ pub(crate) const fn beta2(at: f64) -> Number {
 
 pub(crate) const fn eps(name: &'static str, at: f64) -> Number {
     number(name, at, Range::AtLeast0, |u| 10.0_f64.powf(-12.0 * u))
+}
+
+/// A rate at which something falls.
+pub(crate) const fn fall(name: &'static str, at: f64) -> Number {
+    Number { rounded: false, ..number(name, at, Range::AtLeast0, |u| 0.1 * u) }
+}
+
+pub(crate) const fn first_sum(at: f64) -> Number {
+    number("initial accumulator", at, Range::AtLeast0, |u| u)
 }

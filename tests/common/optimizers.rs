@@ -3,10 +3,10 @@
 //! Oracle, properties, errors, contract, allocation and benches take their optimizers from here. A new optimizer is one more row, and
 //! its oracle in `naive`; where a library has it, `golden/build.rs` reads that library's options.
 
-use wane::{Adam, AdamW, Decay, Lamb, Lion, Optimizer, Result, Sgd};
+use wane::{Adagrad, Adam, AdamW, Decay, Lamb, Lion, NAdam, Optimizer, Result, Sgd};
 
 use super::naive::{self, Denominator::Epsilon, Denominator::EpsilonHat, Maximum, Naive};
-use super::numbers::{Number, beta1, beta2, dampening, eps, momentum, nesterov};
+use super::numbers::{Number, beta1, beta2, dampening, eps, fall, first_sum, momentum, nesterov};
 use super::{Element, Recipe, Setup};
 
 /// One optimizer with its options.
@@ -119,6 +119,24 @@ pub(crate) static OPTIMIZERS: &[Row] = &[
         oracle: |n| Box::new(naive::Lion::new(n[0], n[1])),
     },
     Row {
+        name: "adagrad", lr: 0.02, reach: Reach::Element, state: &["sum"], huge: Huge::Vanishes, timed: Some(Decay::none),
+        numbers: &[fall("lr_decay", 0.0), first_sum(0.0), eps("eps", 1e-10)],
+        make: |lr, n| Box::new(Adagrad::new(lr).lr_decay(n[0]).initial_accumulator(n[1]).eps(n[2])),
+        oracle: |n| Box::new(naive::Adagrad::new(n[0], n[1], n[2])),
+    },
+    Row {
+        name: "adagrad from a sum", lr: 0.02, reach: Reach::Element, state: &["sum"], huge: Huge::Vanishes, timed: None,
+        numbers: &[fall("lr_decay", 0.1), first_sum(0.1), eps("eps", 1e-3)],
+        make: |lr, n| Box::new(Adagrad::new(lr).lr_decay(n[0]).initial_accumulator(n[1]).eps(n[2])),
+        oracle: |n| Box::new(naive::Adagrad::new(n[0], n[1], n[2])),
+    },
+    Row {
+        name: "nadam", lr: 0.02, reach: Reach::Element, state: &["exp_avg", "exp_avg_sq", "mu_product"], huge: Huge::Vanishes, timed: Some(Decay::none),
+        numbers: &[beta1(0.9), beta2(0.999), fall("momentum_decay", 4e-3), eps("eps", 1e-8)],
+        make: |lr, n| Box::new(NAdam::new(lr).betas(n[0], n[1]).momentum_decay(n[2]).eps(n[3])),
+        oracle: |n| Box::new(naive::NAdam::new([n[0], n[1]], n[2], n[3])),
+    },
+    Row {
         name: "lamb", lr: 0.02, reach: Reach::Parameter, state: MOMENTS, huge: Huge::Vanishes, timed: Some(|| Decay::decoupled(0.01)),
         numbers: &[beta1(0.9), beta2(0.999), eps("eps", 1e-6)],
         make: |lr, n| Box::new(Lamb::new(lr).betas(n[0], n[1]).eps(n[2])),
@@ -135,6 +153,11 @@ pub(crate) static OPTIMIZERS: &[Row] = &[
 /// The row of this name, for a test that means one optimizer.
 pub(crate) fn optimizer(name: &str) -> &'static Row {
     OPTIMIZERS.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no optimizer {name}"))
+}
+
+/// How many numbers a state column has for so many weights.
+pub(crate) fn length(column: &str, weights: usize) -> usize {
+    if column == "mu_product" { 1 } else { weights }
 }
 
 /// All state columns of all optimizers.

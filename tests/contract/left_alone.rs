@@ -3,6 +3,7 @@
 use wane::{AdamW, Decay, NonFinite, Optimizer, Param, Policy, Sgd, Status};
 
 use super::every::{bits, every, every_with, grad, state_of, step};
+use crate::common::length;
 
 /// Weights and state after a step in which `say` makes "w" one to be left alone; its next updates are as if there had been none.
 fn left_alone(say: impl for<'a> Fn(&'a mut [f64]) -> Param<'a, f64>, status: Status) {
@@ -112,7 +113,7 @@ fn a_parameter_without_weights_is_fine() {
         }
         assert_eq!((opt.steps_of("empty"), opt.status("empty")), (Some(3), Some(Status::Updated)));
         for column in columns {
-            assert_eq!(opt.state("empty", column), Some(&[][..]));
+            assert_eq!(opt.state("empty", column).map(<[f64]>::len), Some(length(column, 0)));
         }
     }
     let mut alone = Sgd::new(0.1).build::<f32>().unwrap();

@@ -3,7 +3,7 @@
 use wane::{Adam, Lion, Optimizer, Param, Sgd};
 
 use super::every::{every, grad, step};
-use crate::common::columns;
+use crate::common::{columns, length};
 
 #[test]
 fn columns_have_their_names_and_no_others() {
@@ -12,7 +12,7 @@ fn columns_have_their_names_and_no_others() {
         step(&mut *opt, "w", &mut w, 0);
         for column in columns() {
             let len = opt.state("w", column).map(<[f64]>::len);
-            assert_eq!(len, own.contains(&column).then_some(3), "{column} of {}", opt.describe());
+            assert_eq!(len, own.contains(&column).then(|| length(column, 3)), "{column} of {}", opt.describe());
         }
         assert_eq!((opt.state("w", ""), opt.state("w", "step"), opt.state("v", own.first().unwrap_or(&"w"))), (None, None, None));
     }

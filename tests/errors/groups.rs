@@ -1,6 +1,6 @@
 //! Groups and policies: unknown ones, doubled ones, and parameters that ask for another one.
 
-use wane::{AdamW, Decay, Error, Lamb, Optimizer, Param, Policy, Sgd};
+use wane::{Adam, AdamW, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Policy, Sgd, Strength};
 
 use super::scene::{Scene, assert_error};
 
@@ -69,6 +69,25 @@ fn another_group_than_before_at_registration() {
         Error::GroupChanged { .. },
         "parameter `last` is in group `default` and now asks for group `plain`; `assign` moves it"
     );
+}
+
+/// In every group, with any strength; a parameter that is left alone is not looked at.
+#[test]
+fn a_decay_without_the_shape_it_needs() {
+    for strength in [Strength::LrScaled(0.5), Strength::LrScaled(0.0)] {
+        let decay = Decay::new(Penalty::GroupLasso, Place::Decoupled, strength);
+        let text = format!("the decay `{decay}` needs the shape of parameter `odd`, which was given without one");
+        let of_group = decay.clone();
+        let settings = Adam::new(0.1).group("rows", move |s| s.weight_decay(of_group.clone()));
+        let mut scene = Scene::<f32>::new(settings.build().unwrap());
+        assert_error!(scene.refuses(|w, g| Param::new("odd", w, g).in_group("rows")), Error::ShapeNeeded { .. }, text);
+        let mut w = [1.0, 2.0];
+        let mut alone = Adam::new(0.1).weight_decay(decay).build::<f32>().unwrap();
+        alone.step(&mut [Param::without_grad("odd", &mut w)]).unwrap();
+        alone.step(&mut [Param::new("odd", &mut w, &[1.0; 2]).frozen(true)]).unwrap();
+        alone.step(&mut [Param::new("odd", &mut w, &[1.0; 2])]).unwrap_err();
+        assert_eq!((w, alone.steps_of("odd")), ([1.0, 2.0], Some(0)));
+    }
 }
 
 #[test]

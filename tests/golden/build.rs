@@ -1,6 +1,6 @@
 //! An optimizer from the options of a case, which every library has its own names for.
 
-use wane::{Adam, AdamW, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, NonFinite, Settings, Sgd};
+use wane::{Adagrad, Adam, AdamW, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, NAdam, NonFinite, Settings, Sgd};
 
 use super::fixture::{Case, Options};
 use crate::common::Recipe;
@@ -44,6 +44,11 @@ pub(crate) fn torch(case: Case, how: How) -> Box<dyn Recipe> {
         "SGD" => finish(torch_sgd(case.options()), case, TORCH_COUPLED, how),
         "Adam" => finish(torch_adam(Adam::new, case.options()), case, TORCH_COUPLED, how),
         "AdamW" => finish(torch_adam(AdamW::new, case.options()), case, TORCH_DECOUPLED, how),
+        "Adagrad" => finish(torch_adagrad(case.options()), case, TORCH_COUPLED, how),
+        "NAdam" => {
+            let decoupled = case.options().flag("decoupled_weight_decay");
+            finish(torch_nadam(case.options()), case, if decoupled { TORCH_DECOUPLED } else { TORCH_COUPLED }, how)
+        }
         other => panic!("no optimizer {other}"),
     }
 }
@@ -59,6 +64,20 @@ fn torch_adam<A: Algorithm<Formula = Adam>>(new: fn(f64) -> Settings<A>, options
     let (beta1, beta2) = options.betas();
     let settings = new(options.number("lr")).betas(beta1, beta2).eps(options.number("eps"));
     settings.amsgrad(options.flag("amsgrad")).maximize(options.flag("maximize"))
+}
+
+fn torch_adagrad(options: Options) -> Settings<Adagrad> {
+    let options = options.only(&["lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value", "maximize"]);
+    let settings = Adagrad::new(options.number("lr")).lr_decay(options.number("lr_decay")).eps(options.number("eps"));
+    settings.initial_accumulator(options.number("initial_accumulator_value")).maximize(options.flag("maximize"))
+}
+
+fn torch_nadam(options: Options) -> Settings<NAdam> {
+    let known = ["lr", "betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize"];
+    let options = options.only(&known);
+    let (beta1, beta2) = options.betas();
+    let settings = NAdam::new(options.number("lr")).betas(beta1, beta2).eps(options.number("eps"));
+    settings.momentum_decay(options.number("momentum_decay")).maximize(options.flag("maximize"))
 }
 
 pub(crate) fn optax(case: Case, how: How) -> Box<dyn Recipe> {

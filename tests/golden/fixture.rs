@@ -8,6 +8,8 @@ use super::play::STEPS;
 use crate::common::Element;
 
 pub(crate) static TORCH: LazyLock<Value> = LazyLock::new(|| parse(include_str!("torch.json")));
+pub(crate) static ADAGRAD: LazyLock<Value> = LazyLock::new(|| parse(include_str!("adagrad.json")));
+pub(crate) static NADAM: LazyLock<Value> = LazyLock::new(|| parse(include_str!("nadam.json")));
 pub(crate) static OPTAX: LazyLock<Value> = LazyLock::new(|| parse(include_str!("optax.json")));
 pub(crate) static KERAS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("keras.json")));
 pub(crate) static SCHEDULES: LazyLock<Value> = LazyLock::new(|| parse(include_str!("schedules.json")));

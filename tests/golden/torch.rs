@@ -1,5 +1,6 @@
 //! PyTorch 2.15: the bits of its fused kernels, and near its for-loop.
 
+use serde_json::Value;
 use wane::{Adam, AdamW, Error, Level, NonFinite, Optimizer, Param, Sgd};
 
 use super::build::{How, torch};
@@ -13,9 +14,9 @@ pub(crate) fn play_torch<T: Element>(case: Case, how: How, absent: Absent) -> Re
 }
 
 /// Every option and scenario, on every CPU level.
-fn fused_by_bits<T: Element>() {
+pub(crate) fn fused_by_bits<T: Element>(file: &'static Value) {
     let mut judged = 0;
-    for (level, case) in Level::all().flat_map(|level| cases(&TORCH).map(move |case| (level, case))) {
+    for (level, case) in Level::all().flat_map(|level| cases(file).map(move |case| (level, case))) {
         let Some(run) = case.run::<T>("fused") else { continue };
         for absent in [Absent::WithoutGradient, Absent::LeftOut] {
             let trajectory = play_torch::<T>(case, How { level, ..How::default() }, absent).unwrap();
@@ -29,12 +30,12 @@ fn fused_by_bits<T: Element>() {
 
 #[test]
 fn fused_f32_by_bits() {
-    fused_by_bits::<f32>();
+    fused_by_bits::<f32>(&TORCH);
 }
 
 #[test]
 fn fused_f64_by_bits() {
-    fused_by_bits::<f64>();
+    fused_by_bits::<f64>(&TORCH);
 }
 
 /// PyTorch's for-loop rounds after each operation and has a square root that is not IEEE's: at most 0.96 epsilons were measured,
@@ -75,8 +76,8 @@ fn reported_norms() {
 }
 
 /// Infinities, NaN, signed zeros, subnormals and huge values.
-fn special_by_bits<T: Element>() {
-    let special = &TORCH["special"];
+pub(crate) fn special_by_bits<T: Element>(file: &'static Value) {
+    let special = &file["special"];
     let inputs = &special["inputs"][T::NAME];
     let gradients: Vec<Vec<T>> = [0, 1].map(|step| numbers(&inputs["gradients"][step])).into();
     let mut judged = 0;
@@ -103,12 +104,12 @@ fn special_step<T: Element>(case: Case, step: &str, weights: &[T], optimizer: &d
 
 #[test]
 fn special_values_f32_by_bits() {
-    special_by_bits::<f32>();
+    special_by_bits::<f32>(&TORCH);
 }
 
 #[test]
 fn special_values_f64_by_bits() {
-    special_by_bits::<f64>();
+    special_by_bits::<f64>(&TORCH);
 }
 
 /// What is not said is PyTorch's default.

@@ -11,6 +11,7 @@ use crate::common::{Element, OPTIMIZERS, Row, Setup, for_f32_and_f64};
 for_f32_and_f64!(
     finite_numbers_stay_finite_or_the_step_is_refused,
     gradients_that_fit_are_not_refused,
+    a_square_that_is_lost_is_foreseen,
     a_skipped_step_leaves_everything_finite_too,
 );
 
@@ -57,6 +58,20 @@ fn finite_numbers_stay_finite_or_the_step_is_refused<T: Element>() {
             }
         }
     });
+}
+
+/// A gradient whose square is 0 in its type, over the smallest ε that there is: what is left of it may be infinite.
+fn a_square_that_is_lost_is_foreseen<T: Element>() {
+    for row in OPTIMIZERS {
+        let mut setup = Setup { lr: T::HUGE.powf(0.45), ..row.setup(Decay::none()) };
+        for (at, number) in setup.numbers.iter_mut().zip(row.numbers).filter(|(_, number)| number.name.starts_with("eps")) {
+            assert!(number.range.has(T::TINY));
+            *at = T::TINY;
+        }
+        let (mut opt, mut w) = (row.build::<T>(&setup), [T::one()]);
+        let ended = step(&mut *opt, &mut w, &[T::near(0.5 * T::TINY.sqrt())], &[T::one()]);
+        assert!(if ended.is_ok() { all_finite(row, &*opt, &w) } else { w == [T::one()] }, "{}: {w:?}, {ended:?}", row.name);
+    }
 }
 
 /// The bounds are not so narrow that they refuse what would go well: everything up to 1e15 does.

@@ -6,8 +6,8 @@ use crate::kernel::{Law, Move, Whole, descend};
 
 /// y = d − rate·u,   d ← max(0, 1 − θ√n/‖y‖)·y for each row of n weights, the slice along the first axis
 ///
-/// The factor of each row is worked out from the whole parameter, before its tiles: it is the law's
-/// column.
+/// What each row loses, as a share, is worked out from the whole parameter, before its tiles: it is the
+/// law's column. (What it keeps would not tell how far a row moves that loses little.)
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowLasso {
     threshold: f64,
@@ -18,11 +18,11 @@ impl RowLasso {
         Self { threshold }
     }
 
-    /// Works out what each row is multiplied by.
-    pub(crate) fn prepare<T: Real>(self, whole: &mut dyn Whole<T>, keep: &mut Vec<T>) {
+    /// Works out what each row loses.
+    pub(crate) fn prepare<T: Real>(self, whole: &mut dyn Whole<T>, lost: &mut Vec<T>) {
         let (level, n) = (whole.level(), whole.row());
         let (mut sum, mut held) = (TileSum::new(), 0);
-        keep.clear();
+        lost.clear();
         whole.updated(&mut |y| {
             let mut rest = y;
             while !rest.is_empty() {
@@ -31,18 +31,18 @@ impl RowLasso {
                 (rest, held) = (later, held + now.len());
                 if held == n {
                     let squares = std::mem::replace(&mut sum, TileSum::new()).sum();
-                    keep.push(T::of(self.keep(squares.sqrt(), n)));
+                    lost.push(T::of(self.lost(squares.sqrt(), n)));
                     held = 0;
                 }
             }
         });
     }
 
-    /// Returns what a row of n weights with this norm is multiplied by. A NaN joins all of its row.
-    fn keep(self, norm: f64, n: usize) -> f64 {
+    /// Returns which share of it a row of n weights with this norm loses. A NaN joins all of its row.
+    fn lost(self, norm: f64, n: usize) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "the length of a row")]
         let threshold = self.threshold * (n as f64).sqrt();
-        if norm <= threshold { 0.0 } else { 1.0 - threshold / norm }
+        if norm <= threshold { 1.0 } else { threshold / norm }
     }
 }
 
@@ -51,12 +51,12 @@ impl<T: Real> Law<T> for RowLasso {
     const SETTLES: bool = true;
 
     #[inline(always)]
-    fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, keep: [T; 1]) -> (T, [T; 1]) {
-        (descend(d, step, rate) * keep[0], keep)
+    fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, [lost]: [T; 1]) -> (T, [T; 1]) {
+        (descend(d, step, rate) * (T::one() - lost), [lost])
     }
 
     #[inline(always)]
-    fn drift(&self, d: T, _g: T, step: Move<T>, rate: T, [keep]: [T; 1]) -> T {
-        descend(d, step, rate) * (T::one() - keep)
+    fn drift(&self, d: T, _g: T, step: Move<T>, rate: T, [lost]: [T; 1]) -> T {
+        descend(d, step, rate) * lost
     }
 }

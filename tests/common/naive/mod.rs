@@ -1,13 +1,17 @@
 //! Every optimizer a second time, in plain loops straight from its paper.
 
+mod adagrad;
 mod adam;
 mod lamb;
 mod lion;
+mod nadam;
 mod sgd;
 
+pub(crate) use adagrad::Adagrad;
 pub(crate) use adam::{Adam, Denominator, Maximum};
 pub(crate) use lamb::Lamb;
 pub(crate) use lion::Lion;
+pub(crate) use nadam::NAdam;
 pub(crate) use sgd::Sgd;
 
 /// What is kept between steps is a number of the weights' type: the oracle rounds it there, and nowhere else.
