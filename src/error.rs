@@ -2,6 +2,9 @@
 
 use crate::number::Number;
 
+/// The most axes of a shape that are kept.
+pub(crate) const MAX_RANK: usize = 8;
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -111,6 +114,30 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A parameter has no such column of state, or it is not of this length.
+    #[error("parameter `{name}` has no column `{column}` of {found} numbers; it has: {known}")]
+    NoSuchColumn {
+        /// The parameter.
+        name: String,
+        /// The column that was asked for.
+        column: String,
+        /// How many numbers were given for it.
+        found: usize,
+        /// The columns that it has, with their lengths.
+        known: String,
+    },
+    /// A number of a column of state is infinite or NaN.
+    #[error("number {index} of column `{column}` of parameter `{name}` is {value}: state is finite")]
+    NonFiniteState {
+        /// The parameter.
+        name: String,
+        /// The column.
+        column: String,
+        /// Where in the column.
+        index: usize,
+        /// The number.
+        value: f64,
+    },
     /// A name stands twice in one step.
     #[error("the name `{name}` stands twice in one step")]
     DuplicateName {
@@ -190,7 +217,7 @@ pub enum Error {
         needs: &'static str,
     },
     /// A shape has more axes than the crate keeps.
-    #[error("parameter `{name}` has {rank} axes: at most {} are kept", crate::param::MAX_RANK)]
+    #[error("parameter `{name}` has {rank} axes: at most {MAX_RANK} are kept")]
     RankTooHigh {
         /// The parameter.
         name: String,

@@ -165,6 +165,27 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     #[doc(alias = "momentum_buffer")]
     fn state(&self, name: &str, column: &str) -> Option<&[T]>;
 
+    /// Puts a column of a known parameter's state back: what [`state`](Self::state) has returned before. The step count stays as it is. From
+    /// then on every step of the parameter is rehearsed for overflow, as after [`assign`](Self::assign) between optimizers of other options.
+    ///
+    /// ```
+    /// use wane::{Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).momentum(0.5).build()?;
+    /// let mut w = [1.0_f32];
+    /// opt.step_slice(&mut w, &[1.0])?;
+    /// opt.restore_state("(slice)", "momentum_buffer", &[0.0])?;
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [0.5]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter), [`Error::NoSuchColumn`](crate::Error::NoSuchColumn), or
+    /// [`Error::NonFiniteState`](crate::Error::NonFiniteState). The state is then as it was.
+    fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()>;
+
     /// What became of a parameter in the last step; `None` for a name not seen.
     fn status(&self, name: &str) -> Option<Status>;
 
@@ -201,6 +222,7 @@ macro_rules! forward {
             fn steps_of(&self, name: &str) -> Option<u64>;
             fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
             fn state(&self, name: &str, column: &str) -> Option<&[$T]>;
+            fn restore_state(&mut self, name: &str, column: &str, values: &[$T]) -> $crate::Result<()>;
             fn status(&self, name: &str) -> Option<$crate::Status>;
             fn forget(&mut self, name: &str) -> bool;
             fn reset(&mut self) -> ();

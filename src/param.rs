@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use crate::error::MAX_RANK;
 use crate::float::Float;
-
-/// The most axes of a shape that are kept.
-pub(crate) const MAX_RANK: usize = 8;
 
 /// The name that `step_slice` gives to its one slice.
 pub(crate) const SLICE: &str = "(slice)";

@@ -162,7 +162,15 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     }
 
     fn state(&self, name: &str, column: &str) -> Option<&[T]> {
-        self.slots.get(name).filter(|slot| slot.t > 0)?.state.get(column)
+        self.slots.get(name).filter(|slot| slot.t > 0 || slot.ceiling.gradient == f64::INFINITY)?.state.get(column)
+    }
+
+    fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()> {
+        let slot = self.slots.get_mut(name)?;
+        slot.state.restore(name, column, values)?;
+        // Nothing is known of what these numbers come from.
+        slot.ceiling.gradient = f64::INFINITY;
+        Ok(())
     }
 
     fn status(&self, name: &str) -> Option<Status> {

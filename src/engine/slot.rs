@@ -5,11 +5,11 @@ use std::fmt;
 use super::foresight::Ceiling;
 use super::formula::{Kept, MAX_KEPT, Options};
 use crate::decay::AnyLaw;
-use crate::error::{Error, Result};
+use crate::error::{Error, MAX_RANK, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
 use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
-use crate::param::{MAX_RANK, Param, Shape};
+use crate::param::{Param, Shape};
 use crate::report::Status;
 
 /// What is kept for one parameter.
@@ -355,6 +355,25 @@ impl<T: Float> State<T> {
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
         let range = self.range(name)?;
         self.numbers.get_mut(range)
+    }
+
+    /// Puts the numbers of a column back.
+    pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()> {
+        let name = || parameter.to_string();
+        let range = self.range(column).filter(|range| range.len() == values.len()).ok_or_else(|| {
+            let known = self.columns.iter().map(|column| format!("`{}` ({})", column.name, self.of.len(column.extent)));
+            let known = known.collect::<Vec<_>>().join(", ");
+            Error::NoSuchColumn { name: name(), column: column.into(), found: values.len(), known }
+        })?;
+        if let Some(index) = values.iter().position(|value| !value.widen().is_finite()) {
+            let value = values[index].widen();
+            return Err(Error::NonFiniteState { name: name(), column: column.into(), index, value });
+        }
+        if self.is_missing() {
+            self.begin(&vec![T::default(); self.of.len(Extent::Weights)]);
+        }
+        self.numbers[range].copy_from_slice(values);
+        Ok(())
     }
 
     /// Whether there are numbers that are kept beside the columns.
