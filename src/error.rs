@@ -179,6 +179,16 @@ pub enum Error {
         /// The shape asked for, if there is one.
         found: Option<Vec<usize>>,
     },
+    /// A parameter has a shape that its optimizer cannot update, or none where it needs one.
+    #[error("parameter `{name}` has {}, and its optimizer needs {needs}: give it to another one", shape(found))]
+    ShapeRefused {
+        /// The parameter.
+        name: String,
+        /// Its shape, if it has one.
+        found: Option<Vec<usize>>,
+        /// What the optimizer needs.
+        needs: &'static str,
+    },
     /// A shape has more axes than the crate keeps.
     #[error("parameter `{name}` has {rank} axes: at most {} are kept", crate::param::MAX_RANK)]
     RankTooHigh {

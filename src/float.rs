@@ -98,6 +98,8 @@ pub(crate) use sealed::Cases;
 
 /// What the kernels need of a float: `num_traits::Float`, and its limits.
 pub(crate) trait Real: Float + num_traits::Float {
+    /// Whether its squares are exact in `f64`.
+    const IS_SHORT: bool;
     /// The largest finite value, in `f64`.
     const LARGEST: f64;
     /// The distance from 1 to the next number, in `f64`.
@@ -107,12 +109,14 @@ pub(crate) trait Real: Float + num_traits::Float {
 }
 
 impl Real for f32 {
+    const IS_SHORT: bool = true;
     const LARGEST: f64 = Self::MAX as f64;
     const EPS: f64 = Self::EPSILON as f64;
     const RANGE: &'static str = "0, or between 1.4e-45 and 3.4e38: a number of the weights' type, f32";
 }
 
 impl Real for f64 {
+    const IS_SHORT: bool = false;
     const LARGEST: Self = Self::MAX;
     const EPS: Self = Self::EPSILON;
     const RANGE: &'static str = "0, or between 4.9e-324 and 1.8e308: a number of the weights' type, f64";

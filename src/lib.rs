@@ -108,7 +108,7 @@ pub use kernel::threads::Pool;
 pub use optimizer::Optimizer;
 pub use param::{Param, ParamInfo};
 pub use report::{Report, Status};
-pub use rule::{Adagrad, Adam, AdamW, Lamb, Lion, NAdam, Sgd, TrustRatio};
+pub use rule::{Adafactor, Adagrad, Adam, AdamW, AdjustLr, Lamb, Lion, Muon, NAdam, Sgd, TrustRatio};
 pub use schedule::Schedule;
 
 #[cfg(doctest)]

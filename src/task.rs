@@ -6,19 +6,24 @@
 use std::fmt::{self, Debug};
 use std::ops::Range;
 
-use crate::decay::{AnyLaw, Effect};
+use crate::decay::AnyLaw;
 use crate::float::Real;
-use crate::kernel::column::{Cells, MAX_COLUMNS, MAX_SPREAD, Spread};
-use crate::kernel::reduce::{TileSum, square_sums};
+use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
+use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Level, Moves, Rule, SquareSum, TILE, TiledLaw, Whole, sweep};
+use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, Whole, displace, sweep};
 
-/// Scratch memory for tiles.
-pub(crate) struct Desk<T>(Box<Scratch<T>>);
+/// Scratch memory.
+pub(crate) struct Desk<T> {
+    tile: Box<Scratch<T>>,
+    /// Memory for those who look at whole parameters, kept at the length that the longest one needs.
+    pub(crate) sums: Vec<f64>,
+    pub(crate) room: Vec<T>,
+}
 
 impl<T: Real> Default for Desk<T> {
     fn default() -> Self {
-        Self(Box::new(Scratch::new()))
+        Self { tile: Box::new(Scratch::new()), sums: Vec::new(), room: Vec::new() }
     }
 }
 
@@ -28,9 +33,11 @@ impl<T> Debug for Desk<T> {
     }
 }
 
+/// A copy has as much memory, so that its steps need not allocate either.
 impl<T: Real> Clone for Desk<T> {
     fn clone(&self) -> Self {
-        Self::default()
+        let (sums, room) = (Vec::with_capacity(self.sums.capacity()), Vec::with_capacity(self.room.capacity()));
+        Self { sums, room, ..Self::default() }
     }
 }
 
@@ -56,11 +63,16 @@ pub(crate) struct Task<'a, T> {
     /// The rule's columns with a number for each weight; the rest is empty.
     pub(crate) state: [&'a mut [T]; MAX_COLUMNS],
     /// The rule's columns with fewer numbers, which it reads behind the others.
-    pub(crate) spread: [Option<Spread<'a, T>>; MAX_SPREAD],
+    pub(crate) short: Short<'a, T>,
     /// What the decay pulls towards; empty when that is 0.
     pub(crate) anchor: &'a [T],
-    /// The law's column, if it has one.
-    pub(crate) beside: Cells<'a, T>,
+    /// The law's own column, if it has one.
+    pub(crate) own: &'a mut [T],
+    /// What the law has worked out for each row, if it has.
+    pub(crate) rows: &'a [T],
+    /// The first weight, among all of the parameter, and how many these are.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
 }
 
 /// Any rule, by its loops.
@@ -68,8 +80,23 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// Returns the moves of a tile, and writes its new state.
     fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
 
-    /// Does the task in one loop, if this rule and the task's law have one: says whether they have.
-    fn fused(&self, task: &mut Task<'_, T>) -> bool;
+    /// Updates weights and state in one loop, if this rule and this law have one: says whether they
+    /// have.
+    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
+
+    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one: says
+    /// whether they have.
+    fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool;
+}
+
+/// What a fused loop works on.
+pub(crate) struct Fused<'a, 's, T> {
+    pub(crate) level: Level,
+    pub(crate) gain: Gain<T>,
+    pub(crate) rate: T,
+    pub(crate) x: &'a mut [T],
+    pub(crate) g: &'a [T],
+    pub(crate) state: &'a mut [&'s mut [T]],
 }
 
 impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
@@ -78,22 +105,46 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
     }
 
     /// The list of fused pairs: the rules that say so, with no decay, coupled or decoupled L2.
-    fn fused(&self, task: &mut Task<'_, T>) -> bool {
-        if !R::FUSED {
-            return false;
+    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
+        if R::FUSED {
+            match *law {
+                AnyLaw::Free(law) => at.sweep(*self, law),
+                AnyLaw::CoupledL2(law) => at.sweep(*self, law),
+                AnyLaw::Shrink(law) => at.sweep(*self, law),
+                _ => false,
+            }
+        } else {
+            false
         }
-        let Task { level, gain, rate, law, .. } = *task;
-        if !task.anchor.is_empty() && !matches!(law, AnyLaw::Free(_)) {
-            return false;
+    }
+
+    fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool {
+        if R::MEASURED && task.is_plain() {
+            match *task.law {
+                AnyLaw::Free(law) => task.displace(*self, law, tile, r),
+                AnyLaw::Shrink(law) => task.displace(*self, law, tile, r),
+                _ => false,
+            }
+        } else {
+            false
         }
-        let scalars = (gain, rate);
-        let (x, g, state) = (&mut *task.x, task.g, &mut task.state);
-        match *law {
-            AnyLaw::Free(law) => sweep(level, (*self, law), scalars, x, g, state),
-            AnyLaw::CoupledL2(law) => sweep(level, (*self, law), scalars, x, g, state),
-            AnyLaw::Shrink(law) => sweep(level, (*self, law), scalars, x, g, state),
-            _ => return false,
-        }
+    }
+}
+
+impl<T: Real> Task<'_, T> {
+    #[inline(always)]
+    fn displace(&self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>, tile: &Range<usize>, r: &mut [T]) -> bool {
+        let state = self.state.each_ref().map(|column| &**column);
+        displace(self.level, (rule, law), (self.gain, self.rate), (self.x, self.g, &state), tile, r);
+        true
+    }
+}
+
+impl<T: Real> Fused<'_, '_, T> {
+    #[inline(always)]
+    fn sweep(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
+        let Self { level, gain, rate, x, g, state } = self;
+        sweep(level, (rule, law), (gain, rate), x, g, state);
         true
     }
 }
@@ -107,36 +158,45 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
-        let rule = self.rule;
-        if self.denormals == Denormals::Flush || !rule.fused(self) {
+        let plain = self.denormals == Denormals::Keep && self.is_plain();
+        let Self { level, gain, rate, law, rule, .. } = *self;
+        let at = Fused { level, gain, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
+        if !plain || !rule.fused(law, at) {
             self.run_tiled(desk);
         }
+    }
+
+    /// Whether the law acts on the weights themselves.
+    fn is_plain(&self) -> bool {
+        self.anchor.is_empty() || matches!(self.law, AnyLaw::Free(_))
     }
 
     /// The same by tiles.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
         for tile in tiles(self.x.len()) {
-            self.run_tile(tile, &mut desk.0);
+            self.run_tile(tile, &mut desk.tile);
         }
     }
 
     fn run_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
-        let Scratch { d, g, moves, spread: [beside, spread @ ..], .. } = scratch;
+        let Scratch { d, g, moves, spread, rows, .. } = scratch;
         let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
         let d = &mut d[..tile.len()];
         let g = self.seen().gradient(&self.x[tile.clone()], tile.clone(), d, g);
-        let state = self.state.each_mut().map(|column| part(column, &tile));
-        let mut state = columns(state, &self.spread, &tile, spread);
+        let place = self.start + tile.start;
+        let mut state = self.state.each_mut().map(|column| part(column, &tile));
+        spread_behind(&mut state, self.short, place, tile.len(), spread);
         let x = &mut self.x[tile.clone()];
         self.rule.update(level, x, g, &mut state, moves);
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
-        let mut beside = [self.beside.tile(tile.clone(), beside)];
+        let beside =
+            if self.own.is_empty() { row_numbers(self.rows, self.len, place, d.len(), rows) } else { part(self.own, &tile) };
         if self.anchor.is_empty() || !law.settles() {
-            law.settle(level, x, g, moves, rate, &mut beside);
+            law.settle(level, x, g, moves, rate, &mut [beside]);
         } else {
-            law.settle(level, d, g, moves, rate, &mut beside);
+            law.settle(level, d, g, moves, rate, &mut [beside]);
             tile::restore(level, x, &self.anchor[tile], d);
         }
     }
@@ -144,40 +204,72 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns Σx² and Σr² of the displacement r = rate·u + decay that `run` would make, without
     /// writing anything.
     pub(crate) fn measure(&self, desk: &mut Desk<T>) -> [SquareSum; 2] {
-        let plain = self.squares(T::one(), desk);
-        square_sums(plain, &mut |scale| self.squares(scale, desk))
-    }
-
-    /// The same sums, of numbers that are multiplied by a power of two.
-    fn squares(&self, scale: T, desk: &mut Desk<T>) -> [f64; 2] {
         let (mut x, mut r) = (TileSum::new(), TileSum::new());
         for tile in tiles(self.x.len()) {
-            x.add_squares(self.level, &self.x[tile.clone()], scale);
-            r.add_squares(self.level, self.displacement(self.law.tiled(), tile, &mut desk.0), scale);
+            // Beside each other, as both are in the cache then.
+            x.add_squares(self.level, &self.x[tile.clone()], Pass::First);
+            r.add_squares(self.level, self.displacement(tile, &mut desk.tile), Pass::First);
         }
-        [x.sum(), r.sum()]
+        [
+            reduce::completed(self.level, x.sum(), self.x),
+            SquareSum::of::<T>(r.sum(), self.x.len(), |pass| self.squares(Self::displacement, pass, desk)),
+        ]
     }
 
-    /// Returns the displacement of a tile under a law, of which nothing is written.
-    fn displacement<'s>(&self, law: &dyn TiledLaw<T>, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
-        let Scratch { d, g, moves, spread: [beside, spread @ ..], copies, r: out } = scratch;
-        let (level, rate) = (self.level, self.rate);
+    /// Returns Σu² of the directions that `run` would move along, without writing anything.
+    pub(crate) fn directions(&self, desk: &mut Desk<T>) -> SquareSum {
+        let first = self.squares(Self::direction, Pass::First, desk);
+        SquareSum::of::<T>(first, self.x.len(), |pass| self.squares(Self::direction, pass, desk))
+    }
+
+    /// Returns Σ of the squares of what is worked out tile by tile.
+    fn squares(&self, of: for<'s> fn(&Self, Range<usize>, &'s mut Scratch<T>) -> &'s [T], pass: Pass, desk: &mut Desk<T>) -> f64 {
+        let mut sum = TileSum::new();
+        tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, of(self, tile, &mut desk.tile), pass));
+        sum.sum()
+    }
+
+    /// Returns the gradient of a tile as the rule sees it.
+    pub(crate) fn gradient<'s>(&'s self, tile: Range<usize>, desk: &'s mut Desk<T>) -> &'s [T] {
+        let Scratch { d, g, .. } = &mut *desk.tile;
+        self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..tile.len()], g)
+    }
+
+    /// Returns the directions of a tile, of which nothing is written.
+    fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+        let n = tile.len();
+        self.moves(tile, scratch);
+        &scratch.moves.u[..n]
+    }
+
+    /// Works out the moves of a tile, of which nothing is written.
+    fn moves(&self, tile: Range<usize>, scratch: &mut Scratch<T>) {
+        let Scratch { d, g, moves, spread, copies, .. } = scratch;
         let n = tile.len();
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
-        let mut given = self.state.iter();
-        let state = copies.each_mut().map(|copy| match given.next() {
-            Some(column) if !column.is_empty() => {
-                copy[..n].copy_from_slice(&column[tile.clone()]);
-                &mut copy[..n]
-            }
-            _ => &mut [],
-        });
-        let mut state = columns(state, &self.spread, &tile, spread);
-        self.rule.update(level, &self.x[tile.clone()], gradient, &mut state, moves);
-        let mut beside = [self.beside.copy(tile.clone(), beside)];
+        let mut state: [&mut [T]; MAX_COLUMNS] = Default::default();
+        for ((state, column), copy) in state.iter_mut().zip(&self.state).zip(copies) {
+            *state = copied(column, &tile, copy);
+        }
+        spread_behind(&mut state, self.short, self.start + tile.start, n, spread);
+        self.rule.update(self.level, &self.x[tile], gradient, &mut state, moves);
+    }
+
+    /// Returns the displacement of a tile, of which nothing is written.
+    fn displacement<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
+        let n = tile.len();
+        if self.rule.displaced(self, &tile, &mut scratch.r) {
+            return &scratch.r[..n];
+        }
+        self.moves(tile.clone(), scratch);
+        let Scratch { d, g, moves, rows, own, r, .. } = scratch;
+        let gradient = if self.seen().is_given() { &self.g[tile.clone()] } else { &g[..n] };
+        let place = self.start + tile.start;
+        let beside =
+            if self.own.is_empty() { row_numbers(self.rows, self.len, place, n, rows) } else { copied(self.own, &tile, own) };
         let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
-        law.displacement(level, (at, gradient), moves, rate, &mut beside, &mut out[..n]);
-        &out[..n]
+        self.law.tiled().displacement(self.level, (at, gradient), moves, self.rate, &mut [beside], &mut r[..n]);
+        &r[..n]
     }
 
     /// Cuts at a weight: two tasks that do what the one would.
@@ -185,27 +277,31 @@ impl<'a, T: Real> Task<'a, T> {
         let (x, right_x) = self.x.split_at_mut(n);
         let (g, right_g) = self.g.split_at(n);
         let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
-        let (beside, right_beside) = self.beside.split_at(n);
+        let (own, right_own) = cut(self.own, n);
         let mut right_state: [&mut [T]; MAX_COLUMNS] = Default::default();
         let mut rest = right_state.iter_mut();
         let state = self.state.map(|column| {
-            let (left, right) = column.split_at_mut(n.min(column.len()));
+            let (left, right) = cut(column, n);
             *rest.next().expect("as many as there are columns") = right;
             left
         });
-        let right_spread = self.spread.map(|spread| spread.map(|spread| spread.skip(n)));
-        let left = Self { x, g, anchor, beside, state, ..self };
+        let left = Self { x, g, anchor, own, state, ..self };
         let right = Self {
             x: right_x,
             g: right_g,
             anchor: right_anchor,
-            beside: right_beside,
+            own: right_own,
             state: right_state,
-            spread: right_spread,
+            start: left.start + n,
             ..left
         };
         (left, right)
     }
+}
+
+/// Cuts a column, if there is one.
+fn cut<T>(column: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
+    column.split_at_mut(n.min(column.len()))
 }
 
 /// Returns the tiles of n weights.
@@ -224,6 +320,11 @@ pub(crate) struct Seen<'a, T> {
 }
 
 impl<'a, T: Real> Seen<'a, T> {
+    /// Whether the rule sees the gradient as it was given.
+    fn is_given(&self) -> bool {
+        !self.law.tiled().couples() && self.gain.is_plain()
+    }
+
     /// Returns the gradient of a tile, whose weights are `x`, as the rule sees it; `d` becomes the
     /// distance from the anchor, if there is one.
     pub(crate) fn gradient<'t>(&self, x: &[T], tile: Range<usize>, d: &mut [T], out: &'t mut [T; TILE]) -> &'t [T]
@@ -235,7 +336,7 @@ impl<'a, T: Real> Seen<'a, T> {
         if !anchor.is_empty() {
             tile::distance(level, x, &anchor[tile], d);
         }
-        if !law.tiled().couples() && gain.is_plain() {
+        if self.is_given() {
             return g;
         }
         law.tiled().couple(level, gain, g, if anchor.is_empty() { x } else { d }, out);
@@ -248,25 +349,40 @@ fn part<'s, T>(column: &'s mut [T], tile: &Range<usize>) -> &'s mut [T] {
     if column.is_empty() { &mut [] } else { &mut column[tile.clone()] }
 }
 
-/// Returns the columns of a tile: those with a number for each weight, then those that are spread, which
-/// are written to scratch memory.
-fn columns<'s, T: Copy>(
-    each: [&'s mut [T]; MAX_COLUMNS],
-    spread: &[Option<Spread<'_, T>>; MAX_SPREAD],
-    tile: &Range<usize>,
-    scratch: &'s mut [[T; TILE]; MAX_SPREAD],
-) -> [&'s mut [T]; MAX_COLUMNS] {
-    let mut place = each.iter().take_while(|column| !column.is_empty()).count();
-    let mut columns = each;
-    for (spread, scratch) in spread.iter().zip(scratch) {
-        if let Some(spread) = spread {
-            let out = &mut scratch[..tile.len()];
-            spread.fill(tile.start, out);
-            columns[place] = out;
-            place += 1;
-        }
+/// Returns a copy of the part of a column, if there is one.
+fn copied<'s, T: Copy>(column: &[T], tile: &Range<usize>, copy: &'s mut [T; TILE]) -> &'s mut [T] {
+    if column.is_empty() {
+        return &mut [];
     }
-    columns
+    let copy = &mut copy[..tile.len()];
+    copy.copy_from_slice(&column[tile.clone()]);
+    copy
+}
+
+/// Puts the short columns behind those with a number for each weight, spread over the n weights from
+/// `place` on.
+fn spread_behind<'s, T: Copy>(
+    state: &mut [&'s mut [T]; MAX_COLUMNS],
+    short: Short<'_, T>,
+    place: usize,
+    n: usize,
+    scratch: &'s mut [[T; TILE]; MAX_COLUMNS],
+) {
+    let behind = state.iter_mut().filter(|column| column.is_empty());
+    for ((column, spread), scratch) in behind.zip(short.columns()).zip(scratch) {
+        *column = &mut scratch[..n];
+        spread.fill(place, column);
+    }
+}
+
+/// Returns the numbers of rows, the slices along the first axis, spread over n weights.
+fn row_numbers<'s, T: Copy>(rows: &[T], len: usize, place: usize, n: usize, scratch: &'s mut [T; TILE]) -> &'s mut [T] {
+    if rows.is_empty() {
+        return &mut [];
+    }
+    let of = Matrices { rank: 2, count: 1, rows: rows.len(), columns: len / rows.len() };
+    Spread::new(rows, of, Extent::Rows).fill(place, &mut scratch[..n]);
+    &mut scratch[..n]
 }
 
 /// A task as its law looks at the whole of it.
@@ -287,7 +403,7 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
     }
 
     fn gradients(&mut self, each: &mut dyn FnMut(&[T])) {
-        let Scratch { d, g, .. } = &mut *self.desk.0;
+        let Scratch { d, g, .. } = &mut *self.desk.tile;
         for tile in tiles(self.task.x.len()) {
             let x = &self.task.x[tile.clone()];
             each(self.task.seen().gradient(x, tile.clone(), &mut d[..tile.len()], g));
@@ -298,8 +414,8 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         let task = self.task;
         for tile in tiles(task.x.len()) {
             let x = &task.x[tile.clone()];
-            let _ = task.displacement(AnyLaw::of(Effect::Free).tiled(), tile.clone(), &mut self.desk.0);
-            let Scratch { d, moves, .. } = &mut *self.desk.0;
+            task.moves(tile.clone(), &mut self.desk.tile);
+            let Scratch { d, moves, .. } = &mut *self.desk.tile;
             let d = &mut d[..tile.len()];
             if task.anchor.is_empty() {
                 d.copy_from_slice(x);

@@ -8,7 +8,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::{Element, OPTIMIZERS};
-use wane::{Adam, AdamW, Anchor, Clip, Decay, Lamb, NonFinite, Optimizer, Param, Policy, Schedule, Settings, Sgd};
+use wane::{
+    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Policy, Schedule, Settings, Sgd,
+};
 
 /// The system's allocator, counting what the present thread asks for, so that tests may run side by side.
 struct Counting;
@@ -122,6 +124,32 @@ fn every_optimizer() {
         stays_within_its_memory::<f32>(row.build(&setup));
         stays_within_its_memory::<f64>(row.build(&setup));
     }
+}
+
+/// Matrices of any size, and a clone of their optimizer.
+#[test]
+fn optimizers_that_look_at_matrices() {
+    fn stays<T: Element, A: wane::Algorithm>(settings: Settings<A>) {
+        let mut opt = settings.build::<T>().unwrap();
+        let shapes = [[3, 4], [40, 30], [5, 700], [1, 1]];
+        let mut weights = shapes.map(|[r, c]| vec![T::near(0.5); r * c]);
+        let grads = weights.clone();
+        let mut step = |opt: &mut dyn Optimizer<T>| {
+            let [a, b, c, d] = &mut weights;
+            let param = |i: usize, w| Param::new(["a", "b", "c", "d"][i], w, &grads[i]).shape(&shapes[i]);
+            let mut params = [param(0, a), param(1, b), param(2, c), param(3, d)];
+            allocations(|| {
+                opt.step_scaled(&mut params, 0.5).unwrap();
+            })
+        };
+        assert!(step(&mut opt) > 0);
+        let mut clone = opt.clone();
+        assert_eq!([step(&mut opt), step(&mut clone), step(&mut opt)], [0; 3]);
+    }
+    stays::<f32, _>(Adafactor::new(0.1));
+    stays::<f64, _>(Adafactor::new(0.1).weight_decay(Decay::coupled_l2(0.1)));
+    stays::<f32, _>(Muon::new(0.1));
+    stays::<f64, _>(Muon::new(0.1).clip(Clip::GlobalNorm(1.0)));
 }
 
 #[test]

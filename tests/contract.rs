@@ -12,6 +12,7 @@ mod contract {
     mod groups;
     mod left_alone;
     mod let_through;
+    mod matrices;
     mod moves;
     mod policies;
     mod rates;

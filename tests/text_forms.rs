@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use common::cells::{self, Cell};
 use proptest::prelude::*;
-use wane::{Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio};
+use wane::{AdjustLr, Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio};
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
@@ -116,6 +116,7 @@ fn clipping_returns() {
 fn choices_return() {
     [NonFinite::Error, NonFinite::Skip, NonFinite::LetThrough].into_iter().for_each(returns);
     [TrustRatio::Off, TrustRatio::Lamb].into_iter().for_each(returns);
+    [AdjustLr::Original, AdjustLr::MatchRmsAdamw, AdjustLr::SpectralUnclamped].into_iter().for_each(returns);
     Level::all().for_each(returns);
 }
 
@@ -289,6 +290,7 @@ fn what_is_no_clipping_is_refused() {
 #[test]
 fn what_is_no_choice_is_refused() {
     refused::<NonFinite>(&["", "Error", "ignore", "let through", "skip:1"]);
+    refused::<AdjustLr>(&["", "Original", "match_rms_adamw", "original:1"]);
     refused::<TrustRatio>(&[
         "",
         "Lamb",

@@ -125,6 +125,9 @@ impl Decay {
     pub(crate) fn check(&self) -> Result<()> {
         const AT_LEAST_0: &str = "a finite number, at least 0";
         self.schedule.check()?;
+        if let Anchor::Average { beta } = self.anchor {
+            in_range("beta of the running average", beta, (0.0..1.0).contains(&beta), "in [0, 1)")?;
+        }
         if let Place::AdaDecay { alpha } = self.place {
             in_range("alpha of AdaDecay", alpha, alpha >= 0.0, AT_LEAST_0)?;
         }
@@ -148,6 +151,9 @@ impl Decay {
     /// Why this combination of penalty, place and strength is not there.
     fn missing(&self) -> Option<&'static str> {
         use {Place as P, Strength as S};
+        if matches!(self.anchor, Anchor::Average { .. }) && (self.penalty, self.place) != (Penalty::L2, P::Decoupled) {
+            return Some("towards the running average there is decoupled L2");
+        }
         match (self.penalty, self.place, self.strength) {
             (Penalty::L2, P::Coupled, S::Adaptive(_)) => None,
             (_, _, S::Adaptive(_)) => Some("adaptive strength is defined for coupled L2"),

@@ -167,7 +167,7 @@ pub enum Strength {
 }
 
 /// What the decay pulls towards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Anchor {
     /// 0.
@@ -177,6 +177,13 @@ pub enum Anchor {
     Start,
     /// What [`Param::anchor`](crate::Param::anchor) lends at each step.
     Lent,
+    /// The running average e of the weight itself, which starts from the weights as they are when the
+    /// parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts. For
+    /// decoupled L2; costs one column of memory.
+    Average {
+        /// β, in [0, 1).
+        beta: f64,
+    },
 }
 
 impl Decay {

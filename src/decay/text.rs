@@ -37,6 +37,7 @@ impl fmt::Display for Decay {
             Anchor::Origin => {}
             Anchor::Start => f.write_str("@start")?,
             Anchor::Lent => f.write_str("@lent")?,
+            Anchor::Average { beta } => write!(f, "@average:{}", Number(beta))?,
         }
         if self.schedule != Schedule::constant() {
             write!(f, "*{}", self.schedule)?;
@@ -88,15 +89,27 @@ impl FromStr for Decay {
             Some((rest, schedule)) => (rest, schedule.trim().parse()?),
             None => (text.trim(), Schedule::constant()),
         };
-        let (rest, anchor) = match rest.split_once('@').map(|(rest, anchor)| (rest, anchor.trim())) {
-            Some((rest, "start")) => (rest, Anchor::Start),
-            Some((rest, "lent")) => (rest, Anchor::Lent),
-            Some(_) => return Err(Error::parse("decay", text, "`@start` or `@lent`")),
+        let (rest, anchor) = match rest.split_once('@') {
+            Some((rest, anchor)) => (rest, pulled_to(text, anchor.trim())?),
             None => (rest, Anchor::Origin),
         };
         let decay = law(rest.trim())?.towards(anchor).schedule(schedule);
         decay.check()?;
         Ok(decay)
+    }
+}
+
+/// What stands behind `@`.
+fn pulled_to(text: &str, anchor: &str) -> Result<Anchor> {
+    let (word, mut next) = Arguments::of("anchor", anchor);
+    match word {
+        "start" => next.end(Anchor::Start),
+        "lent" => next.end(Anchor::Lent),
+        "average" => {
+            let anchor = Anchor::Average { beta: next.take("beta")? };
+            next.end(anchor)
+        }
+        _ => Err(Error::parse("decay", text, "`@start`, `@lent` or `@average:beta`")),
     }
 }
 

@@ -38,12 +38,13 @@ impl Default for Ceiling {
 #[derive(Clone, Debug)]
 pub(crate) struct Stage<T> {
     x: Vec<T>,
+    own: Vec<T>,
     state: State<T>,
 }
 
 impl<T> Default for Stage<T> {
     fn default() -> Self {
-        Self { x: Vec::new(), state: State::default() }
+        Self { x: Vec::new(), own: Vec::new(), state: State::default() }
     }
 }
 
@@ -70,11 +71,13 @@ impl<T: Real> Engine<T> {
             }
             if !bounds.hold {
                 self.stage.set(param, slot);
-                let Stage { x, state } = &mut self.stage;
+                let Stage { x, own, state } = &mut self.stage;
                 let mut rehearsal = sweep.task(param, slot);
                 rehearsal.x = x;
-                (rehearsal.state, rehearsal.spread) = state.cells();
+                rehearsal.own = own;
+                (rehearsal.state, rehearsal.short) = state.cells();
                 rehearsal.run(&mut self.desk);
+                self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
                     return Err(self.run.halt(|| overflow.of(param.name)));
                 }
@@ -144,6 +147,8 @@ impl<T: Real> Stage<T> {
     fn set(&mut self, param: &Param<'_, T>, slot: &Slot<T>) {
         self.x.clear();
         self.x.extend_from_slice(param.value);
+        self.own.clear();
+        self.own.extend_from_slice(&slot.anchor);
         self.state.clone_from(&slot.state);
     }
 
@@ -156,7 +161,14 @@ impl<T: Real> Stage<T> {
         let in_column = |name: &'static str| Some((name, lost(slot.state.get(name)?, self.state.get(name)?)?));
         let in_weights = || Some(("weight", lost(param.value, &self.x)?));
         let (what, index) = slot.state.columns.iter().find_map(|column| in_column(column.name)).or_else(in_weights)?;
-        let gradient = param.grad.and_then(|grad| grad.get(index)).map_or(f64::NAN, |g| g.widen());
+        let grad = param.grad.unwrap_or_default();
+        // A number of a row or column comes from many gradients.
+        let largest = |a: T, &b: &T| if b.abs() > a.abs() { b } else { a };
+        let gradient = match slot.state.get(what) {
+            Some(column) if column.len() < grad.len() => grad.iter().fold(T::zero(), largest),
+            _ => grad[index],
+        };
+        let gradient = gradient.widen();
         Some(Overflow { what, index, gradient })
     }
 }

@@ -27,8 +27,13 @@ pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 's
     /// each weight, in the order in which the rule reads them.
     fn columns(&self, of: Matrices) -> Vec<Column>;
 
-    /// Returns the extents of the columns that [`prepare`](Self::prepare) leaves for this step only; the
-    /// rule reads them behind its state.
+    /// Returns what kind of parameter this optimizer needs, if one of these axes is none.
+    fn refuses(&self, _of: Matrices) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the extents of the columns that [`prepare`](Self::prepare) leaves for this step only. The
+    /// rule reads the columns of state that have a number for each weight, and then these.
     fn work(&self, _of: Matrices) -> Vec<Extent> {
         Vec::new()
     }
@@ -42,8 +47,8 @@ pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 's
     /// than `g`.
     fn reach<T: Real>(&self, scalars: &Self::Scalars<T>, g: f64) -> Reach;
 
-    /// Returns the rule of this step.
-    fn rule<'a, T: Real>(&self, scalars: &'a Self::Scalars<T>) -> Motion<'a, T>;
+    /// Returns the rule of this step for a parameter of these axes.
+    fn rule<'a, T: Real>(&self, scalars: &'a Self::Scalars<T>, of: Matrices) -> Motion<'a, T>;
 
     /// Whether a parameter is looked at as a whole before its tiles are worked on.
     fn looks(&self) -> bool {
@@ -85,6 +90,8 @@ pub(crate) trait AnyFormula: Any + Debug + Display + Send + Sync {
 
     fn columns(&self, of: Matrices) -> Vec<Column>;
 
+    fn refuses(&self, of: Matrices) -> Option<&'static str>;
+
     fn work(&self, of: Matrices) -> Vec<Extent>;
 
     fn equals(&self, other: &dyn AnyFormula) -> bool;
@@ -101,6 +108,10 @@ impl<F: Formula> AnyFormula for F {
 
     fn columns(&self, of: Matrices) -> Vec<Column> {
         Formula::columns(self, of)
+    }
+
+    fn refuses(&self, of: Matrices) -> Option<&'static str> {
+        Formula::refuses(self, of)
     }
 
     fn work(&self, of: Matrices) -> Vec<Extent> {
@@ -133,7 +144,7 @@ pub(crate) trait AnyScalars<T>: Debug + Send + Sync {
 
     fn reach(&self, entry: usize, g: f64) -> Reach;
 
-    fn rule(&self, entry: usize) -> Motion<'_, T>;
+    fn rule(&self, entry: usize, of: Matrices) -> Motion<'_, T>;
 
     fn looks(&self) -> bool;
 
@@ -167,8 +178,8 @@ impl<F: Formula, T: Real> AnyScalars<T> for Scalars<F, T> {
         self.formula.reach(&self.list[entry], g)
     }
 
-    fn rule(&self, entry: usize) -> Motion<'_, T> {
-        self.formula.rule(&self.list[entry])
+    fn rule(&self, entry: usize, of: Matrices) -> Motion<'_, T> {
+        self.formula.rule(&self.list[entry], of)
     }
 
     fn looks(&self) -> bool {

@@ -126,7 +126,7 @@ impl<T: Real> Group<T> {
         let plan = Plan {
             lr: 0.0,
             effect: Effect::Free,
-            law: AnyLaw::of(Effect::Free),
+            law: AnyLaw::of(Effect::Free, anchor),
             average,
             active: 0,
             scalars: settings.formula.scalars(),
@@ -150,7 +150,7 @@ impl<T: Real> Group<T> {
         if self.planned != Some(now) {
             self.planned = None;
             let (lr, effect) = self.strength(run, average)?;
-            (self.plan.lr, self.plan.effect, self.plan.law) = (lr, effect, AnyLaw::of(effect));
+            (self.plan.lr, self.plan.effect, self.plan.law) = (lr, effect, AnyLaw::of(effect, self.anchor));
             self.plan.average = average;
             self.planned = Some(now);
         }
@@ -160,6 +160,12 @@ impl<T: Real> Group<T> {
     /// Whether its formula or its law looks at whole parameters.
     pub(crate) fn looks(&self) -> bool {
         self.plan.scalars.looks() || self.plan.law.looks()
+    }
+
+    /// Whether an anchor is captured when a parameter is first seen.
+    #[inline]
+    pub(crate) fn captures(&self) -> bool {
+        matches!(self.anchor, Anchor::Start | Anchor::Average { .. })
     }
 
     /// Whether the decay acts on the distance from an anchor.

@@ -24,7 +24,6 @@ pub use settings::{InGroup, Settings, Whole};
 pub use stepper::Stepper;
 pub(crate) use whole::{Parameter, Prepared};
 
-use crate::decay::Anchor;
 use crate::description::Description;
 use crate::error::{Result, in_range};
 use crate::float::Real;
@@ -95,7 +94,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.enrol(params)?;
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            if self.groups[slot.group].anchor == Anchor::Start {
+            if self.groups[slot.group].captures() {
                 slot.capture(param.value);
             }
         }
@@ -111,7 +110,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
             // What one optimizer has left in its state is within no bounds of another.
             slot.ceiling.gradient = f64::INFINITY;
         }
-        if now.decay.anchor() != Anchor::Start {
+        if !self.groups[place].captures() {
             slot.anchor = Vec::new();
         }
         let slots = self.slots.len();

@@ -214,7 +214,7 @@ impl<T: Real> Engine<T> {
                 let part =
                     grad[(here * CHUNK).min(grad.len())..].chunks(CHUNK).take(if read[at].is_active() { end - chunk } else { 0 });
                 for part in part {
-                    sums[chunk].store(reduce::plain_squares(level, part).to_bits(), Ordering::Relaxed);
+                    sums[chunk].store(reduce::first_squares(level, part).to_bits(), Ordering::Relaxed);
                     chunk += 1;
                 }
                 at += 1;

@@ -8,7 +8,7 @@ use crate::decay::AnyLaw;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Column, Extent, MAX_COLUMNS, MAX_SPREAD, Matrices, Spread, Start};
+use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
 use crate::param::{MAX_RANK, Param, Shape};
 use crate::report::Status;
 
@@ -164,6 +164,17 @@ pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
     Ok(())
 }
 
+/// A parameter must be one that its optimizer can update.
+pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, formula: &Options) -> Result<()> {
+    match formula.any().refuses(matrices(&param.shape, param.value.len())) {
+        Some(needs) => {
+            let found = param.shape.map(|shape| shape.axes().into());
+            Err(Error::ShapeRefused { name: param.name.into(), found, needs })
+        }
+        None => Ok(()),
+    }
+}
+
 impl<T> Slot<T> {
     /// The step has ended: what was decided is what became of the parameter.
     pub(crate) fn end(&mut self, ended: u64) {
@@ -258,7 +269,8 @@ impl<T: Real> Slot<T> {
 
 /// Returns the axes of a column of a parameter of these axes.
 fn column_axes(axes: &[usize], extent: Extent) -> Vec<usize> {
-    let mut axes = axes.to_vec();
+    // Nothing is kept for rows without columns either.
+    let mut axes = if axes.contains(&0) { vec![0; axes.len()] } else { axes.to_vec() };
     match extent {
         Extent::Weights => {}
         Extent::Rows => drop(axes.pop()),
@@ -302,7 +314,13 @@ pub(crate) struct State<T> {
 
 impl<T> Default for State<T> {
     fn default() -> Self {
-        let of = Matrices { count: 0, rows: 0, columns: 0 };
+        Self::hollow(Matrices::of(&[0]))
+    }
+}
+
+impl<T> State<T> {
+    /// Without columns.
+    pub(crate) fn hollow(of: Matrices) -> Self {
         let (columns, numbers, next, work, work_extents) = Default::default();
         Self { columns, full: 0, of, numbers, next, work, work_extents }
     }
@@ -383,43 +401,27 @@ impl<T: Float> State<T> {
         kept
     }
 
-    /// Returns the columns as a rule reads them: those with a number for each weight and those of this
-    /// step only that have one too, then the shorter ones as they will be, and those of this step.
+    /// Returns the columns as a rule reads them: those with a number for each weight, those of this step
+    /// only that have one too, and behind them the shorter ones of this step.
     #[inline]
-    pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], [Option<Spread<'_, T>>; MAX_SPREAD]) {
-        let n = self.of.len(Extent::Weights);
-        if self.columns.len() > self.full || !self.work_extents.is_empty() {
-            return self.all_cells(n);
+    pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], Short<'_, T>) {
+        let Self { full, of, numbers, work, work_extents, .. } = self;
+        let n = of.len(Extent::Weights);
+        let mut cells = each(numbers, *full, n);
+        match **work_extents {
+            [] => (cells, Short::default()),
+            [Extent::Weights] => {
+                cells[*full] = work;
+                (cells, Short::default())
+            }
+            _ => (cells, Short { numbers: work, extents: work_extents, of: *of }),
         }
-        (each(&mut self.numbers, self.full, n), [None; MAX_SPREAD])
     }
 
-    #[cold]
-    fn all_cells(&mut self, n: usize) -> ([&mut [T]; MAX_COLUMNS], [Option<Spread<'_, T>>; MAX_SPREAD]) {
-        let Self { columns, full, of, numbers, next, work, work_extents } = self;
-        let (mut cells, mut spreads) = (each(numbers, *full, n), [None; MAX_SPREAD]);
-        let mut free = spreads.iter_mut();
-        let mut spread = |values, extent| {
-            *free.next().expect("no formula has more") = Some(Spread::new(values, *of, extent));
-        };
-        let mut rest = &next[..];
-        for column in &columns[*full..] {
-            let values = rest.split_off(..of.len(column.extent)).expect("as many as the columns have");
-            if column.extent != Extent::One {
-                spread(values, column.extent);
-            }
-        }
-        let (mut rest, mut place) = (&mut work[..], *full);
-        for &extent in &*work_extents {
-            let values = rest.split_off_mut(..of.len(extent)).expect("as many as the columns have");
-            if extent == Extent::Weights {
-                cells[place] = values;
-                place += 1;
-            } else {
-                spread(values, extent);
-            }
-        }
-        (cells, spreads)
+    /// Returns the columns of state with a number for each weight.
+    #[inline(always)]
+    pub(crate) fn full_columns(&mut self) -> [&mut [T]; MAX_COLUMNS] {
+        each(&mut self.numbers, self.full, self.of.len(Extent::Weights))
     }
 
     /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
@@ -432,6 +434,12 @@ impl<T: Float> State<T> {
         (each(numbers, *full, n), next, work)
     }
 
+    /// The shorter columns are what they were to be.
+    pub(crate) fn settle(&mut self) {
+        let n = self.full * self.of.len(Extent::Weights);
+        self.numbers[n..].copy_from_slice(&self.next);
+    }
+
     /// The step has been taken: the shorter columns are what they were to be, the kept numbers these.
     #[inline]
     pub(crate) fn commit(&mut self, kept: impl FnOnce() -> Kept<T>) {
@@ -441,9 +449,8 @@ impl<T: Float> State<T> {
     }
 
     fn commit_short(&mut self, kept: &Kept<T>) {
-        let n = self.full * self.of.len(Extent::Weights);
-        self.numbers[n..].copy_from_slice(&self.next);
-        let (mut at, mut kept) = (n, kept.iter());
+        self.settle();
+        let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
         for column in &self.columns[self.full..] {
             if column.extent == Extent::One {
                 self.numbers[at] = *kept.next().expect("no formula keeps more");
@@ -454,7 +461,7 @@ impl<T: Float> State<T> {
 }
 
 /// The first columns of n numbers.
-#[inline]
+#[inline(always)]
 fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] {
     let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();
     let mut rest = numbers;

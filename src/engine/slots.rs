@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::formula::Options;
-use super::slot::{Slot, check_shape};
+use super::slot::{Slot, check_kind, check_shape};
 use crate::error::{Error, Result};
 use crate::float::Float;
 use crate::kernel::SquareSum;
@@ -130,6 +130,7 @@ impl<T: Float> Slots<T> {
         }
         check_shape(param)?;
         let (group, formula) = group(param)?;
+        check_kind(param, &formula)?;
         let slot = Slot::new(param, group, &formula, self.born);
         self.born += 1;
         self.fresh += 1;

@@ -22,10 +22,9 @@ use crate::decay::Anchor;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::Gain;
-use crate::kernel::column::{Cells, Extent, Matrices, Spread};
 use crate::param::Param;
 use crate::report::{Report, Status};
-use crate::task::{Desk, Task};
+use crate::task::{Denormals, Desk, Fused, Task};
 
 impl<T: Real> Engine<T> {
     pub(crate) fn advance(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
@@ -163,7 +162,7 @@ impl<T: Real> Engine<T> {
     /// Makes memory for parameters that are here for the first time.
     fn prepare_slots(&mut self, params: &[Param<'_, T>]) {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            slot.prepare(self.groups[slot.group].anchor == Anchor::Start, param.value);
+            slot.prepare(self.groups[slot.group].captures(), param.value);
         }
     }
 
@@ -214,34 +213,47 @@ impl<'a, T: Real> Sweep<'a, T> {
     /// Updates these parameters.
     pub(crate) fn all(&self, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], desk: &mut Desk<T>) {
         for (param, slot) in params.iter_mut().zip(slots) {
-            if slot.is_active() {
-                self.task(param, slot).run(desk);
+            if slot.is_active() && !self.fused(param, slot) {
+                self.task(param, slot).run_tiled(desk);
             }
         }
     }
 
-    /// Returns the work order of a parameter.
+    /// Updates a parameter in one loop, if its rule and its law have one; a work order costs as much as a
+    /// small parameter.
     #[inline(always)]
+    fn fused(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>) -> bool {
+        let group = &self.groups[slot.group];
+        if group.anchor != Anchor::Origin || self.run.denormals == Denormals::Flush {
+            return false;
+        }
+        let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
+        let law = slot.step.law.as_ref().unwrap_or(&group.plan.law);
+        let at = Fused {
+            level: self.run.level,
+            gain: self.gain,
+            rate: T::of(motion.rate * slot.step.rate),
+            x: param.value,
+            g: param.grad.unwrap_or_default(),
+            state: &mut slot.state.full_columns(),
+        };
+        motion.rule.fused(law, at)
+    }
+
+    /// Returns the work order of a parameter.
     pub(crate) fn task<'t>(&self, param: &'t mut Param<'_, T>, slot: &'t mut Slot<T>) -> Task<'t, T>
     where
         'a: 't,
     {
         let group = &self.groups[slot.group];
-        let anchor = match group.anchor {
-            Anchor::Origin => &[][..],
-            Anchor::Start => &slot.anchor,
-            Anchor::Lent => param.anchor.unwrap_or_default(),
+        let (anchor, own) = match group.anchor {
+            Anchor::Origin => Default::default(),
+            Anchor::Start => (&slot.anchor[..], Default::default()),
+            Anchor::Lent => (param.anchor.unwrap_or_default(), Default::default()),
+            Anchor::Average { .. } => (Default::default(), &mut slot.anchor[..]),
         };
-        let beside = match &slot.rows[..] {
-            [] => Cells::default(),
-            rows => Cells::Spread(Spread::new(
-                rows,
-                Matrices { count: 1, rows: rows.len(), columns: slot.len / rows.len() },
-                Extent::Rows,
-            )),
-        };
-        let (state, spread) = slot.state.cells();
-        let motion = group.plan.scalars.rule(slot.step.scalars);
+        let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
+        let (state, short) = slot.state.cells();
         Task {
             level: self.run.level,
             gain: self.gain,
@@ -252,9 +264,12 @@ impl<'a, T: Real> Sweep<'a, T> {
             x: param.value,
             g: param.grad.unwrap_or_default(),
             state,
-            spread,
+            short,
             anchor,
-            beside,
+            own,
+            rows: &slot.rows,
+            start: 0,
+            len: slot.len,
         }
     }
 }

@@ -86,8 +86,8 @@ const GAIN: &str = "gradient factor times clip factor";
 pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
     match anchor {
         Anchor::Origin => &[],
-        Anchor::Start if slot.anchor.is_empty() => param.value,
-        Anchor::Start => &slot.anchor,
+        Anchor::Start | Anchor::Average { .. } if slot.anchor.is_empty() => param.value,
+        Anchor::Start | Anchor::Average { .. } => &slot.anchor,
         Anchor::Lent => param.anchor.unwrap_or_default(),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::run::{Halt, Run};
-use super::slot::Slot;
+use super::slot::{Slot, State};
 use super::step::Sweep;
 use super::survey::{Survey, pulled_to};
 use crate::clip::NonFinite;
@@ -26,7 +26,6 @@ pub(crate) struct Parameter<'a, T> {
     pub(crate) next: &'a mut [T],
     /// Columns for this step only, which the rule reads behind its state.
     pub(crate) work: &'a mut [T],
-    pub(crate) lr: f64,
     pub(crate) desk: &'a mut Desk<T>,
 }
 
@@ -75,11 +74,11 @@ impl<T: Real> Engine<T> {
 impl<T: Real> Sweep<'_, T> {
     fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Halt> {
         let group = &self.groups[slot.group];
-        let (entry, of, lr) = (slot.step.scalars, slot.state.of, group.plan.lr);
-        let mut state = std::mem::take(&mut slot.state);
+        let (entry, of) = (slot.step.scalars, slot.state.of);
+        let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
         let (cells, next, work) = state.parts();
-        let task = Task { state: cells, spread: Default::default(), ..self.task(param, slot) };
-        let parameter = &mut Parameter { task, of, next, work, lr, desk: &mut *desk };
+        let task = Task { state: cells, short: Default::default(), ..self.task(param, slot) };
+        let parameter = &mut Parameter { task, of, next, work, desk: &mut *desk };
         let prepared = group.plan.scalars.prepare(entry, parameter);
         slot.state = state;
         let found = prepared.map_err(|error| error.in_parameter(param.name))?;
@@ -92,7 +91,7 @@ impl<T: Real> Sweep<'_, T> {
     /// The law of an effect looks at a parameter, if it does such a thing.
     fn look_by_law(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>, effect: Effect) {
         let group = &self.groups[slot.group];
-        let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect) };
+        let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect, group.anchor) };
         if law.looks() {
             let mut rows = std::mem::take(&mut slot.rows);
             let row = slot.len / slot.shape.map_or(1, |shape| shape.axes().first().copied().unwrap_or(1)).max(1);

@@ -1,12 +1,7 @@
 //! Columns: the numbers that are kept beside a parameter's weights.
 
-use std::ops::Range;
-
 /// The most columns that a rule reads of one parameter.
 pub(crate) const MAX_COLUMNS: usize = 4;
-
-/// The most of them that have fewer numbers than weights.
-pub(crate) const MAX_SPREAD: usize = 3;
 
 /// What a column is: its name, how many numbers it has, and what they are before the first update.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +45,8 @@ impl Column {
 /// is one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matrices {
+    /// How many axes the parameter has; one without a shape has one.
+    pub(crate) rank: usize,
     pub(crate) count: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -58,13 +55,14 @@ pub(crate) struct Matrices {
 impl Matrices {
     /// Of a parameter of this shape.
     pub(crate) fn of(axes: &[usize]) -> Self {
-        match *axes {
+        let (count, rows, columns) = match *axes {
             // The product of the others may not fit.
-            _ if axes.contains(&0) => Self { count: 0, rows: 0, columns: 0 },
-            [] => Self { count: 1, rows: 1, columns: 1 },
-            [columns] => Self { count: 1, rows: 1, columns },
-            [ref outer @ .., rows, columns] => Self { count: outer.iter().product(), rows, columns },
-        }
+            _ if axes.contains(&0) => (0, 0, 0),
+            [] => (1, 1, 1),
+            [columns] => (1, 1, columns),
+            [ref outer @ .., rows, columns] => (outer.iter().product(), rows, columns),
+        };
+        Self { rank: axes.len(), count, rows, columns }
     }
 
     /// Returns how many numbers a column of this extent has.
@@ -78,17 +76,34 @@ impl Matrices {
     }
 }
 
-/// A column of a law as the tiles of a parameter read it.
-#[derive(Debug)]
-pub(crate) enum Cells<'a, T> {
-    /// One number for each weight.
-    Each(&'a mut [T]),
-    /// Fewer numbers, spread over the weights; not written.
-    Spread(Spread<'a, T>),
+/// Columns that have fewer numbers than weights, one after another: tiles read them spread over the
+/// weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short<'a, T> {
+    pub(crate) numbers: &'a [T],
+    pub(crate) extents: &'a [Extent],
+    pub(crate) of: Matrices,
+}
+
+impl<T> Default for Short<'_, T> {
+    fn default() -> Self {
+        Self { numbers: &[], extents: &[], of: Matrices::of(&[]) }
+    }
+}
+
+impl<'a, T: Copy> Short<'a, T> {
+    /// Returns the columns.
+    pub(crate) fn columns(self) -> impl Iterator<Item = Spread<'a, T>> {
+        let mut rest = self.numbers;
+        self.extents.iter().map(move |&extent| {
+            let numbers = rest.split_off(..self.of.len(extent)).expect("as many numbers as the columns have");
+            Spread::new(numbers, self.of, extent)
+        })
+    }
 }
 
 /// The numbers of rows or columns, one for every weight in them.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread<'a, T> {
     values: &'a [T],
     /// Weights of one matrix, and its numbers.
@@ -96,23 +111,6 @@ pub(crate) struct Spread<'a, T> {
     numbers: usize,
     /// Neighbouring weights that share a number.
     share: usize,
-    /// The first weight, among all of the parameter.
-    start: usize,
-}
-
-impl<T> Clone for Spread<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Spread<'_, T> {}
-
-impl<T> Spread<'_, T> {
-    /// Returns the same without the first n weights.
-    pub(crate) fn skip(self, n: usize) -> Self {
-        Self { start: self.start + n, ..self }
-    }
 }
 
 impl<'a, T: Copy> Spread<'a, T> {
@@ -124,12 +122,12 @@ impl<'a, T: Copy> Spread<'a, T> {
             Extent::Columns => (matrix, of.columns, 1),
             Extent::One => (of.count * matrix, 1, of.count * matrix),
         };
-        Self { values, matrix, numbers, share, start: 0 }
+        Self { values, matrix, numbers, share }
     }
 
     /// Writes the numbers of the weights from `at` on, run by run.
     pub(crate) fn fill(&self, at: usize, out: &mut [T]) {
-        let (mut i, mut rest) = (self.start + at, out);
+        let (mut i, mut rest) = (at, out);
         while !rest.is_empty() {
             let (matrix, within) = (i / self.matrix, i % self.matrix);
             let number = within / self.share % self.numbers;
@@ -144,47 +142,6 @@ impl<'a, T: Copy> Spread<'a, T> {
             }
             (i, rest) = (i + run, later);
         }
-    }
-}
-
-impl<'a, T> Default for Cells<'a, T> {
-    fn default() -> Self {
-        Self::Each(&mut [])
-    }
-}
-
-impl<'a, T> Cells<'a, T> {
-    /// Cuts at a weight, so that both parts can be worked on.
-    pub(crate) fn split_at(self, n: usize) -> (Self, Self) {
-        match self {
-            Self::Each(cells) => {
-                let (left, right) = cells.split_at_mut(n.min(cells.len()));
-                (Self::Each(left), Self::Each(right))
-            }
-            Self::Spread(spread) => (Self::Spread(spread), Self::Spread(spread.skip(n))),
-        }
-    }
-}
-
-impl<T: Copy> Cells<'_, T> {
-    /// Returns the numbers of a tile; those that are spread are written to scratch memory.
-    pub(crate) fn tile<'s>(&'s mut self, tile: Range<usize>, scratch: &'s mut [T]) -> &'s mut [T] {
-        match self {
-            Self::Each([]) => &mut [],
-            Self::Each(cells) => &mut cells[tile],
-            Self::Spread(_) => self.copy(tile, scratch),
-        }
-    }
-
-    /// Returns a copy of the numbers of a tile.
-    pub(crate) fn copy<'s>(&self, tile: Range<usize>, scratch: &'s mut [T]) -> &'s mut [T] {
-        let out = &mut scratch[..tile.len()];
-        match self {
-            Self::Each([]) => return &mut [],
-            Self::Each(cells) => out.copy_from_slice(&cells[tile]),
-            Self::Spread(spread) => spread.fill(tile.start, out),
-        }
-        out
     }
 }
 
@@ -208,9 +165,6 @@ mod tests {
                 spread.fill(start, &mut out[start..]);
                 assert_eq!(out[start..], expected[start..], "{extent:?} from {start}");
             }
-            let (_, Cells::Spread(right)) = Cells::Spread(spread).split_at(7) else { unreachable!("a spread stays one") };
-            right.fill(2, &mut out[9..]);
-            assert_eq!(out[9..], expected[9..], "{extent:?}, cut");
         }
     }
 }

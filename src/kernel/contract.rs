@@ -10,6 +10,8 @@
 //! d is the weight, or its distance from an anchor. Only correctly rounded operations may be used
 //! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
 
+use std::ops::Range;
+
 use super::Level;
 use crate::float::{Real, clamp};
 
@@ -21,6 +23,9 @@ pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
     /// Whether this rule is joined with the usual laws in one loop: one more loop for each of them, for
     /// rules that most steps are made of.
     const FUSED: bool = false;
+
+    /// Whether the displacement of this rule with the usual laws is measured in one loop as well.
+    const MEASURED: bool = false;
 
     fn update(&self, x: T, g: T, state: Self::State) -> (Move<T>, Self::State);
 }
@@ -134,6 +139,16 @@ pub(crate) trait Numbers<T>: Copy {
     fn read(columns: &Self::Columns<'_>, i: usize) -> Self;
 
     fn write(self, columns: &mut Self::Columns<'_>, i: usize);
+
+    /// The columns, to read.
+    type Lent<'a>
+    where
+        T: 'a;
+
+    /// The first columns of a list, each cut to these weights.
+    fn lent<'a>(list: &[&'a [T]], part: &Range<usize>) -> Self::Lent<'a>;
+
+    fn peek(columns: &Self::Lent<'_>, i: usize) -> Self;
 }
 
 /// Written out for each number of columns: what an array's adapters call is not inlined for certain.
@@ -162,6 +177,21 @@ macro_rules! numbers {
             #[inline(always)]
             fn write(self, _columns: &mut [&mut [T]; $n], _i: usize) {
                 $(_columns[$k][_i] = self[$k];)*
+            }
+
+            type Lent<'a>
+                = [&'a [T]; $n]
+            where
+                T: 'a;
+
+            #[inline(always)]
+            fn lent<'a>(_list: &[&'a [T]], _part: &Range<usize>) -> [&'a [T]; $n] {
+                [$(&_list[$k][_part.clone()]),*]
+            }
+
+            #[inline(always)]
+            fn peek(_columns: &[&[T]; $n], _i: usize) -> Self {
+                [$(_columns[$k][_i]),*]
             }
         }
     };

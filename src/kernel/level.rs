@@ -1,6 +1,6 @@
 //! The CPU level: which vector instructions the loops are compiled for. Detected once, forced if wanted.
 //!
-//! The only file of the crate that holds `unsafe`. Each level is a shell with `#[target_feature]` around a closure; the
+//! One of the two files of the crate that hold `unsafe`, with `threads.rs`. Each level is a shell with `#[target_feature]` around a closure; the
 //! closure holds an ordinary scalar loop, is inlined into the shell, and is vectorised there for that level.
 
 #![cfg_attr(

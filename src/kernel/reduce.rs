@@ -1,14 +1,41 @@
-//! Sums of squares over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the CPU level, nor work that is
-//! cut at whole chunks, can change a bit of them. Every norm of the crate comes from here.
+//! Sums over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the CPU
+//! level, nor work that is cut at whole chunks, can change a bit of them. Every norm of the crate comes
+//! from here.
+//!
+//! Squares of f32 are exact in f64, but it takes as long to widen them as to read them. So four of a
+//! lane are added up in f32 first, and their sum is widened: a norm is then right to 1e-7 of itself
+//! where a single one is of four squares, and to much less where there are many. Where such a square may
+//! have overflowed or vanished, the sum is made again, of squares in f64.
 
 use super::{Level, vectorize};
 use crate::float::Real;
 
 /// Partial sums kept side by side; lane l takes the elements l, l + 64, l + 128 ...
-pub(crate) const LANES: usize = 64;
+const LANES: usize = 64;
+
+/// Rows of lanes whose squares are added up in f32 before they are widened.
+const QUICK: usize = 4;
 
 /// Elements whose lanes are summed up before the next chunk begins.
 pub(crate) const CHUNK: usize = 1 << 14;
+
+/// How squares are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// As fast as it goes.
+    First,
+    /// Each of its own in f64, of terms that are divided by 2^power.
+    Again(i32),
+}
+
+/// What is squared.
+trait Terms<T>: Copy {
+    /// The numbers of the elements from `start` on, a whole row of lanes.
+    fn lanes(&self, start: usize) -> [T; LANES];
+
+    /// The number of element i.
+    fn one(&self, i: usize) -> T;
+}
 
 /// A sum over the numbers of a parameter, or of a row of it, that come tile after tile: in the lanes,
 /// chunks and tree of every sum here.
@@ -43,24 +70,29 @@ impl TileSum {
                 }
             },
         );
-        self.held += x.len();
+        self.hold(x.len());
+    }
+
+    /// Adds the squares of the next tile.
+    pub(crate) fn add_squares<T: Real>(&mut self, level: Level, x: &[T], pass: Pass) {
+        let lanes = &mut self.lanes;
+        vectorize(
+            level,
+            #[inline(always)]
+            || fill(lanes, 0, x.len(), Elements(x), pass),
+        );
+        self.hold(x.len());
+    }
+
+    fn hold(&mut self, more: usize) {
+        self.held += more;
         if self.held >= CHUNK {
             self.close();
         }
     }
 
-    /// Adds the squares of the next tile, times a power of two.
-    pub(crate) fn add_squares<T: Real>(&mut self, level: Level, x: &[T], scale: T) {
-        self.fold(
-            level,
-            x,
-            #[inline(always)]
-            |sum, x| add_square(sum, x * scale),
-        );
-    }
-
     fn close(&mut self) {
-        self.total += tree(std::mem::replace(&mut self.lanes, [0.0; LANES]));
+        self.total += tree(&mut std::mem::replace(&mut self.lanes, [0.0; LANES]), LANES);
         self.held = 0;
     }
 
@@ -72,98 +104,106 @@ impl TileSum {
     }
 }
 
-/// What is squared: K numbers for every element.
-pub(crate) trait Terms<T, const K: usize>: Copy {
-    /// The numbers of the elements from `start` on, a whole row of lanes.
-    fn lanes(&self, start: usize) -> [[T; LANES]; K];
-
-    /// The numbers of element i.
-    fn one(&self, i: usize) -> [T; K];
-}
-
-/// Σx²
-pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
-    completed(level, plain_squares(level, x), x)
-}
-
-/// Returns Σx², unless that is too large or too small for f64.
-pub(crate) fn plain_squares<T: Real>(level: Level, x: &[T]) -> f64 {
-    let [sum] = vectorize(
+/// Adds each x² to its sum.
+pub(crate) fn add_squares<T: Real>(level: Level, x: &[T], sums: &mut [f64]) {
+    vectorize(
         level,
         #[inline(always)]
-        || squares(x.len(), Elements(x)),
+        || {
+            let x = &x[..sums.len()];
+            for i in 0..sums.len() {
+                sums[i] = add_square(sums[i], x[i]);
+            }
+        },
     );
-    sum
 }
 
-/// Returns Σx² from the sum of all chunks in their order, which is gone over again where it is too large
-/// or too small.
-pub(crate) fn completed<T: Real>(level: Level, plain: f64, x: &[T]) -> SquareSum {
-    let [sum] = square_sums([plain], &mut |scale| {
-        vectorize(
-            level,
-            #[inline(always)]
-            || squares(x.len(), Scaled(Elements(x), scale)),
-        )
-    });
-    sum
+/// Returns Σx².
+pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
+    completed(level, first_squares(level, x), x)
 }
 
-/// Σ(x − a)²; an empty `a` stands for 0.
+/// Returns Σx² as the first pass has it.
+pub(crate) fn first_squares<T: Real>(level: Level, x: &[T]) -> f64 {
+    squares(level, x.len(), Elements(x), Pass::First)
+}
+
+/// Returns Σx² from what the first passes over all chunks have added up to.
+pub(crate) fn completed<T: Real>(level: Level, first: f64, x: &[T]) -> SquareSum {
+    SquareSum::of::<T>(first, x.len(), |pass| squares(level, x.len(), Elements(x), pass))
+}
+
+/// Returns Σ(x − a)²; an empty `a` stands for 0.
 pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> SquareSum {
     if a.is_empty() {
         return sum_of_squares(level, x);
     }
-    let sums: &mut dyn FnMut(T) -> [f64; 1] = &mut |scale| {
-        vectorize(
-            level,
-            #[inline(always)]
-            || squares(x.len(), Scaled(Differences(x, a), scale)),
-        )
-    };
-    let [sum] = square_sums(sums(T::one()), sums);
-    sum
+    let squares = |pass| squares(level, x.len(), Differences(x, a), pass);
+    SquareSum::of::<T>(squares(Pass::First), x.len(), squares)
 }
 
-/// Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter calls is not inlined for certain.
+/// Returns Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter calls is
+/// not inlined for certain.
+#[inline]
+fn squares<T: Real>(level: Level, n: usize, terms: impl Terms<T>, pass: Pass) -> f64 {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let mut total = 0.0;
+            for start in (0..n).step_by(CHUNK) {
+                let end = n.min(start + CHUNK);
+                let mut lanes = [0.0; LANES];
+                fill(&mut lanes, start, end, terms, pass);
+                total += tree(&mut lanes, if end - start <= FEW { FEW } else { LANES });
+            }
+            total
+        },
+    )
+}
+
+/// Adds the squares of the terms from `start` to `end` to their lanes.
 #[inline(always)]
-pub(crate) fn squares<T: Real, const K: usize>(n: usize, terms: impl Terms<T, K>) -> [f64; K] {
-    let mut totals = [0.0; K];
-    for start in (0..n).step_by(CHUNK) {
-        let sums = chunk(start, n.min(start + CHUNK), terms);
-        for k in 0..K {
-            totals[k] += sums[k];
+fn fill<T: Real>(lanes: &mut [f64; LANES], start: usize, end: usize, terms: impl Terms<T>, pass: Pass) {
+    let (n, scale) = (end - start, pass.scale());
+    let quick = if T::IS_SHORT && pass == Pass::First { start + n - n % (QUICK * LANES) } else { start };
+    for at in (start..quick).step_by(QUICK * LANES) {
+        let mut sums = [T::zero(); LANES];
+        for k in 0..QUICK {
+            let values = terms.lanes(at + k * LANES);
+            for l in 0..LANES {
+                sums[l] = values[l].mul_add(values[l], sums[l]);
+            }
+        }
+        for l in 0..LANES {
+            lanes[l] += sums[l].widen();
         }
     }
-    totals
-}
-
-#[inline(always)]
-fn chunk<T: Real, const K: usize>(start: usize, end: usize, terms: impl Terms<T, K>) -> [f64; K] {
-    let mut lanes = [[0.0; LANES]; K];
-    let rest = end - (end - start) % LANES;
-    for at in (start..rest).step_by(LANES) {
+    let rest = end - n % LANES;
+    for at in (quick..rest).step_by(LANES) {
         let values = terms.lanes(at);
-        for k in 0..K {
-            for l in 0..LANES {
-                lanes[k][l] = add_square(lanes[k][l], values[k][l]);
-            }
+        for l in 0..LANES {
+            lanes[l] = add_square(lanes[l], values[l] * scale);
         }
     }
     for i in rest..end {
-        let values = terms.one(i);
-        for k in 0..K {
-            lanes[k][i - rest] = add_square(lanes[k][i - rest], values[k]);
-        }
+        lanes[i - rest] = add_square(lanes[i - rest], terms.one(i) * scale);
     }
-    let mut sums = [0.0; K];
-    for k in 0..K {
-        sums[k] = if end - start <= FEW { tree_of(&mut lanes[k], FEW) } else { tree_of(&mut lanes[k], LANES) };
-    }
-    sums
 }
 
-/// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are exact in f64.
+impl Pass {
+    /// What the terms are multiplied by.
+    #[inline(always)]
+    fn scale<T: Real>(self) -> T {
+        match self {
+            Self::First => T::one(),
+            Self::Again(power) => T::of(two_to(-power)),
+        }
+    }
+}
+
+/// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are
+/// exact in f64.
 #[inline(always)]
 fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
@@ -173,14 +213,9 @@ fn add_square<T: Real>(sum: f64, x: T) -> f64 {
 /// Lanes that a small parameter fills; the others are 0, and change no bit of the sum.
 const FEW: usize = 16;
 
-/// The sum of the lanes, halves added to halves.
-fn tree(mut lanes: [f64; LANES]) -> f64 {
-    tree_of(&mut lanes, LANES)
-}
-
-/// The sum of the first lanes, the others being 0.
+/// Returns the sum of the first lanes, halves added to halves; the others are 0.
 #[inline(always)]
-fn tree_of(lanes: &mut [f64; LANES], used: usize) -> f64 {
+fn tree(lanes: &mut [f64; LANES], used: usize) -> f64 {
     let mut width = used;
     while width > 1 {
         width /= 2;
@@ -193,7 +228,7 @@ fn tree_of(lanes: &mut [f64; LANES], used: usize) -> f64 {
 
 /// A row of lanes of a column, of a length that the compiler knows.
 #[inline(always)]
-pub(crate) fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
+fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
     column[start..start + LANES].try_into().expect("it has this length")
 }
 
@@ -201,14 +236,14 @@ pub(crate) fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
 #[derive(Clone, Copy)]
 struct Elements<'a, T>(&'a [T]);
 
-impl<T: Real> Terms<T, 1> for Elements<'_, T> {
+impl<T: Real> Terms<T> for Elements<'_, T> {
     #[inline(always)]
-    fn lanes(&self, start: usize) -> [[T; LANES]; 1] {
-        [*row(self.0, start)]
+    fn lanes(&self, start: usize) -> [T; LANES] {
+        *row(self.0, start)
     }
     #[inline(always)]
-    fn one(&self, i: usize) -> [T; 1] {
-        [self.0[i]]
+    fn one(&self, i: usize) -> T {
+        self.0[i]
     }
 }
 
@@ -216,44 +251,24 @@ impl<T: Real> Terms<T, 1> for Elements<'_, T> {
 #[derive(Clone, Copy)]
 struct Differences<'a, T>(&'a [T], &'a [T]);
 
-impl<T: Real> Terms<T, 1> for Differences<'_, T> {
+impl<T: Real> Terms<T> for Differences<'_, T> {
     #[inline(always)]
-    fn lanes(&self, start: usize) -> [[T; LANES]; 1] {
+    fn lanes(&self, start: usize) -> [T; LANES] {
         let (x, a) = (row(self.0, start), row(self.1, start));
         let mut d = [T::zero(); LANES];
         for l in 0..LANES {
             d[l] = x[l] - a[l];
         }
-        [d]
+        d
     }
     #[inline(always)]
-    fn one(&self, i: usize) -> [T; 1] {
-        [self.0[i] - self.1[i]]
+    fn one(&self, i: usize) -> T {
+        self.0[i] - self.1[i]
     }
 }
 
-/// Terms times a power of two, so that their squares fit.
-#[derive(Clone, Copy)]
-pub(crate) struct Scaled<S, T>(pub(crate) S, pub(crate) T);
-
-impl<T: Real, S: Terms<T, K>, const K: usize> Terms<T, K> for Scaled<S, T> {
-    #[inline(always)]
-    fn lanes(&self, start: usize) -> [[T; LANES]; K] {
-        let mut values = self.0.lanes(start);
-        for row in &mut values {
-            for x in row {
-                *x = *x * self.1;
-            }
-        }
-        values
-    }
-    #[inline(always)]
-    fn one(&self, i: usize) -> [T; K] {
-        self.0.one(i).map(|x| x * self.1)
-    }
-}
-
-/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever that is exact enough, always for f32.
+/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever that
+/// is exact enough, always for f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct SquareSum {
     sum: f64,
@@ -271,21 +286,22 @@ fn two_to(power: i32) -> f64 {
     if power == 0 { 1.0 } else { 2.0_f64.powi(power) }
 }
 
-/// Sums of squares from the plain ones, and from `scaled` ones, whose terms are multiplied by a power of two, where the plain ones are too large
-/// or too small.
-#[inline]
-pub(crate) fn square_sums<T: Real, const K: usize>(plain: [f64; K], scaled: &mut dyn FnMut(T) -> [f64; K]) -> [SquareSum; K] {
-    let fits = (T::LARGEST * T::LARGEST).is_finite();
-    std::array::from_fn(|k| match plain[k] {
-        sum if fits || (SMALLEST..f64::INFINITY).contains(&sum) => SquareSum { sum, power: 0 },
-        sum => {
-            let power = if sum < SMALLEST { -POWER } else { POWER };
-            SquareSum { sum: scaled(T::of(two_to(-power)))[k], power }
-        }
-    })
-}
-
 impl SquareSum {
+    /// Returns the sum of n squares of which the first pass has made `first`; they are added up again
+    /// where that may be far off.
+    #[inline]
+    pub(crate) fn of<T: Real>(first: f64, n: usize, again: impl FnOnce(Pass) -> f64) -> Self {
+        let power = match first {
+            // Less than 2⁻¹⁴⁹ of each square was lost, less than 2⁻²⁴ of the sum in all.
+            sum if T::IS_SHORT && sum.is_finite() && sum >= (n as f64) * 2.0_f64.powi(-125) => return Self { sum, power: 0 },
+            _ if T::IS_SHORT => 0,
+            sum if (SMALLEST..f64::INFINITY).contains(&sum) => return Self { sum, power: 0 },
+            sum if sum < SMALLEST => -POWER,
+            _ => POWER,
+        };
+        Self { sum: again(Pass::Again(power)), power }
+    }
+
     /// √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite exactly when every element is.
     pub(crate) fn norm(self) -> f64 {
         self.sum.sqrt() * two_to(self.power)

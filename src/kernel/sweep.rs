@@ -6,6 +6,8 @@
 //! 3. All operations of rules and laws are correctly rounded (no fast-math, fused multiply-adds
 //!    written out), so that every level, and the scalar tail of a loop, gives the same bits.
 
+use std::ops::Range;
+
 use super::contract::{Gain, Law, Numbers, Rule};
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -32,6 +34,33 @@ pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
                 let (step, next) = rule.update(x[i], g, R::State::read(&state, i));
                 (x[i], _) = law.settle(x[i], g, step, rate, []);
                 next.write(&mut state, i);
+            }
+        },
+    );
+}
+
+/// Works out the displacements r = rate·u + decay that [`sweep`] would make of a part of the weights,
+/// without writing anything else.
+#[inline(always)]
+pub(crate) fn displace<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
+    level: Level,
+    (rule, law): (R, L),
+    (gain, rate): (Gain<T>, T),
+    (x, g, state): (&[T], &[T], &[&[T]]),
+    part: &Range<usize>,
+    r: &mut [T],
+) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let (x, g) = (&x[part.clone()], &g[part.clone()]);
+            let (n, state) = (x.len(), R::State::lent(state, part));
+            let (g, r) = (&g[..n], &mut r[..n]);
+            for i in 0..n {
+                let g = law.couple(gain.apply(g[i]), x[i]);
+                let (step, _) = rule.update(x[i], g, R::State::peek(&state, i));
+                r[i] = step.u * rate + law.drift(x[i], g, step, rate, []);
             }
         },
     );

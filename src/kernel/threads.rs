@@ -8,7 +8,7 @@ use std::any::Any;
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 use std::{fmt, iter};
@@ -18,11 +18,12 @@ use crate::error::{Error, Result};
 /// The least work of one thread: a fork and a join take 0.5 µs where the workers are awake.
 pub(crate) const SHARE: Duration = Duration::from_micros(2);
 
-/// The work, in one step or in steps without a pause, from which on sleeping workers are woken: waking takes the caller 3 to 5 µs.
-const WORTH_WAKING: Duration = Duration::from_micros(100);
+/// The work, of one job or of jobs without a pause, from which on sleeping workers are woken. Waking takes the caller
+/// 3 to 5 µs, and about 30 µs where the system puts the worker on the caller's own core: at most a tenth of this.
+const WORTH_WAKING: Duration = Duration::from_micros(300);
 
 /// How long a worker looks out for the next job before it goes to sleep; a longer time between two jobs is a pause.
-const LOOKOUT: Duration = Duration::from_micros(50);
+const LOOKOUT: Duration = Duration::from_micros(100);
 
 /// Looks, about 10 ns each, after which a waiting thread offers its core to others: the one it waits for may need it.
 const LOOKS: usize = 100;
@@ -242,14 +243,7 @@ struct Open<'a>(&'a Shared);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        for look in 1.. {
-            match self.0.job.try_write() {
-                Ok(mut job) => return *job = None,
-                Err(TryLockError::Poisoned(job)) => return *job.into_inner() = None,
-                Err(TryLockError::WouldBlock) if look % LOOKS == 0 => thread::yield_now(),
-                Err(TryLockError::WouldBlock) => spin_loop(),
-            }
-        }
+        *self.0.write() = None;
     }
 }
 
@@ -262,12 +256,28 @@ impl Shared {
             seat.items.set(cut(i), cut(i + 1));
         }
         let open = Open(self);
-        *self.job.write().unwrap_or_else(PoisonError::into_inner) = Some(job);
+        *self.write() = Some(job);
         self.round.fetch_add(1, Ordering::Release);
         if job.wake {
             self.wake(job.threads, 0);
         }
         open
+    }
+
+    /// The job, once no worker holds it. Does not sleep: those that hold it are at their last item or about to leave.
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Job>> {
+        let mut looks = 0;
+        loop {
+            match self.job.try_write() {
+                Ok(job) => return job,
+                Err(TryLockError::Poisoned(job)) => return job.into_inner(),
+                Err(TryLockError::WouldBlock) => spin_loop(),
+            }
+            looks += 1;
+            if looks % LOOKS == 0 {
+                thread::yield_now();
+            }
+        }
     }
 
     /// Wakes the two workers that this thread has to; they wake the next, so that none spends long on it.

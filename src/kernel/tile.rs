@@ -2,7 +2,7 @@
 //! cache. So loops add up, one for each rule and a few for each law, where joining both in one loop
 //! multiplies them.
 
-use super::column::{MAX_COLUMNS, MAX_SPREAD};
+use super::column::MAX_COLUMNS;
 use super::contract::{Gain, Law, Move, Numbers, Rule, descend};
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -21,17 +21,28 @@ pub(crate) struct Scratch<T> {
     pub(crate) moves: Moves<T>,
     /// The displacement.
     pub(crate) r: [T; TILE],
-    /// Columns that are spread over the weights: the law's, then the rule's.
-    pub(crate) spread: [[T; TILE]; MAX_SPREAD + 1],
-    /// Copies of the rule's columns, where nothing is to be written.
+    /// Numbers of rows and columns, spread over the weights: the rule's, and the law's.
+    pub(crate) spread: [[T; TILE]; MAX_COLUMNS],
+    pub(crate) rows: [T; TILE],
+    /// Copies of columns, where nothing is to be written: the rule's, and the law's own.
     pub(crate) copies: [[T; TILE]; MAX_COLUMNS],
+    pub(crate) own: [T; TILE],
 }
 
 impl<T: Real> Scratch<T> {
     pub(crate) fn new() -> Self {
         let zeros = [T::zero(); TILE];
         let moves = Moves { u: zeros, lean: zeros, metric: zeros };
-        Self { d: zeros, g: zeros, moves, r: zeros, spread: [zeros; MAX_SPREAD + 1], copies: [zeros; MAX_COLUMNS] }
+        Self {
+            d: zeros,
+            g: zeros,
+            moves,
+            r: zeros,
+            spread: [zeros; MAX_COLUMNS],
+            rows: zeros,
+            copies: [zeros; MAX_COLUMNS],
+            own: zeros,
+        }
     }
 }
 

@@ -138,7 +138,7 @@ impl Formula for Adagrad {
     }
 
     // The learning rate is inside the rule, where PyTorch has it.
-    fn rule<'a, T: Real>(&self, scalars: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, scalars: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         Motion { rule: &scalars.rule, rate: 1.0 }
     }
 }

@@ -251,7 +251,7 @@ impl Formula for Adam {
     }
 
     // The learning rate is inside `step`, so the rate that stands before the direction is 1.
-    fn rule<'a, T: Real>(&self, Scalars { moments, .. }: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, Scalars { moments, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         match moments {
             Form::Latest(rule) => Motion { rule, rate: 1.0 },
             Form::Largest(rule) => Motion { rule, rate: 1.0 },
@@ -360,6 +360,7 @@ impl<T: Real> Moments<T> {
 impl<T: Real> Rule<T> for Moments<T> {
     type State = [T; 2];
     const FUSED: bool = true;
+    const MEASURED: bool = true;
 
     #[inline(always)]
     fn update(&self, _x: T, g: T, [m, v]: [T; 2]) -> (Move<T>, [T; 2]) {

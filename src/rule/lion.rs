@@ -108,7 +108,7 @@ impl Formula for Lion {
         Reach { state: g, displacement: scalars.lr }
     }
 
-    fn rule<'a, T: Real>(&self, Scalars { lr, rule }: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, Scalars { lr, rule }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         Motion { rule, rate: *lr }
     }
 }

@@ -5,6 +5,7 @@ mod adagrad;
 mod adam;
 mod lamb;
 mod lion;
+mod matrix;
 mod nadam;
 mod sgd;
 
@@ -12,5 +13,6 @@ pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use lamb::{Lamb, TrustRatio};
 pub use lion::Lion;
+pub use matrix::{Adafactor, AdjustLr, Muon};
 pub use nadam::NAdam;
 pub use sgd::Sgd;

@@ -156,7 +156,7 @@ impl Formula for NAdam {
         Reach { state: g.max(g * g).max(u), displacement: scalars.lr * u }
     }
 
-    fn rule<'a, T: Real>(&self, Scalars { lr, rule, .. }: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, Scalars { lr, rule, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         Motion { rule, rate: *lr }
     }
 }

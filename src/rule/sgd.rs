@@ -159,7 +159,7 @@ impl Formula for Sgd {
         Reach { state: longest, displacement: scalars.lr * longest }
     }
 
-    fn rule<'a, T: Real>(&self, Scalars { lr, form, .. }: &'a Scalars<T>) -> Motion<'a, T> {
+    fn rule<'a, T: Real>(&self, Scalars { lr, form, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         let rate = *lr;
         match form {
             Form::Plain => Motion { rule: &Plain, rate },

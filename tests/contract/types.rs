@@ -42,6 +42,7 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
     small::<AdamW>();
     small::<Lamb>();
     small::<TrustRatio>();
+    small::<AdjustLr>();
     small::<Level>();
     small::<Clip>();
     small::<NonFinite>();
@@ -58,13 +59,15 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
 
 #[test]
 fn small_types_are_what_collections_and_texts_need() {
+    key::<AdjustLr>();
     key::<Level>();
     key::<NonFinite>();
-    key::<Anchor>();
+
     key::<Status>();
     word::<Clip>();
     word::<NonFinite>();
     word::<TrustRatio>();
+    word::<AdjustLr>();
     word::<Schedule>();
 }
 

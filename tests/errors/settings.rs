@@ -1,6 +1,6 @@
 //! Every setting of every optimizer out of its range, in the optimizer's own settings and in a group's; and settings at odds.
 
-use wane::{Adam, AdamW, Clip, Decay, Error, Lamb, Lion, Schedule, Sgd};
+use wane::{Adafactor, Adam, AdamW, Clip, Decay, Error, Lamb, Lion, Muon, Schedule, Sgd};
 
 use super::scene::{assert_error, number};
 use crate::common::{OPTIMIZERS, Range, Row, Setup};
@@ -115,6 +115,33 @@ fn nesterov_without_what_it_needs() {
 }
 
 #[test]
+fn numbers_of_adafactor() {
+    assert_range!(
+        Adafactor::new(0.1),
+        |s, v| s.beta2_decay(v),
+        "beta2_decay",
+        NOT_FINITE.into_iter().chain([5e-324, 1.0]),
+        "a finite number, at most 0"
+    );
+    assert_range!(Adafactor::new(0.1), |s, v| s.eps1(v), "eps1", below_0(), "a finite number, at least 0");
+    assert_range!(Adafactor::new(0.1), |s, v| s.eps2(v), "eps2", below_0(), "a finite number, at least 0");
+    let below_1 = below_0().chain([0.0, 1.0 - f64::EPSILON]);
+    assert_range!(Adafactor::new(0.1), |s, v| s.clip_threshold(v), "clip_threshold", below_1, "a finite number, at least 1");
+}
+
+#[test]
+fn numbers_of_muon() {
+    assert_range!(Muon::new(0.1), |s, v| s.momentum(v), "momentum", not_a_share(), "in [0, 1)");
+    assert_range!(Muon::new(0.1), |s, v| s.eps(v), "eps", not_above_0(), "a finite number above 0");
+    assert_range!(Muon::new(0.1), |s, v| s.ns_coefficients(1.0, v, 1.0), "ns_coefficients", NOT_FINITE, "a finite number");
+    assert_error!(
+        Muon::new(0.1).ns_steps(100).build::<f32>().unwrap_err(),
+        Error::OutOfRange { setting: "ns_steps", .. },
+        "ns_steps = 100 is out of range: it must be at most 99"
+    );
+}
+
+#[test]
 fn factors_of_groups() {
     for v in below_0() {
         let text = format!("in group `head`: lr_factor = {} is out of range: it must be a finite number, at least 0", number(v));
@@ -145,6 +172,8 @@ fn settings_at_the_edge_are_taken() {
     assert!(Lion::new(0.1).betas(1.0 - f64::EPSILON, 0.0).group("still", |s| s.lr_factor(0.0)).build::<f64>().is_ok());
     assert!(Lion::new(0.1).betas(1.0 - f64::from(f32::EPSILON) / 2.0, 0.0).build::<f32>().is_ok());
     assert!(Lamb::new(0.1).epsilon_hat(0.0).clip(Clip::Value(5e-324)).build::<f64>().is_ok());
+    assert!(Adafactor::new(0.0).beta2_decay(0.0).eps1(0.0).eps2(0.0).clip_threshold(1.0).build::<f32>().is_ok());
+    assert!(Muon::new(0.0).momentum(0.0).ns_steps(99).eps(5e-324).build::<f32>().is_ok());
     assert!(Sgd::new(0.1).weight_decay(Decay::elastic_net(0.0, 1.0)).build::<f64>().is_ok());
     assert!(Sgd::new(0.1).weight_decay(Decay::half_life(0.02)).build::<f64>().is_ok());
     assert!(Sgd::new(0.1).lr_schedule(Schedule::step(1, 0.0)).build::<f64>().is_ok());

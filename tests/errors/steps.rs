@@ -1,6 +1,6 @@
 //! Names, lengths, shapes and anchors: what a step or a registration refuses before it looks at a number.
 
-use wane::{AdamW, Anchor, Decay, Error, Lamb, Optimizer, Param, Policy, Sgd};
+use wane::{AdamW, Anchor, Decay, Error, Lamb, Muon, Optimizer, Param, Policy, Sgd};
 
 use super::scene::{Scene, assert_error};
 
@@ -29,6 +29,30 @@ fn an_empty_name() {
 fn a_name_twice() {
     assert_refused!(|w, g| Param::new("first", w, g), Error::DuplicateName { .. }, "the name `first` stands twice in one step");
     assert_refused!(|w, g| Param::new("fresh", w, g), Error::DuplicateName { .. }, "the name `fresh` stands twice in one step");
+}
+
+/// A first step of two good matrices and a parameter that is none: nothing is written, and no name stays.
+#[test]
+fn a_shape_that_the_optimizer_cannot_update() {
+    for (shape, text) in
+        [(None, "no shape"), (Some(&[4][..]), "shape [4]"), (Some(&[2, 2, 1]), "shape [2, 2, 1]"), (Some(&[]), "shape []")]
+    {
+        let mut opt = Muon::new(0.1).build::<f32>().unwrap();
+        let (mut good, mut bad, g) = ([1.0; 4], vec![1.0; if text == "shape []" { 1 } else { 4 }], [0.5; 4]);
+        let param = |bad| match shape {
+            Some(shape) => Param::new("bias", bad, &g[..if shape.is_empty() { 1 } else { 4 }]).shape(shape),
+            None => Param::new("bias", bad, &g),
+        };
+        let text =
+            format!("parameter `bias` has {text}, and its optimizer needs a matrix, a shape of two axes: give it to another one");
+        let mut params = [Param::new("weight", &mut good, &g).shape(&[2, 2]), param(&mut bad)];
+        assert_error!(opt.register(&params).unwrap_err(), Error::ShapeRefused { .. }, text);
+        assert_error!(opt.step(&mut params).unwrap_err(), Error::ShapeRefused { .. }, text);
+        assert_eq!((good, bad[0]), ([1.0; 4], 1.0));
+        assert!(opt.names().is_empty());
+    }
+    let error = Muon::new(0.1).build::<f32>().unwrap().step_slice(&mut [1.0; 4], &[0.5; 4]).unwrap_err();
+    assert!(matches!(&error, Error::ShapeRefused { name, found: None, .. } if name == "(slice)"), "{error}");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn decays() {
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
-    refused::<Decay>("decay", "decoupled:0.1@zero", "`@start` or `@lent`");
+    refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@lent` or `@average:beta`");
     let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
     assert_error!(
         "decoupled:0.1*slow".parse::<Decay>().unwrap_err(),

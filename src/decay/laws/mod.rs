@@ -1,6 +1,7 @@
 //! The laws: what a decay does to one coordinate, one file each, and the list of all of them.
 
 mod ada;
+mod average;
 mod cautious;
 mod coupled;
 mod metric;
@@ -9,6 +10,7 @@ mod rows;
 mod shrink;
 
 pub(crate) use ada::AdaDecay;
+pub(crate) use average::TowardsAverage;
 pub(crate) use cautious::Cautious;
 pub(crate) use coupled::{CoupledElastic, CoupledL2};
 pub(crate) use metric::MetricThreshold;
@@ -16,6 +18,7 @@ pub(crate) use proximal::Proximal;
 pub(crate) use rows::RowLasso;
 pub(crate) use shrink::Shrink;
 
+use super::Anchor;
 use super::effect::Effect;
 use crate::float::Real;
 use crate::kernel::{Law, TiledLaw, Whole};
@@ -35,6 +38,7 @@ pub(crate) enum AnyLaw<T> {
     CoupledL2(CoupledL2<T>),
     CoupledElastic(CoupledElastic<T>),
     Shrink(Shrink<T>),
+    TowardsAverage(TowardsAverage<T>),
     Cautious(Cautious<T>),
     Proximal(Proximal<T>),
     AdaDecay(AdaDecay<T>),
@@ -43,13 +47,16 @@ pub(crate) enum AnyLaw<T> {
 }
 
 impl<T: Real> AnyLaw<T> {
-    /// Returns the law of an effect.
-    pub(crate) fn of(effect: Effect) -> Self {
+    /// Returns the law of an effect, which pulls to this anchor.
+    pub(crate) fn of(effect: Effect, anchor: Anchor) -> Self {
         match effect {
             Effect::Free => Self::Free(Free),
             Effect::Coupled { l1: 0.0, l2 } => Self::CoupledL2(CoupledL2::new(l2)),
             Effect::Coupled { l1, l2 } => Self::CoupledElastic(CoupledElastic::new(l1, l2)),
-            Effect::Shrink(share) => Self::Shrink(Shrink::new(share)),
+            Effect::Shrink(share) => match anchor {
+                Anchor::Average { beta } => Self::TowardsAverage(TowardsAverage::new(share, beta)),
+                _ => Self::Shrink(Shrink::new(share)),
+            },
             Effect::Cautious(share) => Self::Cautious(Cautious::new(share)),
             Effect::Proximal { before, threshold, after } => Self::Proximal(Proximal::new(before, threshold, after)),
             Effect::AdaDecay { share, alpha } => Self::AdaDecay(AdaDecay::new(share, alpha)),
@@ -83,6 +90,7 @@ impl<T: Real> AnyLaw<T> {
             Self::CoupledL2(law) => law,
             Self::CoupledElastic(law) => law,
             Self::Shrink(law) => law,
+            Self::TowardsAverage(law) => law,
             Self::Cautious(law) => law,
             Self::Proximal(law) => law,
             Self::AdaDecay(law) => law,

@@ -1,7 +1,7 @@
 //! Group lasso over rows: whole rows become 0 (Yuan & Lin, J. R. Stat. Soc. B 68, 2006).
 
 use crate::float::Real;
-use crate::kernel::reduce::TileSum;
+use crate::kernel::reduce::{Pass, TileSum};
 use crate::kernel::{Law, Move, Whole, descend};
 
 /// y = d − rate·u,   d ← max(0, 1 − θ√n/‖y‖)·y for each row of n weights, the slice along the first axis
@@ -27,7 +27,7 @@ impl RowLasso {
             let mut rest = y;
             while !rest.is_empty() {
                 let (now, later) = rest.split_at(rest.len().min(n - held));
-                sum.add_squares(level, now, T::one());
+                sum.add_squares(level, now, Pass::Again(0));
                 (rest, held) = (later, held + now.len());
                 if held == n {
                     let squares = std::mem::replace(&mut sum, TileSum::new()).sum();
