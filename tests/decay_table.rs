@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::cells::{ANCHORS, Cell, NET, PENALTIES, PLACES, Ramp};
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
+
+use common::cells::{ADA, ANCHORS, Cell, NET, PENALTIES, PLACES, Ramp};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
@@ -26,10 +28,11 @@ enum Is {
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     // In quotes: lr-scaled, independent, fixed, timescale, half-life, adaptive.
-    // coupled   decoupled  proximal   cautious
-    [b"k    k", b"kkkkk ", b"kkkkk ", b"kkkkk "], // L2
-    [b"k     ", b"aaa   ", b"kkk   ", b"      "], // L1
-    [b"k     ", b"kkk   ", b"kkk   ", b"      "], // elastic net
+    // coupled   decoupled  proximal   cautious   AdaDecay   metric
+    [b"k    k", b"kkkkk ", b"kkkkk ", b"kkkkk ", b"kkkkk ", b"      "], // L2
+    [b"k     ", b"aaa   ", b"kkk   ", b"      ", b"      ", b"kkk   "], // L1
+    [b"k     ", b"kkk   ", b"kkk   ", b"      ", b"      ", b"      "], // elastic net
+    [b"      ", b"aaa   ", b"kkk   ", b"      ", b"      ", b"      "], // group lasso
 ];
 
 const PEAK: f64 = 0.1;
@@ -41,7 +44,7 @@ const UNITS: [(Strength, f64); 6] = [
     (Strength::Independent(0.2), NOW / PEAK * 0.2),
     (Strength::Fixed(0.1), 0.1),
     (Strength::Timescale(20.0), NOW / PEAK / 20.0),
-    (Strength::HalfLife(1.0), 0.5),
+    (Strength::HalfLife(2.0), 1.0 - FRAC_1_SQRT_2),
     (Strength::Adaptive(0.3), f64::NAN),
 ];
 
@@ -84,12 +87,13 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
             d - eta * (g + 0.7 * lambda * d + 0.3 * lambda * d.signum())
         }
         (_, Place::Coupled, _) => d - eta * g,
-        (Penalty::L2, Place::Decoupled, _) => (1.0 - amount) * d - eta * g,
-        (Penalty::L2, Place::Proximal, Strength::HalfLife(_)) => (d - eta * g) / 2.0,
+        // Of one weight the gradient is as large as in the mean, and the metric of SGD is 1; a row of one weight is its threshold's.
+        (Penalty::L2, Place::Decoupled | ADA, _) => (1.0 - amount) * d - eta * g,
+        (Penalty::L2, Place::Proximal, Strength::HalfLife(_)) => (d - eta * g) / SQRT_2,
         (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
         (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
         (Penalty::L2, Place::Cautious, _) => d - eta * g,
-        (Penalty::L1, ..) => soft(d - eta * g, amount),
+        (Penalty::L1 | Penalty::GroupLasso, ..) => soft(d - eta * g, amount),
         (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
         (NET, Place::Proximal, _) => soft(d - eta * g, 0.3 * amount) / (1.0 + 0.7 * amount),
         other => panic!("{other:?} has no equation"),
@@ -110,7 +114,7 @@ fn a_kernel_is_its_equation<T: Element>() {
                     _ => 0.0,
                 };
                 let expected = a + equation(&cell, weight[0].exact() - a, g, amount);
-                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).anchor(&lent)]).unwrap();
+                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).shape(&[1]).anchor(&lent)]).unwrap();
                 let difference = (weight[0].exact() - expected).abs();
                 assert!(difference <= 4.0 * T::EPS, "{} from {start} with {g}: {} for {expected}", cell.decay(), weight[0]);
             }
@@ -138,8 +142,11 @@ fn an_alias_has_the_bits_of_its_cell<T: Element>() {
 fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
+        (Place::Coupled, _) if cell.penalty == Penalty::GroupLasso => "group lasso is a proximal step; use decoupled",
         (Place::Coupled, _) => "coupled decay is part of the gradient, so its strength is a plain number",
         (Place::Cautious, _) => "cautious decay is defined for L2",
+        (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
+        (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent or fixed",
         _ => "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed",
     }
 }
@@ -187,8 +194,8 @@ fn none_is_none_in_every_cell<T: Element>() {
 /// The constructors with the text forms that the documentation gives them.
 #[test]
 fn every_constructor_is_a_cell() {
-    use Penalty::{L1, L2};
-    use Place::{Cautious, Coupled, Decoupled};
+    use Penalty::{GroupLasso, L1, L2};
+    use Place::{Cautious, Coupled, Decoupled, Metric};
     use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
@@ -204,6 +211,9 @@ fn every_constructor_is_a_cell() {
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),
         (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),
+        (Decay::ada_decay(0.1), Decay::new(L2, ADA, LrScaled(0.1)), "ada-decay:0.1,4"),
+        (Decay::metric_l1(0.01), Decay::new(L1, Metric, LrScaled(0.01)), "metric-l1:0.01"),
+        (Decay::group_lasso(0.01), Decay::new(GroupLasso, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
     ] {
         assert_eq!(decay, cell);

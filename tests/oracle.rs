@@ -107,14 +107,17 @@ fn adam_with_coupled_l2_is_not_adamw<T: Element>() {
     assert!(discrepancy::<T>(row, &decoupled, &coupled, 1.0) > 100.0 * ULPS);
 }
 
-/// No two cells pass each other's test, but for the one alias of the table: decoupled L1 is the proximal one.
+/// No two cells pass each other's test, but for the aliases of the table: decoupled L1 is the proximal one, and so is group lasso.
 fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
-    let same_l1 = |a: &Cell, b: &Cell| [a, b].iter().all(|cell| cell.penalty == Penalty::L1 && cell.place != Place::Coupled);
+    let after = |cell: &Cell| matches!(cell.place, Place::Decoupled | Place::Proximal);
+    let is_alias = |a: &Cell, b: &Cell| {
+        a.penalty == b.penalty && matches!(a.penalty, Penalty::L1 | Penalty::GroupLasso) && after(a) && after(b)
+    };
     let row = optimizer("adam");
     for cell in cells::plain() {
         for other in cells::plain().into_iter().filter(|other| other.decay() != cell.decay()) {
             let ulps = discrepancy::<T>(row, &plan(row, &cell), &plan(row, &other), 1.0);
-            let same = same_l1(&cell, &other) && cell.strength == other.strength;
+            let same = is_alias(&cell, &other) && cell.strength == other.strength;
             assert_eq!(ulps <= ULPS, same, "{} as {}: {ulps} ulp per step", cell.decay(), other.decay());
         }
     }

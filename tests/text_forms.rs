@@ -55,7 +55,7 @@ fn decay() -> impl Strategy<Value = Decay> {
     let cell = proptest::sample::select(cells::plain());
     let anchor = proptest::sample::select(&cells::ANCHORS[..]);
     let ratio = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64];
-    (cell, anchor, number(), ratio, schedule()).prop_map(|(cell, anchor, number, ratio, schedule)| {
+    (cell, anchor, number(), number(), ratio, schedule()).prop_map(|(cell, anchor, number, alpha, ratio, schedule)| {
         let strength = match cell.strength {
             Strength::LrScaled(_) => Strength::LrScaled(number),
             Strength::Independent(_) => Strength::Independent(number),
@@ -66,7 +66,8 @@ fn decay() -> impl Strategy<Value = Decay> {
             other => other,
         };
         let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
-        Cell { penalty, strength, ..cell }.decay().towards(anchor).schedule(schedule)
+        let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };
+        Cell { penalty, place, strength, ..cell }.decay().towards(anchor).schedule(schedule)
     })
 }
 

@@ -41,18 +41,20 @@ impl Ramp {
 }
 
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
-pub(crate) const PENALTIES: [Penalty; 3] = [Penalty::L2, Penalty::L1, NET];
-pub(crate) const PLACES: [Place; 4] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious];
+pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
+pub(crate) const PENALTIES: [Penalty; 4] = [Penalty::L2, Penalty::L1, NET, Penalty::GroupLasso];
+pub(crate) const PLACES: [Place; 6] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious, ADA, Place::Metric];
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Lent];
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, Timescale};
     match (penalty, place) {
+        (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET, Place::Metric) => &[],
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
-        (_, Place::Cautious) => &[],
+        (_, Place::Cautious | Place::AdaDecay { .. }) => &[],
         _ => &[LrScaled(0.7), Independent(0.03), Fixed(0.02)],
     }
 }
@@ -91,6 +93,11 @@ impl Cell {
         matches!(self.strength, Strength::Adaptive(_))
     }
 
+    /// Does the decay of a weight depend on others?
+    pub(crate) fn joins_weights(&self) -> bool {
+        self.joins_parameters() || matches!(self.place, Place::AdaDecay { .. }) || self.penalty == Penalty::GroupLasso
+    }
+
     pub(crate) fn is_scheduled(&self) -> bool {
         self.ramp.schedule != Schedule::constant()
     }
@@ -98,7 +105,7 @@ impl Cell {
     /// Strengths of the L1 and the L2 part of an amount.
     pub(crate) fn parts(&self, amount: f64) -> [f64; 2] {
         match self.penalty {
-            Penalty::L1 => [amount, 0.0],
+            Penalty::L1 | Penalty::GroupLasso => [amount, 0.0],
             Penalty::ElasticNet { ratio } => [amount * ratio, amount * (1.0 - ratio)],
             _ => [0.0, amount],
         }

@@ -16,9 +16,12 @@ fn numbers_of_decays() {
         Decay::l1,
         Decay::cautious,
         Decay::adaptive,
+        Decay::ada_decay,
+        Decay::metric_l1,
+        Decay::group_lasso,
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 10]
+    ] as [fn(f64) -> Decay; 13]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
@@ -41,6 +44,25 @@ fn numbers_of_decays() {
         let bad = below_0().chain([1.0 + f64::EPSILON]);
         assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(0.1, v)), "ratio of the elastic net", bad, "in [0, 1]");
     }
+}
+
+#[test]
+fn the_steepness_of_ada_decay() {
+    let decay = |alpha| Decay::new(Penalty::L2, Place::AdaDecay { alpha }, Strength::Fixed(0.1));
+    let bad = below_0();
+    assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(v)), "alpha of AdaDecay", bad, "a finite number, at least 0");
+}
+
+/// It may double its share: one half is too much.
+#[test]
+fn a_share_of_ada_decay() {
+    let decay = |share| Decay::new(Penalty::L2, Place::AdaDecay { alpha: 1.0 }, Strength::Fixed(share));
+    Sgd::new(0.1).weight_decay(decay(0.49)).build::<f32>().unwrap();
+    assert_error!(
+        Sgd::new(0.1).weight_decay(decay(0.5)).build::<f32>().unwrap_err(),
+        Error::ShrinkOutOfRange { share: 1.0, .. },
+        "the decay `fixed-ada-decay:0.5,1` of group `default` would remove the share 1 of each weight in step 0: it must be in [0, 1)"
+    );
 }
 
 /// A schedule is checked wherever it stands: over the learning rate, in a decay, in a later part.

@@ -1,15 +1,18 @@
 //! The decays, from their equations; d is the distance from the anchor.
 
-use wane::{Place, Strength};
+use wane::{Penalty, Place, Strength};
 
 use crate::common::cells::Cell;
 
 /// A decay in one step: how much, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Law {
+    penalty: Penalty,
     place: Place,
     l1: f64,
     l2: f64,
+    /// Nothing decays in this step.
+    free: bool,
 }
 
 /// What a decay's strength may depend on.
@@ -37,7 +40,22 @@ impl Law {
             other => panic!("{other:?} has no oracle"),
         };
         let [l1, l2] = cell.parts(amount);
-        Self { place: cell.place, l1, l2 }
+        Self { penalty: cell.penalty, place: cell.place, l1, l2, free: l1 == 0.0 && l2 == 0.0 }
+    }
+
+    /// The law of each weight of a parameter, for decays that look at the whole of it.
+    pub(crate) fn each(self, seen: &Seen) -> Vec<Self> {
+        let (n, soft) = (seen.g.len(), |l1| Self { place: Place::Proximal, l1, ..self });
+        match (self.penalty, self.place) {
+            _ if self.free => vec![self; n],
+            (Penalty::GroupLasso, _) => seen.rows(self.l1).map(|l1| Self { l1, ..self }).collect(),
+            (_, Place::Metric) => (0..n).map(|i| soft(self.l1 / (seen.metric)(i))).collect(),
+            (_, Place::AdaDecay { alpha }) => {
+                let decoupled = |theta| Self { place: Place::Decoupled, l2: theta * self.l2, ..self };
+                thetas(seen.g, alpha).into_iter().map(decoupled).collect()
+            }
+            _ => vec![self; n],
+        }
     }
 
     /// Everything `factor` times as long: the step of a layer with another learning rate.
@@ -48,7 +66,7 @@ impl Law {
 
     /// The gradient that the optimizer sees.
     pub(crate) fn gradient(&self, g: f64, d: f64) -> f64 {
-        if self.place != Place::Coupled || self.is_nothing() {
+        if self.place != Place::Coupled || self.free {
             return g;
         }
         let sign = if d == 0.0 { 0.0 } else { d.signum() };
@@ -59,7 +77,9 @@ impl Law {
     pub(crate) fn settle(&self, x: f64, anchor: f64, u: f64, lr: f64) -> f64 {
         let d = x - anchor;
         match self.place {
-            _ if self.is_nothing() => x - lr * u,
+            _ if self.free => x - lr * u,
+            // What a row has lost, as a share.
+            _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
             Place::Proximal => anchor + soft(d - lr * u, self.l1) / (1.0 + self.l2),
@@ -73,7 +93,8 @@ impl Law {
         let d = x - anchor;
         let threshold = |y: f64| if y.is_nan() { y } else { y.clamp(-self.l1, self.l1) };
         match self.place {
-            _ if self.is_nothing() => lr * u,
+            _ if self.free => lr * u,
+            _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
             Place::Decoupled => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
             Place::Proximal => {
                 let y = d - lr * u;
@@ -83,10 +104,55 @@ impl Law {
             _ => lr * u,
         }
     }
+}
 
-    fn is_nothing(&self) -> bool {
-        self.l1 == 0.0 && self.l2 == 0.0
+/// A parameter as a decay sees it that looks at the whole of it.
+pub(crate) struct Seen<'a> {
+    /// The gradient that the optimizer sees: unscaled and clipped.
+    pub(crate) g: &'a [f64],
+    /// Distances from the anchor after the update: x − η·u − a.
+    pub(crate) after: &'a [f64],
+    pub(crate) rows: usize,
+    pub(crate) metric: &'a dyn Fn(usize) -> f64,
+}
+
+impl Seen<'_> {
+    /// Group lasso over rows: which share of it each weight loses. A row loses λ·√n of its norm, at most all. A NaN joins all of its row.
+    fn rows(&self, amount: f64) -> impl Iterator<Item = f64> {
+        let n = self.after.len() / self.rows.max(1);
+        let lost = move |row: &[f64]| {
+            let (norm, threshold) = (row.iter().map(|d| d * d).sum::<f64>().sqrt(), amount * (n as f64).sqrt());
+            if norm <= threshold { 1.0 } else { threshold / norm }
+        };
+        self.after.chunks(n.max(1)).flat_map(move |row| std::iter::repeat_n(lost(row), row.len()))
     }
+}
+
+/// AdaDecay, after Nakamura & Hong (2019), section 3: θ = 2/(1 + exp(−α·(|g| − μ)/σ)), in (0, 2), with the mean and the deviation of |g| in
+/// the parameter; 1 if all |g| are equal. σ divides by n, so that of a single weight is 0.
+fn thetas(g: &[f64], alpha: f64) -> Vec<f64> {
+    let n = g.len() as f64;
+    let mean = g.iter().map(|g| g.abs()).sum::<f64>() / n;
+    let deviation = (g.iter().map(|g| (g.abs() - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let theta = |g: &f64| 2.0 / (1.0 + (-alpha * (g.abs() - mean) / deviation).exp());
+    g.iter().map(|g| if deviation == 0.0 { 1.0 } else { theta(g) }).collect()
+}
+
+#[test]
+fn thetas_are_those_of_the_paper() {
+    // |g| is 1 or 3: mean 2, deviation 1.
+    let theta = |z: f64| 2.0 / (1.0 + (-4.0 * z).exp());
+    assert_eq!(thetas(&[1.0, -3.0, 3.0, -1.0], 4.0), [theta(-1.0), theta(1.0), theta(1.0), theta(-1.0)]);
+    assert_eq!([thetas(&[-2.0, 2.0], 4.0), thetas(&[1.0, 9.0], 0.0)], [[1.0; 2]; 2]);
+    assert_eq!(thetas(&[5.0], 4.0), [1.0]);
+}
+
+#[test]
+fn rows_shrink_as_one() {
+    // ‖(3, 4)‖ = 5.
+    let seen = Seen { g: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, metric: &|_| 1.0 };
+    let lost = 0.25 * 2.0_f64.sqrt() / 5.0;
+    assert_eq!(seen.rows(0.25).collect::<Vec<_>>(), [lost, lost, 1.0, 1.0]);
 }
 
 /// S(y, θ) = sign(y)·max(|y| − θ, 0), for numbers; for a NaN a NaN.

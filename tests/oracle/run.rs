@@ -2,9 +2,9 @@
 
 use wane::{Anchor, Clip};
 
-use super::decay::{Law, Rates};
+use super::decay::{Law, Rates, Seen};
 use crate::common::cells::{Cell, Ramp};
-use crate::common::data::{Tensor, exact};
+use crate::common::data::{Tensor, exact, matrix};
 use crate::common::naive::{Keep, Naive};
 use crate::common::{Element, Goal, Row};
 
@@ -31,6 +31,7 @@ pub(crate) struct Oracle {
 pub(crate) struct Twin {
     pub(crate) x: Vec<f64>,
     anchor: Vec<f64>,
+    rows: usize,
     optimizer: Box<dyn Naive>,
     /// For each weight the largest number that has gone into it: rounding errors are a share of this.
     pub(crate) size: Vec<f64>,
@@ -46,7 +47,7 @@ impl Oracle {
                 _ => vec![0.0; x.len()],
             };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
-            Twin { x, anchor, optimizer: row.oracle(), size }
+            Twin { rows: matrix(x.len())[0], x, anchor, optimizer: row.oracle(), size }
         };
         let keep = |x| T::near(x).exact();
         Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }
@@ -105,10 +106,17 @@ impl Twin {
         let seen: Vec<_> = grad.iter().zip(self.distances()).map(|(&g, d)| law.gradient(g, d)).collect();
         let u = self.optimizer.direction(&seen, keep);
         let weights = || self.x.iter().zip(&self.anchor).zip(&u);
-        let displacement: Vec<_> = weights().map(|((&x, &a), &u)| law.displacement(x, a, u, lr)).collect();
+        let laws = |law: Law, lr: f64| {
+            let after: Vec<_> = weights().map(|((x, a), u)| x - a - lr * u).collect();
+            law.each(&Seen { g: &seen, after: &after, rows: self.rows, metric: &|i| self.optimizer.metric(i) })
+        };
+        let displaced = |((law, (&x, &a)), &u): ((Law, (&f64, &f64)), &f64)| law.displacement(x, a, u, lr);
+        let displacement: Vec<_> =
+            laws(law, lr).into_iter().zip(self.x.iter().zip(&self.anchor)).zip(&u).map(displaced).collect();
         let trust = self.optimizer.trust(lr, &self.x, &displacement);
-        for (i, u) in u.into_iter().enumerate() {
-            self.x[i] = keep(law.times(trust).settle(self.x[i], self.anchor[i], u, trust * lr));
+        let laws = laws(law.times(trust), trust * lr);
+        for (i, (u, law)) in u.into_iter().zip(laws).enumerate() {
+            self.x[i] = keep(law.settle(self.x[i], self.anchor[i], u, trust * lr));
             self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
         }
     }

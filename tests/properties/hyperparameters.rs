@@ -28,12 +28,15 @@ fn shared() -> impl Strategy<Value = Setup> {
     let decay = (any::<proptest::sample::Index>(), 0.0..0.9_f64, 0.0..=1.0_f64).prop_map(|(index, number, ratio)| {
         let cells = cells::all();
         let cell = &cells[index.index(cells.len())];
+        // AdaDecay may double its share.
+        let part = if cell.place == cells::ADA { 0.5 } else { 1.0 };
+        let number = part * number;
         let strength = match cell.strength {
             Strength::LrScaled(_) => Strength::LrScaled(number),
             Strength::Independent(_) => Strength::Independent(number),
             Strength::Fixed(_) => Strength::Fixed(number),
-            Strength::Timescale(_) => Strength::Timescale(1.5 + 1000.0 * number),
-            Strength::HalfLife(_) => Strength::HalfLife(0.5 + 1000.0 * number),
+            Strength::Timescale(_) => Strength::Timescale(1.5 / part + 1000.0 * number),
+            Strength::HalfLife(_) => Strength::HalfLife(0.6 / part + 1000.0 * number),
             Strength::Adaptive(_) => Strength::Adaptive(number),
             other => other,
         };
@@ -93,6 +96,11 @@ fn decayed(decay: Decay) -> Result<()> {
     is_built(Sgd::new(0.1).weight_decay(decay))
 }
 
+/// AdaDecay that is this steep.
+fn ada_decay(alpha: f64) -> Decay {
+    Decay::new(Penalty::L2, Place::AdaDecay { alpha }, Strength::Fixed(0.1))
+}
+
 fn scheduled(schedule: Schedule) -> Result<()> {
     let by_decay = is_built(Sgd::new(0.1).weight_decay(Decay::decoupled(0.1).schedule(schedule.clone())));
     let by_rate = is_built(Sgd::new(0.1).lr_schedule(schedule));
@@ -121,6 +129,10 @@ const KNOBS: &[Knob] = &[
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::elastic_net(x, 0.5)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::cautious(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::adaptive(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::ada_decay(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::metric_l1(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::group_lasso(x)) },
+    Knob { name: "alpha of AdaDecay", allowed: AT_LEAST_0, turn: |x| decayed(ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(x))) },
     Knob { name: "ratio of the elastic net", allowed: |x| (0.0..=1.0).contains(&x), turn: |x| decayed(Decay::elastic_net(0.1, x)) },
     Knob { name: "timescale", allowed: |x| x > 1.0, turn: |x| decayed(Decay::timescale(x)) },
@@ -211,12 +223,14 @@ fn a_group_is_checked_as_the_whole_is() {
 fn a_share_outside_its_range_changes_nothing<T: Element>() {
     proptest!(config(32), |(share in prop_oneof![Just(1.0), 1.0..1e6_f64])| {
         for row in OPTIMIZERS {
-            for place in [Place::Decoupled, Place::Cautious] {
+            // AdaDecay may take twice its share.
+            for (place, share) in [(Place::Decoupled, share), (Place::Cautious, share), (cells::ADA, 0.5 * share)] {
+                let most = if place == cells::ADA { 2.0 } else { 1.0 };
                 for strength in [Strength::Fixed(share), Strength::Independent(share), Strength::LrScaled(1.001 * share / row.lr)] {
                     let decay = Decay::new(Penalty::L2, place, strength);
                     let error = row.try_build::<T>(&row.setup(decay)).unwrap_err();
                     let Error::ShrinkOutOfRange { share: found, step: 0, .. } = error else { panic!("{error:?}") };
-                    prop_assert!(found >= share);
+                    prop_assert!(found >= most * share);
                 }
                 // A schedule without end is not looked at ahead of time.
                 let growing = Decay::new(Penalty::L2, place, Strength::Fixed(1e-9)).schedule(Schedule::exponential(1e9 * share));

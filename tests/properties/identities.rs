@@ -2,7 +2,7 @@
 
 use wane::{Anchor, Decay, Optimizer, Penalty, Place, Schedule, Strength};
 
-use crate::common::cells::{self, Cell, Ramp};
+use crate::common::cells::{self, ADA, Cell, Ramp};
 use crate::common::data::{Tensor, agree, noise, patterns, slice_after, step_on, step_slice, tensors, trained};
 use crate::common::{Element, Huge, OPTIMIZERS, Range, Reach, Row, Setup, for_f32_and_f64, optimizer};
 
@@ -18,6 +18,9 @@ for_f32_and_f64!(
     cautious_decay_is_decoupled_where_the_update_agrees_and_none_where_not,
     lion_stays_within_its_bound,
     adaptive_decay_is_a_share_of_the_gradient,
+    ada_decay_without_alpha_is_decoupled,
+    group_lasso_of_single_weights_is_the_soft_threshold,
+    in_a_plain_metric_metric_l1_is_l1,
 );
 
 const LENGTHS: [usize; 3] = [6, 11, 3];
@@ -56,6 +59,9 @@ fn units_convert_into_each_other<T: Element>() {
             (Penalty::L1, Place::Decoupled),
             (cells::NET, Place::Decoupled),
             (cells::NET, Place::Proximal),
+            (Penalty::L2, ADA),
+            (Penalty::L1, Place::Metric),
+            (Penalty::GroupLasso, Place::Decoupled),
         ] {
             let run = |strength| weights::<T>(row, Decay::new(penalty, place, strength));
             let expected = run(Strength::LrScaled(0.4));
@@ -88,7 +94,8 @@ fn units_with_the_same_number_are_not_the_same<T: Element>() {
             (0.3, &[Strength::LrScaled, Strength::Independent, Strength::Fixed][..]),
             (2.5, &[Strength::LrScaled, Strength::Independent, Strength::Fixed, Strength::Timescale, Strength::HalfLife]),
         ] {
-            let places: &[_] = if number < 1.0 { &cells::PLACES[1..] } else { &[Place::Proximal] };
+            let places: &[_] =
+                if number < 1.0 { &[Place::Decoupled, Place::Proximal, Place::Cautious, ADA] } else { &[Place::Proximal] };
             for &place in places {
                 let run = |unit: fn(f64) -> Strength| weights::<T>(row, Decay::new(Penalty::L2, place, unit(number)));
                 let results: Vec<_> = units.iter().map(|&unit| run(unit)).collect();
@@ -121,7 +128,9 @@ fn without_epsilon_the_scale_of_gradients_is_not_seen<T: Element>() {
                 (tensors.iter().map(|tensor| patterns(&tensor.value)).collect::<Vec<_>>(), patterns(&state))
             };
             // Adaptive decay is coupled, and follows the scale.
-            let sees = cell.place == Place::Coupled && !cell.joins_parameters();
+            let coupled = cell.place == Place::Coupled && !cell.joins_parameters();
+            // So is a threshold, which the metric divides.
+            let sees = coupled || cell.place == Place::Metric && row.huge == Huge::Vanishes;
             assert_eq!(run(1.0) == run(1024.0), !sees, "{} with {}", row.name, cell.decay());
         }
     }
@@ -261,5 +270,60 @@ fn adaptive_decay_is_a_share_of_the_gradient<T: Element>() {
         let gradient: Vec<_> = tensors::<T>(&LENGTHS).iter().flat_map(|t| t.gradient(0)).map(T::exact).collect();
         let ratio = norm(&difference) / (row.lr * norm(&gradient));
         assert!((ratio / (0.9 * lambda) - 1.0).abs() < 100.0 * T::EPS, "{ratio} for λ {lambda}");
+    }
+}
+
+/// α = 0 makes θ = 1, whatever the gradients; 1 − s is rounded in another order.
+fn ada_decay_without_alpha_is_decoupled<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.place == ADA) {
+            let run = |place| weights::<T>(row, Cell { place, ..cell.clone() }.decay());
+            let expected = run(Place::Decoupled);
+            let [flat, steep] = [0.0, 4.0].map(|alpha| ulps(&run(Place::AdaDecay { alpha }), &expected));
+            assert!(flat < SAME && steep > OTHER, "{} with {}: {flat} and {steep} ulp", row.name, cell.decay());
+        }
+    }
+}
+
+/// Rows of one weight: a tensor of one axis.
+fn group_lasso_of_single_weights_is_the_soft_threshold<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
+            let run = |penalty, shape: &dyn Fn(usize) -> Vec<usize>| {
+                let decay = Cell { penalty, ..cell.clone() }.decay();
+                let (mut opt, mut tensors) = (row.build::<T>(&row.setup(decay)), tensors::<T>(&LENGTHS));
+                for k in 0..STEPS {
+                    let step = |tensor: &mut Tensor<T>| {
+                        let (grad, shape) = (tensor.gradient(k), shape(tensor.value.len()));
+                        opt.step(&mut [tensor.param(Some(&grad)).shape(&shape)]).unwrap();
+                    };
+                    tensors.iter_mut().for_each(step);
+                }
+                tensors.into_iter().flat_map(|tensor| tensor.value).collect::<Vec<_>>()
+            };
+            let expected = run(Penalty::L1, &|n| vec![n]);
+            for shape in [|n| vec![n], |n| vec![n, 1]] as [fn(usize) -> Vec<usize>; 2] {
+                let difference = ulps(&run(Penalty::GroupLasso, &shape), &expected);
+                assert!(difference < SAME, "{} with {}: {difference} ulp in {:?}", row.name, cell.decay(), shape(3));
+            }
+            // What stays within a threshold of its anchor is 0 either way.
+            if cell.anchor == Anchor::Origin {
+                let difference = ulps(&run(Penalty::GroupLasso, &|n| vec![1, n]), &expected);
+                assert!(difference > OTHER, "{} with {}: {difference} ulp in one row", row.name, cell.decay());
+            }
+        }
+    }
+}
+
+/// The metric of SGD and Lion is 1; the others' is not.
+fn in_a_plain_metric_metric_l1_is_l1<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.place == Place::Metric) {
+            let run = |place| weights::<T>(row, Cell { place, ..cell.clone() }.decay());
+            let difference = ulps(&run(Place::Metric), &run(Place::Decoupled));
+            let plain = row.huge != Huge::Vanishes;
+            let name = || format!("{} with {}: {difference} ulp", row.name, cell.decay());
+            assert!(if plain { difference < SAME } else { difference > OTHER }, "{}", name());
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! Without a gradient, and from fresh state, an optimizer moves nothing and the decay stands alone: closed forms, half-lives, timescales,
 //! and the sums of schedules.
 
-use wane::{Decay, Penalty, Place, Schedule, Strength};
+use wane::{Decay, Param, Penalty, Place, Schedule, Strength};
 
-use crate::common::cells::{self, Cell};
+use crate::common::cells::{self, ADA, Cell};
 use crate::common::data::{patterns, slice_after, step_on, tensors};
-use crate::common::{Element, OPTIMIZERS, Reach, Setup, for_f32_and_f64, optimizer};
+use crate::common::{Element, Huge, OPTIMIZERS, Reach, Row, Setup, for_f32_and_f64, optimizer};
 
 for_f32_and_f64!(
     a_zero_gradient_is_pure_decay,
+    a_zero_gradient_takes_its_share_of_each_row,
     a_zero_gradient_and_coupled_decay_in_plain_sgd,
     adaptive_decay_follows_the_gradient_to_zero,
     the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate,
@@ -31,6 +32,11 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
     }
 }
 
+/// Is the metric 1? Others are ε, or the sum that they start from, without a gradient.
+fn has_plain_metric(row: &Row) -> bool {
+    row.huge != Huge::Vanishes
+}
+
 /// The distance d after n steps of pure decay: a geometric sum, which stops at 0.
 fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
     let [l1, l2] = cell.parts(amount(cell, lr));
@@ -44,8 +50,9 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
 fn a_zero_gradient_is_pure_decay<T: Element>() {
     const N: i32 = 20;
     let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
+    let by_weight = |cell: &&Cell| cell.penalty != Penalty::GroupLasso;
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
-        for cell in &cells {
+        for cell in cells.iter().filter(by_weight).filter(|cell| has_plain_metric(row) || cell.place != Place::Metric) {
             let start = tensors::<T>(&[6, 5, 4]);
             let mut tensors = start.clone();
             let mut opt = row.build::<T>(&row.setup(cell.decay()));
@@ -63,6 +70,35 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
                     let tolerance = 3.0 * f64::from(N) * T::EPS * (x0.exact().abs() + a.abs());
                     let found = x.exact();
                     assert!((found - expected).abs() <= tolerance, "{} with {}: {found} for {expected}", row.name, cell.decay());
+                }
+            }
+        }
+    }
+}
+
+/// Group lasso: the norm of a row falls by λ√n in every step, and where its distance points does not change.
+fn a_zero_gradient_takes_its_share_of_each_row<T: Element>() {
+    const N: u64 = 20;
+    let (rows, width) = (3, 2);
+    let start = [3.0, 4.0, -0.3, 0.4, 0.01, -0.01].map(T::near);
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+        for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
+            let (mut opt, mut weights) = (row.build::<T>(&row.setup(cell.decay())), start);
+            for _ in 0..N {
+                opt.step(&mut [Param::new("w", &mut weights, &[T::zero(); 6]).shape(&[rows, width])]).unwrap();
+            }
+            for (found, before) in weights.chunks(width).zip(start.chunks(width)) {
+                let norm = before.iter().map(|x| x.exact().powi(2)).sum::<f64>().sqrt();
+                let lost = N as f64 * amount(&cell, row.lr) * (width as f64).sqrt();
+                let kept = (norm - lost).max(0.0) / norm;
+                for (found, before) in found.iter().zip(before) {
+                    let tolerance = if kept == 0.0 { 0.0 } else { 4.0 * N as f64 * T::EPS * before.exact().abs() };
+                    assert!(
+                        (found.exact() - kept * before.exact()).abs() <= tolerance,
+                        "{} with {}: {found} from {before}",
+                        row.name,
+                        cell.decay()
+                    );
                 }
             }
         }
@@ -101,7 +137,7 @@ fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>(
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Parameter) {
         for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::L2 && amount(cell, row.lr) > 0.0) {
             let keep = match cell.place {
-                Place::Decoupled | Place::Cautious => 1.0 - row.lr,
+                Place::Decoupled | Place::Cautious | ADA => 1.0 - row.lr,
                 _ => continue,
             };
             let start = [0.3, -2.0, 1.0].map(T::near);
@@ -117,8 +153,8 @@ fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>(
 
 fn a_weight_is_halved_every_half_life<T: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
-        for place in [Place::Decoupled, Place::Proximal, Place::Cautious] {
-            for half_life in [1_u32, 3, 50] {
+        for place in [Place::Decoupled, Place::Proximal, Place::Cautious, ADA] {
+            for half_life in [2_u32, 3, 50] {
                 let decay = Decay::new(Penalty::L2, place, Strength::HalfLife(f64::from(half_life)));
                 // Whatever the learning rate does.
                 let setup = Setup { schedule: Schedule::exponential(0.5), ..row.setup(decay) };
@@ -205,7 +241,10 @@ fn schedules_of_rate_and_strength_multiply<E: Element>() {
 /// What is within the threshold becomes 0 and stays there; nothing ever changes its sign or grows.
 fn soft_thresholds_leave_exact_zeros<E: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
-        for cell in cells::plain().into_iter().filter(|cell| cell.penalty != Penalty::L2 && cell.place != Place::Coupled) {
+        let is_soft = |cell: &Cell| cell.parts(1.0)[0] > 0.0 && cell.place != Place::Coupled && !cell.joins_weights();
+        for cell in
+            cells::plain().into_iter().filter(|cell| is_soft(cell) && (has_plain_metric(row) || cell.place != Place::Metric))
+        {
             let theta = cell.parts(amount(&cell, row.lr))[0];
             let start = [0.9 * theta, -0.9 * theta, 1.5 * theta, -1.5 * theta, 1.0].map(E::near);
             let mut opt = row.build::<E>(&row.setup(cell.decay()));

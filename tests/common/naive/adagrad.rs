@@ -28,4 +28,8 @@ impl Naive for Adagrad {
         }
         u
     }
+
+    fn metric(&self, i: usize) -> f64 {
+        self.sum[i].sqrt() + self.eps
+    }
 }

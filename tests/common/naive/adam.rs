@@ -10,6 +10,7 @@ pub(crate) struct Adam {
     m: Vec<f64>,
     v: Vec<f64>,
     largest: Vec<f64>,
+    metric: Vec<f64>,
 }
 
 #[derive(Clone, Copy)]
@@ -28,7 +29,7 @@ pub(crate) enum Maximum {
 
 impl Adam {
     pub(crate) fn new(betas: [f64; 2], denominator: Denominator, maximum: Maximum) -> Self {
-        Self { betas, denominator, maximum, t: 0, m: vec![], v: vec![], largest: vec![] }
+        Self { betas, denominator, maximum, t: 0, m: vec![], v: vec![], largest: vec![], metric: vec![] }
     }
 }
 
@@ -40,6 +41,7 @@ impl Naive for Adam {
         self.t += 1;
         let [beta1, beta2] = self.betas;
         let (full1, full2) = (1.0 - beta1.powi(self.t), 1.0 - beta2.powi(self.t));
+        self.metric.clear();
         let mut u = vec![];
         for (i, &g) in g.iter().enumerate() {
             self.m[i] = keep(beta1 * self.m[i] + (1.0 - beta1) * g);
@@ -48,11 +50,16 @@ impl Naive for Adam {
                 self.largest[i] = self.v[i];
             }
             let v = if self.maximum == Maximum::On { self.largest[i] } else { self.v[i] };
-            u.push(match self.denominator {
-                Denominator::Epsilon(eps) => (self.m[i] / full1) / ((v / full2).sqrt() + eps),
-                Denominator::EpsilonHat(eps) => (full2.sqrt() / full1) * self.m[i] / (v.sqrt() + eps),
+            self.metric.push(match self.denominator {
+                Denominator::Epsilon(eps) => (v / full2).sqrt() + eps,
+                Denominator::EpsilonHat(eps) => (v.sqrt() + eps) / full2.sqrt(),
             });
+            u.push(self.m[i] / full1 / self.metric[i]);
         }
         u
+    }
+
+    fn metric(&self, i: usize) -> f64 {
+        self.metric[i]
     }
 }

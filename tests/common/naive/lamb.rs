@@ -8,11 +8,12 @@ pub(crate) struct Lamb {
     maximum: Maximum,
     t: i32,
     moments: Vec<[f64; 3]>,
+    metric: Vec<f64>,
 }
 
 impl Lamb {
     pub(crate) fn new(betas: [f64; 2], eps: f64, maximum: Maximum) -> Self {
-        Self { betas, eps, maximum, t: 0, moments: vec![] }
+        Self { betas, eps, maximum, t: 0, moments: vec![], metric: vec![] }
     }
 }
 
@@ -22,6 +23,7 @@ impl Naive for Lamb {
         self.moments.resize(g.len(), [0.0; 3]);
         self.t += 1;
         let [beta1, beta2] = self.betas;
+        self.metric.clear();
         let mut r = vec![];
         for (g, [m, v, largest]) in g.iter().zip(&mut self.moments) {
             *m = keep(beta1 * *m + (1.0 - beta1) * g);
@@ -32,9 +34,14 @@ impl Naive for Lamb {
             let second = if self.maximum == Maximum::On { *largest } else { *v };
             let m_hat = *m / (1.0 - beta1.powi(self.t));
             let v_hat = second / (1.0 - beta2.powi(self.t));
+            self.metric.push(v_hat.sqrt() + self.eps);
             r.push(m_hat / (v_hat.sqrt() + self.eps));
         }
         r
+    }
+
+    fn metric(&self, i: usize) -> f64 {
+        self.metric[i]
     }
 
     /// ‖x‖ / ‖r‖, with η·r the whole displacement; 1 where a norm is 0

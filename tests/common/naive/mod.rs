@@ -22,6 +22,11 @@ pub(crate) trait Naive {
     /// u, where a step without decay is x − η·u.
     fn direction(&mut self, g: &[f64], keep: Keep) -> Vec<f64>;
 
+    /// What the last direction of weight i was divided by.
+    fn metric(&self, _i: usize) -> f64 {
+        1.0
+    }
+
     /// A factor on the whole displacement.
     fn trust(&self, _lr: f64, _x: &[f64], _displacement: &[f64]) -> f64 {
         1.0

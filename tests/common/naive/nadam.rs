@@ -39,4 +39,8 @@ impl Naive for NAdam {
         }
         u
     }
+
+    fn metric(&self, i: usize) -> f64 {
+        (self.v[i] / (1.0 - self.betas[1].powi(self.t))).sqrt() + self.eps
+    }
 }
