@@ -74,3 +74,44 @@ fn state_follows_the_name() {
     assert_eq!(opt.state("b", "momentum_buffer"), Some(&[2.0; 2][..]));
     assert_eq!(opt.state("c", "momentum_buffer"), Some(&[4.5; 3][..]));
 }
+
+/// An optimizer whose state has been spoilt and put back goes on with the same bits.
+#[test]
+fn state_that_is_put_back_goes_on() {
+    for (mut opt, columns) in every() {
+        let mut w = [1.0, -2.0, 0.5];
+        for k in 0..3 {
+            step(&mut *opt, "w", &mut w, k);
+        }
+        let (mut other, mut v) = (opt.clone(), w);
+        for column in &columns {
+            let values = opt.state("w", column).unwrap();
+            other.restore_state("w", column, &vec![0.25; values.len()]).unwrap();
+            assert!(other.state("w", column).unwrap().iter().all(|&value| value == 0.25));
+            other.restore_state("w", column, values).unwrap();
+        }
+        for k in 3..5 {
+            step(&mut *opt, "w", &mut w, k);
+            step(&mut *other, "w", &mut v, k);
+        }
+        assert_eq!(w.map(f64::to_bits), v.map(f64::to_bits), "{}", opt.describe());
+    }
+}
+
+#[test]
+fn what_cannot_be_put_back_is_named() {
+    let mut opt = Sgd::new(0.1).momentum(0.5).build::<f64>().unwrap();
+    let mut w = [0.0, 0.0];
+    opt.step(&mut [Param::new("w", &mut w, &[1.0, 2.0])]).unwrap();
+    let mut refused = |name, column, values: &[f64]| opt.restore_state(name, column, values).unwrap_err().to_string();
+    assert_eq!(refused("v", "momentum_buffer", &[1.0, 1.0]), "there is no parameter `v`");
+    let known = "it has: `momentum_buffer` (2)";
+    assert_eq!(refused("w", "exp_avg", &[1.0, 1.0]), format!("parameter `w` has no column `exp_avg` of 2 numbers; {known}"));
+    assert_eq!(
+        refused("w", "momentum_buffer", &[1.0]),
+        format!("parameter `w` has no column `momentum_buffer` of 1 numbers; {known}")
+    );
+    let nan = "number 1 of column `momentum_buffer` of parameter `w` is NaN: state is finite";
+    assert_eq!(refused("w", "momentum_buffer", &[1.0, f64::NAN]), nan);
+    assert_eq!(opt.state("w", "momentum_buffer"), Some(&[1.0, 2.0][..]));
+}
