@@ -84,7 +84,7 @@ fn state_that_is_put_back_goes_on() {
             step(&mut *opt, "w", &mut w, k);
         }
         let (mut other, mut v) = (opt.clone(), w);
-        for column in &columns {
+        for column in columns {
             let values = opt.state("w", column).unwrap();
             other.restore_state("w", column, &vec![0.25; values.len()]).unwrap();
             assert!(other.state("w", column).unwrap().iter().all(|&value| value == 0.25));
