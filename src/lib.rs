@@ -1,5 +1,6 @@
-//! Optimizers in which weight decay is a first-class part: SGD, Adam, AdamW, Lion and LAMB on plain parameter slices, with coupled L2,
-//! decoupled decay in every unit in use, and the laws beyond.
+//! Optimizers in which weight decay is a first-class part: SGD, Adam, AdamW, NAdam, Adagrad, Adafactor,
+//! Lion, LAMB and Muon on plain parameter slices, with coupled L2, decoupled decay in every unit in use,
+//! and the laws beyond.
 //!
 //! You own the parameters as memory (`Vec`, `ndarray`, your own engine's buffers) and have their gradients; wane takes the step.
 //!
@@ -28,7 +29,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | optimizers | [`Sgd`] (momentum, Nesterov), [`Adam`] (AMSGrad, epsilon hat), [`AdamW`], [`Lion`], [`Lamb`]; all are an [`Optimizer`] |
+//! | optimizers | [`Sgd`] (momentum, Nesterov), [`Adam`] (AMSGrad, epsilon hat), [`AdamW`], [`NAdam`], [`Adagrad`], [`Adafactor`], [`Lion`], [`Lamb`], [`Muon`]; all are an [`Optimizer`] |
 //! | decay | one value, [`Decay`], for every optimizer: [`Penalty`] × [`Place`] × [`Strength`], towards 0 or an [`Anchor`] |
 #![cfg_attr(
     feature = "ndarray",
@@ -42,6 +43,7 @@
 //! | schedules | [`Schedule`], for the learning rate and for every decay |
 //! | gradients | [`Clip`] by value or global norm, [`NonFinite`] policy, a factor per step ([`Optimizer::step_scaled`]) |
 //! | what happened | [`Report`] of a step, [`Status`] by name, [`Optimizer::state`] by name and column, typed [`Error`]s |
+//! | threads | [`Settings::threads`], [`Pool`] |
 //! | during a run | [`Optimizer::set_learning_rate`], [`Optimizer::assign`], [`Optimizer::resize`], [`Optimizer::capture_anchors`], [`Param::frozen`] |
 //!
 //! [`guide`] helps to choose a decay, and translates calls from PyTorch, Keras and optax.
@@ -52,11 +54,11 @@
 //!    optimizer, with its equation, its paper, and where other libraries differ.
 //! 2. **A step is all or nothing.** Everything is checked before the first write, also that nothing finite becomes infinite or NaN; an error names
 //!    the parameter, and no weight and no state has changed by one bit.
-//! 3. **The same bits everywhere.** On one target, every CPU [`Level`] and every order of the parameters gives the same bits. (Across
+//! 3. **The same bits everywhere.** On one target, every CPU [`Level`], any number of [threads](Settings::threads) and every order of the parameters give the same bits. (Across
 //!    targets, powers of β and schedules may differ in the last bit: they come from the platform's math library.)
-//! 4. **As fast as memory.** One fused pass, plus one read of the gradient where a check or a norm is wanted; no allocation once every
+//! 4. **As fast as memory.** One pass, plus one read of the gradient where a check or a norm is wanted; no allocation once every
 //!    name has had its first gradient. `benches/README.md` has the measurements.
-//! 5. **PyTorch's numbers.** The same options give the same trajectory; for SGD, Adam and AdamW the same bits as PyTorch 2.15's fused CPU
+//! 5. **PyTorch's numbers.** The same options give the same trajectory; for SGD, Adam, AdamW and Adagrad the same bits as PyTorch 2.15's fused CPU
 //!    kernels, on whole vectors: all but the last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one.
 //!
 //! # Features

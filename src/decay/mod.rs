@@ -1,11 +1,11 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
 
-mod average;
+mod adaptive;
 pub(crate) mod effect;
 mod laws;
 mod text;
 
-pub(crate) use average::Average;
+pub(crate) use adaptive::Average;
 pub(crate) use effect::{Effect, Rates};
 pub(crate) use laws::AnyLaw;
 
