@@ -11,7 +11,7 @@ use crate::float::Real;
 use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Gain, Law, Level, Moves, Rule, SquareSum, TILE, Whole, displace, sweep};
+use crate::kernel::{Law, Level, Moves, Rule, Scaling, SquareSum, TILE, Whole, displace, sweep};
 
 /// Scratch memory.
 pub(crate) struct Desk<T> {
@@ -53,7 +53,7 @@ pub(crate) enum Denormals {
 #[derive(Debug)]
 pub(crate) struct Task<'a, T> {
     pub(crate) level: Level,
-    pub(crate) gain: Gain<T>,
+    pub(crate) scaling: Scaling<T>,
     pub(crate) denormals: Denormals,
     pub(crate) rule: &'a dyn AnyRule<T>,
     pub(crate) rate: T,
@@ -92,7 +92,7 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
 /// What a fused loop works on.
 pub(crate) struct Fused<'a, 's, T> {
     pub(crate) level: Level,
-    pub(crate) gain: Gain<T>,
+    pub(crate) scaling: Scaling<T>,
     pub(crate) rate: T,
     pub(crate) x: &'a mut [T],
     pub(crate) g: &'a [T],
@@ -135,7 +135,7 @@ impl<T: Real> Task<'_, T> {
     #[inline(always)]
     fn displace(&self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>, tile: &Range<usize>, r: &mut [T]) -> bool {
         let state = self.state.each_ref().map(|column| &**column);
-        displace(self.level, (rule, law), (self.gain, self.rate), (self.x, self.g, &state), tile, r);
+        displace(self.level, (rule, law), (self.scaling, self.rate), (self.x, self.g, &state), tile, r);
         true
     }
 }
@@ -143,8 +143,8 @@ impl<T: Real> Task<'_, T> {
 impl<T: Real> Fused<'_, '_, T> {
     #[inline(always)]
     fn sweep(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
-        let Self { level, gain, rate, x, g, state } = self;
-        sweep(level, (rule, law), (gain, rate), x, g, state);
+        let Self { level, scaling, rate, x, g, state } = self;
+        sweep(level, (rule, law), (scaling, rate), x, g, state);
         true
     }
 }
@@ -152,15 +152,15 @@ impl<T: Real> Fused<'_, '_, T> {
 impl<'a, T: Real> Task<'a, T> {
     /// Returns what makes the gradient that the rule sees.
     pub(crate) fn seen(&self) -> Seen<'a, T> {
-        let Self { level, gain, law, g, anchor, .. } = *self;
-        Seen { level, gain, law, g, anchor }
+        let Self { level, scaling, law, g, anchor, .. } = *self;
+        Seen { level, scaling, law, g, anchor }
     }
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
         let plain = self.denormals == Denormals::Keep && self.is_plain();
-        let Self { level, gain, rate, law, rule, .. } = *self;
-        let at = Fused { level, gain, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
+        let Self { level, scaling, rate, law, rule, .. } = *self;
+        let at = Fused { level, scaling, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
         if !plain || !rule.fused(law, at) {
             self.run_tiled(desk);
         }
@@ -313,7 +313,7 @@ pub(crate) fn tiles(n: usize) -> impl Iterator<Item = Range<usize>> {
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'a, T> {
     level: Level,
-    gain: Gain<T>,
+    scaling: Scaling<T>,
     law: &'a AnyLaw<T>,
     g: &'a [T],
     anchor: &'a [T],
@@ -322,7 +322,7 @@ pub(crate) struct Seen<'a, T> {
 impl<'a, T: Real> Seen<'a, T> {
     /// Whether the rule sees the gradient as it was given.
     fn is_given(&self) -> bool {
-        !self.law.tiled().couples() && self.gain.is_plain()
+        !self.law.tiled().couples() && self.scaling.is_plain()
     }
 
     /// Returns the gradient of a tile, whose weights are `x`, as the rule sees it; `d` becomes the
@@ -331,7 +331,7 @@ impl<'a, T: Real> Seen<'a, T> {
     where
         'a: 't,
     {
-        let Self { level, gain, law, anchor, .. } = *self;
+        let Self { level, scaling, law, anchor, .. } = *self;
         let (g, out) = (&self.g[tile.clone()], &mut out[..tile.len()]);
         if !anchor.is_empty() {
             tile::distance(level, x, &anchor[tile], d);
@@ -339,7 +339,7 @@ impl<'a, T: Real> Seen<'a, T> {
         if self.is_given() {
             return g;
         }
-        law.tiled().couple(level, gain, g, if anchor.is_empty() { x } else { d }, out);
+        law.tiled().couple(level, scaling, g, if anchor.is_empty() { x } else { d }, out);
         out
     }
 }

@@ -1,13 +1,13 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
 
 mod adaptive;
-pub(crate) mod effect;
 mod laws;
+pub(crate) mod step_decay;
 mod text;
 
 pub(crate) use adaptive::Average;
-pub(crate) use effect::{Effect, Rates};
 pub(crate) use laws::AnyLaw;
+pub(crate) use step_decay::{Rates, StepDecay};
 
 use crate::schedule::Schedule;
 

@@ -8,12 +8,12 @@
 use super::Engine;
 use super::formula::Reach;
 use super::group::Group;
-use super::run::Halt;
+use super::run::Refusal;
 use super::slot::{Slot, State};
 use super::step::Sweep;
 use super::survey::Survey;
 use crate::clip::NonFinite;
-use crate::decay::Effect;
+use crate::decay::StepDecay;
 use crate::error::Error;
 use crate::float::Real;
 use crate::kernel::reduce;
@@ -50,12 +50,12 @@ impl<T> Default for Stage<T> {
 
 impl<T: Real> Engine<T> {
     /// Refuses a step that would leave something infinite or NaN where everything was finite before.
-    pub(crate) fn foresee(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
+    pub(crate) fn foresee(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if self.run.non_finite == NonFinite::LetThrough {
             return Ok(());
         }
         let bound = self.run.clip.bound();
-        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
+        let sweep = Sweep { scaling: self.run.scaling(survey), run: &self.run, groups: &self.groups };
         let slots = self.slots.first(params.len());
         for (param, slot) in params.iter_mut().zip(slots) {
             if !slot.is_active() {
@@ -79,7 +79,7 @@ impl<T: Real> Engine<T> {
                 rehearsal.run(&mut self.desk);
                 self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
-                    return Err(self.run.halt(|| overflow.of(param.name)));
+                    return Err(self.run.refuse(|| overflow.of(param.name)));
                 }
                 if slot.ceiling.gradient < f64::INFINITY {
                     bounds.ceiling.gradient = self.stage.largest_gradient();
@@ -93,7 +93,7 @@ impl<T: Real> Engine<T> {
 
 /// Whether the decay makes something of the weights that may be larger than they are.
 fn looks_at_weights<T: Real>(group: &Group<T>) -> bool {
-    matches!(group.plan.effect, Effect::Coupled { .. }) || group.is_anchored() && group.plan.effect != Effect::Free
+    matches!(group.plan.effect, StepDecay::Coupled { .. }) || group.is_anchored() && group.plan.effect != StepDecay::Free
 }
 
 /// What can be said of a step before it is made.

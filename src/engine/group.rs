@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::formula::{AnyScalars, Kept, MAX_KEPT, Options};
 use super::run::Run;
 use super::slot::State;
-use crate::decay::{Anchor, AnyLaw, Average, Decay, Effect, Rates};
+use crate::decay::{Anchor, AnyLaw, Average, Decay, Rates, StepDecay};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
 use crate::kernel::column::Matrices;
@@ -41,7 +41,7 @@ pub(crate) struct Group<T> {
 #[derive(Debug)]
 pub(crate) struct Plan<T> {
     pub(crate) lr: f64,
-    pub(crate) effect: Effect,
+    pub(crate) effect: StepDecay,
     pub(crate) law: AnyLaw<T>,
     pub(crate) average: Average,
     /// How many parameters of the group are updated.
@@ -92,7 +92,7 @@ impl Member {
         rounded::<T>("learning rate", at_peak.now)?;
         let mut start = State::new(&self.formula, Matrices::of(&[])).kept();
         self.formula.scalars::<T>().push(at_peak.now, 1, &mut start)?;
-        self.decay.effect(at_peak, 1.0, 0.0).check::<T>()?;
+        self.decay.in_step(at_peak, 1.0, 0.0).check::<T>()?;
         let course = |k, [lr, decay]: [f64; 2]| self.strength::<T>(group, Rates::at(run.peak, lr, self.lr_factor), decay, 0.0, k);
         let schedules = [&run.schedule, self.decay.strength_schedule()];
         match schedule::first_step(schedules, |k, multipliers| course(k, multipliers).is_err()) {
@@ -109,8 +109,8 @@ impl Member {
         multiplier: f64,
         average: f64,
         step: u64,
-    ) -> Result<(f64, Effect)> {
-        let effect = self.decay.effect(rates, multiplier, average);
+    ) -> Result<(f64, StepDecay)> {
+        let effect = self.decay.in_step(rates, multiplier, average);
         let share = effect.share();
         if !(0.0..1.0).contains(&share) {
             return Err(Error::ShrinkOutOfRange { group: group.into(), decay: self.decay.to_string(), share, step });
@@ -125,8 +125,8 @@ impl<T: Real> Group<T> {
         let (anchor, average) = (settings.decay.anchor(), Average::default());
         let plan = Plan {
             lr: 0.0,
-            effect: Effect::Free,
-            law: AnyLaw::of(Effect::Free, anchor),
+            effect: StepDecay::Free,
+            law: AnyLaw::of(StepDecay::Free, anchor),
             average,
             active: 0,
             scalars: settings.formula.scalars(),
@@ -174,10 +174,10 @@ impl<T: Real> Group<T> {
     }
 
     /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at its average so far.
-    pub(crate) fn outlook(&self, run: &Run) -> (f64, Effect) {
+    pub(crate) fn outlook(&self, run: &Run) -> (f64, StepDecay) {
         let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
-        (rates.now, self.settings.decay.effect(rates, multiplier, self.average.strength()))
+        (rates.now, self.settings.decay.in_step(rates, multiplier, self.average.strength()))
     }
 
     /// Checks what the next step would make of these settings.
@@ -186,7 +186,7 @@ impl<T: Real> Group<T> {
         self.strength(run, self.average).map(|_| ())
     }
 
-    fn strength(&self, run: &Run, average: Average) -> Result<(f64, Effect)> {
+    fn strength(&self, run: &Run, average: Average) -> Result<(f64, StepDecay)> {
         let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
         self.settings.strength::<T>(&self.name, rates, multiplier, average.strength(), run.completed)

@@ -84,15 +84,15 @@ impl<T: Real> Engine<T> {
 
 impl<T: Real> Optimizer<T> for Engine<T> {
     fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report> {
-        self.advance(params, gradient_factor)
+        self.step_or_skip(params, gradient_factor)
     }
 
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()> {
-        self.enrol(params)
+        self.introduce(params)
     }
 
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()> {
-        self.enrol(params)?;
+        self.introduce(params)?;
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
             if self.groups[slot.group].captures() {
                 slot.capture(param.value);

@@ -50,26 +50,26 @@ impl Run {
     }
 
     /// Returns what becomes of a step over something that is not finite.
-    pub(crate) fn halt(&self, error: impl FnOnce() -> Error) -> Halt {
-        if self.non_finite == NonFinite::Skip { Halt::Skip } else { Halt::Error(error()) }
+    pub(crate) fn refuse(&self, error: impl FnOnce() -> Error) -> Refusal {
+        if self.non_finite == NonFinite::Skip { Refusal::Skip } else { Refusal::Error(error()) }
     }
 
     /// A norm, or what is made of norms, must be a number no larger than `largest`.
-    pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Halt> {
+    pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Refusal> {
         if value <= largest || self.non_finite == NonFinite::LetThrough {
             return Ok(());
         }
-        Err(self.halt(|| Error::NonFiniteNorm { norm: norm(), value }))
+        Err(self.refuse(|| Error::NonFiniteNorm { norm: norm(), value }))
     }
 }
 
 /// Why a step ends before it writes.
-pub(crate) enum Halt {
+pub(crate) enum Refusal {
     Error(Error),
     Skip,
 }
 
-impl From<Error> for Halt {
+impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }

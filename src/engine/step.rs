@@ -15,32 +15,32 @@
 use super::Engine;
 use super::group::Group;
 use super::groups::Groups;
-use super::run::{Halt, Run};
+use super::run::{Refusal, Run};
 use super::slot::Slot;
 use super::survey::Survey;
 use crate::decay::Anchor;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
-use crate::kernel::Gain;
+use crate::kernel::Scaling;
 use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::task::{Denormals, Desk, Fused, Task};
 
 impl<T: Real> Engine<T> {
-    pub(crate) fn advance(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
+    pub(crate) fn step_or_skip(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
         in_range("gradient factor", factor, factor > 0.0, "a finite number above 0")?;
         rounded::<T>("gradient factor", factor)?;
-        match self.attempt(params, factor) {
+        match self.try_step(params, factor) {
             Ok(report) => Ok(report),
-            Err(Halt::Skip) => Ok(self.skip(params)),
-            Err(Halt::Error(error)) => {
+            Err(Refusal::Skip) => Ok(self.skip(params)),
+            Err(Refusal::Error(error)) => {
                 self.rollback(params.len());
                 Err(error)
             }
         }
     }
 
-    pub(crate) fn enrol(&mut self, params: &[Param<'_, T>]) -> Result<()> {
+    pub(crate) fn introduce(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         if let Err(error) = self.arrange(params).and_then(|()| self.decide(params)) {
             self.rollback(params.len());
             return Err(error);
@@ -51,7 +51,7 @@ impl<T: Real> Engine<T> {
         Ok(())
     }
 
-    fn attempt(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report, Halt> {
+    fn try_step(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report, Refusal> {
         self.arrange(params)?;
         self.demand_matches()?;
         self.decide(params)?;
@@ -132,7 +132,7 @@ impl<T: Real> Engine<T> {
     }
 
     /// Rates, strengths and scalars of this step.
-    fn plan(&mut self, params: &[Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
+    fn plan(&mut self, params: &[Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         for place in 0..self.groups.len() {
             if self.groups[place].plan.active > 0 {
                 let norms = self.norms(place, params, survey)?;
@@ -167,7 +167,7 @@ impl<T: Real> Engine<T> {
     }
 
     fn apply(&mut self, params: &mut [Param<'_, T>], survey: &Survey) {
-        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
+        let sweep = Sweep { scaling: self.run.scaling(survey), run: &self.run, groups: &self.groups };
         self.pieces.sweep(&sweep, params, self.slots.first(params.len()), self.numbers);
     }
 
@@ -205,7 +205,7 @@ impl<T: Real> Engine<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sweep<'a, T: Real> {
     pub(crate) run: &'a Run,
-    pub(crate) gain: Gain<T>,
+    pub(crate) scaling: Scaling<T>,
     pub(crate) groups: &'a Groups<T>,
 }
 
@@ -231,7 +231,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let law = slot.step.law.as_ref().unwrap_or(&group.plan.law);
         let at = Fused {
             level: self.run.level,
-            gain: self.gain,
+            scaling: self.scaling,
             rate: T::of(motion.rate * slot.step.rate),
             x: param.value,
             g: param.grad.unwrap_or_default(),
@@ -256,7 +256,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let (state, short) = slot.state.cells();
         Task {
             level: self.run.level,
-            gain: self.gain,
+            scaling: self.scaling,
             denormals: self.run.denormals,
             rule: motion.rule,
             rate: T::of(motion.rate * slot.step.rate),
@@ -276,8 +276,8 @@ impl<'a, T: Real> Sweep<'a, T> {
 
 impl Run {
     /// Returns what a step does to every gradient.
-    pub(crate) fn gain<T: Real>(&self, survey: &Survey) -> Gain<T> {
+    pub(crate) fn scaling<T: Real>(&self, survey: &Survey) -> Scaling<T> {
         let direction = if self.maximize { -1.0 } else { 1.0 };
-        Gain { factor: T::of(direction * survey.factor), bound: T::of(self.clip.bound()) }
+        Scaling { factor: T::of(direction * survey.factor), bound: T::of(self.clip.bound()) }
     }
 }

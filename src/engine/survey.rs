@@ -1,7 +1,7 @@
 //! What a step reads before it decides: the gradients, the norms that decays and clipping look at, the trust ratios. Nothing is written.
 
 use super::Engine;
-use super::run::{Halt, Run};
+use super::run::{Refusal, Run};
 use super::slot::Slot;
 use crate::clip::NonFinite;
 use crate::decay::Anchor;
@@ -22,7 +22,7 @@ pub(crate) struct Survey {
 
 impl<T: Real> Engine<T> {
     /// Looks at the gradients, where the settings ask for it.
-    pub(crate) fn survey(&mut self, params: &[Param<'_, T>], factor: f64) -> Result<Survey, Halt> {
+    pub(crate) fn survey(&mut self, params: &[Param<'_, T>], factor: f64) -> Result<Survey, Refusal> {
         let checks = self.run.non_finite != NonFinite::LetThrough;
         let adaptive = self.groups.iter().any(|group| group.settings.decay.adaptive_lambda().is_some());
         if !(checks || adaptive || self.run.clip.needs_norm()) {
@@ -35,7 +35,7 @@ impl<T: Real> Engine<T> {
                 slot.step.norm = slot.step.squares.norm();
                 let norm = slot.step.norm * factor;
                 if checks && (norm.is_nan() || norm > T::LARGEST) {
-                    find_non_finite(param.name, grad, factor).map_or(Ok(()), |bad| Err(self.run.halt(bad)))?;
+                    find_non_finite(param.name, grad, factor).map_or(Ok(()), |bad| Err(self.run.refuse(bad)))?;
                 }
                 if checks && self.groups[slot.group].anchor == Anchor::Lent {
                     slot.step.lent = self.run.lent_norm(param)?;
@@ -52,13 +52,13 @@ impl<T: Real> Engine<T> {
         if checks {
             // Both are numbers of the weights' type, and their product may be none.
             let lost = || Error::OutOfRange { setting: GAIN, value: both, allowed: "above 0 in the weights' type" };
-            rounded::<T>(GAIN, both).ok().filter(|both| *both > T::zero()).ok_or_else(|| self.run.halt(lost))?;
+            rounded::<T>(GAIN, both).ok().filter(|both| *both > T::zero()).ok_or_else(|| self.run.refuse(lost))?;
         }
         Ok(Survey { norm: Some(norm), clip_factor, factor: both })
     }
 
     /// ‖g‖ and ‖d‖ over a group, where its decay looks at them.
-    pub(crate) fn norms(&mut self, place: usize, params: &[Param<'_, T>], survey: &Survey) -> Result<Option<[f64; 2]>, Halt> {
+    pub(crate) fn norms(&mut self, place: usize, params: &[Param<'_, T>], survey: &Survey) -> Result<Option<[f64; 2]>, Refusal> {
         let group = &self.groups[place];
         if group.settings.decay.adaptive_lambda().is_none() {
             return Ok(None);
@@ -94,13 +94,13 @@ pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &
 
 impl Run {
     /// The norm of a lent anchor, which must be a number like that of a gradient.
-    fn lent_norm<T: Real>(&self, param: &Param<'_, T>) -> Result<f64, Halt> {
+    fn lent_norm<T: Real>(&self, param: &Param<'_, T>) -> Result<f64, Refusal> {
         let anchor = param.anchor.unwrap_or_default();
         let norm = reduce::sum_of_squares(self.level, anchor).norm();
         match anchor.iter().position(|a| !a.is_finite()).filter(|_| !norm.is_finite()) {
             Some(index) => {
                 let value = anchor[index].widen();
-                Err(self.halt(|| Error::NonFiniteAnchor { name: param.name.into(), index, value }))
+                Err(self.refuse(|| Error::NonFiniteAnchor { name: param.name.into(), index, value }))
             }
             None => Ok(norm),
         }

@@ -2,12 +2,12 @@
 //! the means of rows and columns, matrix products, norms.
 
 use super::Engine;
-use super::run::{Halt, Run};
+use super::run::{Refusal, Run};
 use super::slot::{Slot, State};
 use super::step::Sweep;
 use super::survey::{Survey, pulled_to};
 use crate::clip::NonFinite;
-use crate::decay::{AnyLaw, Decay, Effect};
+use crate::decay::{AnyLaw, Decay, StepDecay};
 use crate::error::Error;
 use crate::float::Real;
 use crate::kernel::column::Matrices;
@@ -51,11 +51,11 @@ impl Default for Prepared {
 impl<T: Real> Engine<T> {
     /// Looks at whole parameters, where a formula or a law asks for it, all of them before the first
     /// write.
-    pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Halt> {
+    pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if !self.groups.iter().any(|group| group.looks() && group.plan.active > 0) {
             return Ok(());
         }
-        let sweep = Sweep { gain: self.run.gain(survey), run: &self.run, groups: &self.groups };
+        let sweep = Sweep { scaling: self.run.scaling(survey), run: &self.run, groups: &self.groups };
         let slots = self.slots.first(params.len());
         for (param, slot) in params.iter_mut().zip(slots) {
             let group = &self.groups[slot.group];
@@ -72,7 +72,7 @@ impl<T: Real> Engine<T> {
 }
 
 impl<T: Real> Sweep<'_, T> {
-    fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Halt> {
+    fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Refusal> {
         let group = &self.groups[slot.group];
         let (entry, of) = (slot.step.scalars, slot.state.of);
         let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
@@ -89,7 +89,7 @@ impl<T: Real> Sweep<'_, T> {
     }
 
     /// The law of an effect looks at a parameter, if it does such a thing.
-    fn look_by_law(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>, effect: Effect) {
+    fn look_by_law(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>, effect: StepDecay) {
         let group = &self.groups[slot.group];
         let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect, group.anchor) };
         if law.looks() {
@@ -111,15 +111,15 @@ impl Run {
         param: &Param<'_, T>,
         slot: &Slot<T>,
         found: Prepared,
-        effect: Effect,
+        effect: StepDecay,
         decay: &Decay,
-    ) -> Result<f64, Halt> {
+    ) -> Result<f64, Refusal> {
         let name = param.name;
         let Prepared { rate, decay: ratio, weights, displacement } = found;
         self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
         self.require(rate, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
         if self.non_finite != NonFinite::LetThrough {
-            effect.times(ratio).faded::<T>().map_err(|error| self.halt(|| error.in_parameter(name)))?;
+            effect.times(ratio).faded::<T>().map_err(|error| self.refuse(|| error.in_parameter(name)))?;
         }
         let (share, moved) = (effect.times(ratio).share(), rate * displacement);
         if share < 1.0 {

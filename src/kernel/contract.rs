@@ -1,7 +1,7 @@
 //! The two contracts of a coordinate, rule and law, which know nothing of each other.
 //!
 //! ```text
-//! g        <- gain(g)                      unscaling, clipping and the sign of `maximize`
+//! g        <- scaling(g)                      unscaling, clipping and the sign of `maximize`
 //! g        <- law.couple(g, d)             decay that acts through the gradient
 //! u, state <- rule.update(x, g, state)     the optimizer itself
 //! d        <- law.settle(d, g, u, rate)    the update, and decay that acts beside it
@@ -109,12 +109,12 @@ pub(crate) fn descend<T: Real>(x: T, step: Move<T>, rate: T) -> T {
 
 /// What happens to a gradient before anything else sees it: a factor, then a bound on its size.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gain<T> {
+pub(crate) struct Scaling<T> {
     pub(crate) factor: T,
     pub(crate) bound: T,
 }
 
-impl<T: Real> Gain<T> {
+impl<T: Real> Scaling<T> {
     #[inline(always)]
     pub(crate) fn apply(&self, g: T) -> T {
         clamp(g * self.factor, self.bound)

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::contract::{Gain, Law, Numbers, Rule};
+use super::contract::{Law, Numbers, Rule, Scaling};
 use super::{Level, vectorize};
 use crate::float::Real;
 
@@ -17,7 +17,7 @@ use crate::float::Real;
 pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
     level: Level,
     (rule, law): (R, L),
-    (gain, rate): (Gain<T>, T),
+    (scaling, rate): (Scaling<T>, T),
     x: &mut [T],
     g: &[T],
     state: &mut [&mut [T]],
@@ -30,7 +30,7 @@ pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
             let g = &g[..n];
             let mut state = R::State::columns(state, n);
             for i in 0..n {
-                let g = law.couple(gain.apply(g[i]), x[i]);
+                let g = law.couple(scaling.apply(g[i]), x[i]);
                 let (step, next) = rule.update(x[i], g, R::State::read(&state, i));
                 (x[i], _) = law.settle(x[i], g, step, rate, []);
                 next.write(&mut state, i);
@@ -45,7 +45,7 @@ pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
 pub(crate) fn displace<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
     level: Level,
     (rule, law): (R, L),
-    (gain, rate): (Gain<T>, T),
+    (scaling, rate): (Scaling<T>, T),
     (x, g, state): (&[T], &[T], &[&[T]]),
     part: &Range<usize>,
     r: &mut [T],
@@ -58,7 +58,7 @@ pub(crate) fn displace<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
             let (n, state) = (x.len(), R::State::lent(state, part));
             let (g, r) = (&g[..n], &mut r[..n]);
             for i in 0..n {
-                let g = law.couple(gain.apply(g[i]), x[i]);
+                let g = law.couple(scaling.apply(g[i]), x[i]);
                 let (step, _) = rule.update(x[i], g, R::State::peek(&state, i));
                 r[i] = step.u * rate + law.drift(x[i], g, step, rate, []);
             }

@@ -3,7 +3,7 @@
 //! multiplies them.
 
 use super::column::MAX_COLUMNS;
-use super::contract::{Gain, Law, Move, Numbers, Rule, descend};
+use super::contract::{Law, Move, Numbers, Rule, Scaling, descend};
 use super::{Level, vectorize};
 use crate::float::Real;
 
@@ -90,8 +90,8 @@ pub(crate) trait TiledLaw<T: Real>: Sync {
 
     fn settles(&self) -> bool;
 
-    /// out = couple(gain(g), d)
-    fn couple(&self, level: Level, gain: Gain<T>, g: &[T], d: &[T], out: &mut [T]);
+    /// out = couple(scaling(g), d)
+    fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]);
 
     /// d ← settle(d)
     fn settle(&self, level: Level, d: &mut [T], g: &[T], moves: &Moves<T>, rate: T, columns: &mut [&mut [T]]);
@@ -109,9 +109,9 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
         L::SETTLES
     }
 
-    fn couple(&self, level: Level, gain: Gain<T>, g: &[T], d: &[T], out: &mut [T]) {
+    fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]) {
         if !L::COUPLES {
-            return self::gain(level, gain, g, out);
+            return self::scaling(level, scaling, g, out);
         }
         vectorize(
             level,
@@ -120,7 +120,7 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
                 let (n, law) = (out.len(), *self);
                 let (g, d) = (&g[..n], &d[..n]);
                 for i in 0..n {
-                    out[i] = law.couple(gain.apply(g[i]), d[i]);
+                    out[i] = law.couple(scaling.apply(g[i]), d[i]);
                 }
             },
         );
@@ -173,14 +173,14 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
     }
 }
 
-/// out = gain(g)
-fn gain<T: Real>(level: Level, gain: Gain<T>, g: &[T], out: &mut [T]) {
+/// out = scaling(g)
+fn scaling<T: Real>(level: Level, scaling: Scaling<T>, g: &[T], out: &mut [T]) {
     vectorize(
         level,
         #[inline(always)]
         || {
             for (out, &g) in out.iter_mut().zip(g) {
-                *out = gain.apply(g);
+                *out = scaling.apply(g);
             }
         },
     );

@@ -1,7 +1,7 @@
 //! AdaDecay: the larger a weight's gradient among those of its parameter, the larger its decay
 //! (Nakamura & Hong, IEEE Access 7, 2019, arXiv 1907.08931).
 
-use crate::decay::effect::Share;
+use crate::decay::step_decay::ShrinkFraction;
 use crate::float::Real;
 use crate::kernel::reduce::TileSum;
 use crate::kernel::{Law, Move, Whole, descend};
@@ -21,7 +21,7 @@ pub(crate) struct AdaDecay<T> {
 }
 
 impl<T: Real> AdaDecay<T> {
-    pub(crate) fn new(share: Share, alpha: f64) -> Self {
+    pub(crate) fn new(share: ShrinkFraction, alpha: f64) -> Self {
         Self { s: T::of(share.removed()), alpha, mean: T::zero(), steepness: T::zero() }
     }
 

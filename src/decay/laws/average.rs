@@ -1,7 +1,7 @@
 //! A pull towards the running average of the weight itself, which the law keeps in a column of its own.
 
 use super::Shrink;
-use crate::decay::effect::Share;
+use crate::decay::step_decay::ShrinkFraction;
 use crate::float::Real;
 use crate::kernel::{Law, Move};
 
@@ -14,7 +14,7 @@ pub(crate) struct TowardsAverage<T> {
 }
 
 impl<T: Real> TowardsAverage<T> {
-    pub(crate) fn new(share: Share, beta: f64) -> Self {
+    pub(crate) fn new(share: ShrinkFraction, beta: f64) -> Self {
         Self { pull: Shrink::new(share), take: T::of(1.0 - beta) }
     }
 }

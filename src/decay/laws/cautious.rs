@@ -1,6 +1,6 @@
 //! Cautious decay: only where the update already moves the weight towards 0 (Chen et al., arXiv 2510.12402).
 
-use crate::decay::effect::Share;
+use crate::decay::step_decay::ShrinkFraction;
 use crate::float::Real;
 use crate::kernel::{Law, Move, descend};
 
@@ -12,7 +12,7 @@ pub(crate) struct Cautious<T> {
 }
 
 impl<T: Real> Cautious<T> {
-    pub(crate) fn new(share: Share) -> Self {
+    pub(crate) fn new(share: ShrinkFraction) -> Self {
         Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
     }
 }

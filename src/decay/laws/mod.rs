@@ -19,7 +19,7 @@ pub(crate) use rows::RowLasso;
 pub(crate) use shrink::Shrink;
 
 use super::Anchor;
-use super::effect::Effect;
+use super::step_decay::StepDecay;
 use crate::float::Real;
 use crate::kernel::{Law, TiledLaw, Whole};
 
@@ -48,20 +48,20 @@ pub(crate) enum AnyLaw<T> {
 
 impl<T: Real> AnyLaw<T> {
     /// Returns the law of an effect, which pulls to this anchor.
-    pub(crate) fn of(effect: Effect, anchor: Anchor) -> Self {
+    pub(crate) fn of(effect: StepDecay, anchor: Anchor) -> Self {
         match effect {
-            Effect::Free => Self::Free(Free),
-            Effect::Coupled { l1: 0.0, l2 } => Self::CoupledL2(CoupledL2::new(l2)),
-            Effect::Coupled { l1, l2 } => Self::CoupledElastic(CoupledElastic::new(l1, l2)),
-            Effect::Shrink(share) => match anchor {
+            StepDecay::Free => Self::Free(Free),
+            StepDecay::Coupled { l1: 0.0, l2 } => Self::CoupledL2(CoupledL2::new(l2)),
+            StepDecay::Coupled { l1, l2 } => Self::CoupledElastic(CoupledElastic::new(l1, l2)),
+            StepDecay::Shrink(share) => match anchor {
                 Anchor::Average { beta } => Self::TowardsAverage(TowardsAverage::new(share, beta)),
                 _ => Self::Shrink(Shrink::new(share)),
             },
-            Effect::Cautious(share) => Self::Cautious(Cautious::new(share)),
-            Effect::Proximal { before, threshold, after } => Self::Proximal(Proximal::new(before, threshold, after)),
-            Effect::AdaDecay { share, alpha } => Self::AdaDecay(AdaDecay::new(share, alpha)),
-            Effect::Metric { threshold } => Self::Metric(MetricThreshold::new(threshold)),
-            Effect::Rows { threshold } => Self::Rows(RowLasso::new(threshold)),
+            StepDecay::Cautious(share) => Self::Cautious(Cautious::new(share)),
+            StepDecay::Proximal { before, threshold, after } => Self::Proximal(Proximal::new(before, threshold, after)),
+            StepDecay::AdaDecay { share, alpha } => Self::AdaDecay(AdaDecay::new(share, alpha)),
+            StepDecay::Metric { threshold } => Self::Metric(MetricThreshold::new(threshold)),
+            StepDecay::Rows { threshold } => Self::Rows(RowLasso::new(threshold)),
         }
     }
 

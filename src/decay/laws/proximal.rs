@@ -1,6 +1,6 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact zeros (soft threshold).
 
-use crate::decay::effect::Share;
+use crate::decay::step_decay::ShrinkFraction;
 use crate::float::{Real, clamp};
 use crate::kernel::{Law, Move, descend};
 
@@ -19,7 +19,7 @@ pub(crate) struct Proximal<T> {
 }
 
 impl<T: Real> Proximal<T> {
-    pub(crate) fn new(share: Share, threshold: f64, r: f64) -> Self {
+    pub(crate) fn new(share: ShrinkFraction, threshold: f64, r: f64) -> Self {
         Self {
             keep: T::of(share.kept()),
             s: T::of(share.removed()),

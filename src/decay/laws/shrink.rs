@@ -1,6 +1,6 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the order is PyTorch's).
 
-use crate::decay::effect::Share;
+use crate::decay::step_decay::ShrinkFraction;
 use crate::float::Real;
 use crate::kernel::{Law, Move, descend};
 
@@ -12,7 +12,7 @@ pub(crate) struct Shrink<T> {
 }
 
 impl<T: Real> Shrink<T> {
-    pub(crate) fn new(share: Share) -> Self {
+    pub(crate) fn new(share: ShrinkFraction) -> Self {
         Self { keep: T::of(share.kept()), s: T::of(share.removed()) }
     }
 }

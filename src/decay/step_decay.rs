@@ -11,7 +11,7 @@ use crate::schedule::Schedule;
 
 /// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Effect {
+pub(crate) enum StepDecay {
     Free,
     /// Strengths of the penalty, added to the gradient.
     Coupled {
@@ -19,18 +19,18 @@ pub(crate) enum Effect {
         l2: f64,
     },
     /// The share of a weight that is removed.
-    Shrink(Share),
+    Shrink(ShrinkFraction),
     /// The share that is removed where the update agrees.
-    Cautious(Share),
+    Cautious(ShrinkFraction),
     /// A share removed before the update, a threshold after it, and a divisor 1 + `after`.
     Proximal {
-        before: Share,
+        before: ShrinkFraction,
         threshold: f64,
         after: f64,
     },
     /// The share that is removed where the gradient is as large as it is in the mean; up to twice that.
     AdaDecay {
-        share: Share,
+        share: ShrinkFraction,
         alpha: f64,
     },
     /// A threshold in the plain metric, which the optimizer's own divides.
@@ -45,12 +45,12 @@ pub(crate) enum Effect {
 
 /// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Share {
+pub(crate) struct ShrinkFraction {
     pub(crate) rate: f64,
     pub(crate) lambda: f64,
 }
 
-impl Share {
+impl ShrinkFraction {
     /// The share of a displacement that is `trust` times as long.
     pub(crate) fn times(self, trust: f64) -> Self {
         Self { rate: self.rate * trust, ..self }
@@ -173,7 +173,7 @@ impl Decay {
     }
 
     /// What the decay amounts to where its schedule stands at `m`; `average` is the group's running strength where it is adaptive.
-    pub(crate) fn effect(&self, rates: Rates, m: f64, average: f64) -> Effect {
+    pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
         let (rate, lambda) = match self.strength {
             Strength::None => (0.0, 0.0),
             Strength::Adaptive(_) => (1.0, average * m),
@@ -186,33 +186,33 @@ impl Decay {
             Strength::HalfLife(h) if self.place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
             Strength::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
         };
-        self.placed(Share { rate, lambda })
+        self.placed(ShrinkFraction { rate, lambda })
     }
 
-    fn placed(&self, share: Share) -> Effect {
-        let part = |ratio: f64| Share { lambda: share.lambda * ratio, ..share };
-        let none = Share { rate: 0.0, lambda: 0.0 };
+    fn placed(&self, share: ShrinkFraction) -> StepDecay {
+        let part = |ratio: f64| ShrinkFraction { lambda: share.lambda * ratio, ..share };
+        let none = ShrinkFraction { rate: 0.0, lambda: 0.0 };
         let (l1, l2) = match self.penalty {
             Penalty::L2 => (none, share),
             Penalty::L1 | Penalty::GroupLasso => (share, none),
             Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
         };
         match (self.place, self.penalty) {
-            _ if share.removed() == 0.0 => Effect::Free,
-            (Place::Coupled, _) => Effect::Coupled { l1: l1.removed(), l2: l2.removed() },
-            (Place::Decoupled, Penalty::L2) => Effect::Shrink(l2),
-            (Place::Cautious, _) => Effect::Cautious(l2),
-            (Place::AdaDecay { alpha }, _) => Effect::AdaDecay { share: l2, alpha },
-            (Place::Metric, _) => Effect::Metric { threshold: l1.removed() },
-            (_, Penalty::GroupLasso) => Effect::Rows { threshold: l1.removed() },
-            (Place::Decoupled, _) => Effect::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
-            (Place::Proximal, _) => Effect::Proximal { before: none, threshold: l1.removed(), after: l2.removed() },
+            _ if share.removed() == 0.0 => StepDecay::Free,
+            (Place::Coupled, _) => StepDecay::Coupled { l1: l1.removed(), l2: l2.removed() },
+            (Place::Decoupled, Penalty::L2) => StepDecay::Shrink(l2),
+            (Place::Cautious, _) => StepDecay::Cautious(l2),
+            (Place::AdaDecay { alpha }, _) => StepDecay::AdaDecay { share: l2, alpha },
+            (Place::Metric, _) => StepDecay::Metric { threshold: l1.removed() },
+            (_, Penalty::GroupLasso) => StepDecay::Rows { threshold: l1.removed() },
+            (Place::Decoupled, _) => StepDecay::Proximal { before: l2, threshold: l1.removed(), after: 0.0 },
+            (Place::Proximal, _) => StepDecay::Proximal { before: none, threshold: l1.removed(), after: l2.removed() },
         }
     }
 }
 
 /// What acts in a step: the share s of a weight, the threshold θ, or the strengths λ and λ₁ in the gradient.
-impl fmt::Display for Effect {
+impl fmt::Display for StepDecay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = match *self {
             Self::Free => return f.write_str("none"),
@@ -229,7 +229,7 @@ impl fmt::Display for Effect {
     }
 }
 
-impl Effect {
+impl StepDecay {
     /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of something else, in the weights' type.
     /// A share is kept as 1 − s, where a small one may be lost: that is PyTorch's order.
     pub(crate) fn check<T: Real>(self) -> Result<()> {
