@@ -156,10 +156,12 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// The number of updates t of one parameter; `None` for a name not seen.
     fn steps_of(&self, name: &str) -> Option<u64>;
 
-    /// The names of a parameter's state columns, PyTorch's where it has them; `None` for a name not seen.
+    /// The names of a parameter's state columns, PyTorch's where it has them, and of the column that its decay keeps: `anchor` for
+    /// [`Anchor::Start`](crate::Anchor::Start), `running_average` for [`Anchor::Average`](crate::Anchor::Average). `None` for a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
-    /// A column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer` ...); `None` before its first update.
+    /// A column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer` ...); `None` before its first update. Most columns have a
+    /// number for each weight; `row_var` and `col_var` of [`Adafactor`](crate::Adafactor) have fewer, `mu_product` of [`NAdam`](crate::NAdam) has one.
     #[doc(alias = "exp_avg")]
     #[doc(alias = "exp_avg_sq")]
     #[doc(alias = "momentum_buffer")]

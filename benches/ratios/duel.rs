@@ -25,6 +25,11 @@ impl Effort {
     pub(crate) const FULL: Self = Self { sittings: 9, rounds: 7, work: 2_000_000, largest: usize::MAX };
     pub(crate) const ONCE: Self = Self { sittings: 1, rounds: 1, work: 0, largest: 100_000 };
 
+    /// How many rounds of so many times the usual.
+    pub(crate) fn rounds(self, times: usize) -> usize {
+        self.rounds * times
+    }
+
     fn repetitions(self, lengths: &[usize]) -> usize {
         (self.work / (lengths.iter().sum::<usize>() + PER_TENSOR * lengths.len())).max(1)
     }

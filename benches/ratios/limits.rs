@@ -18,7 +18,7 @@ pub(crate) fn optimizers(effort: Effort) {
     let mut rows = Vec::new();
     for (row, decay) in timed() {
         for (size, lengths) in workloads(effort) {
-            let step = |policy| Step { row, decay: decay.clone(), policy };
+            let step = |policy| Step { row, decay: decay.clone(), policy, threads: 1 };
             let (free, checked) = (step(NonFinite::LetThrough), step(NonFinite::Error));
             let bytes = free.limit().bytes::<f32>().to_string();
             let [free, checked] = [free, checked].map(|step| {
@@ -34,7 +34,7 @@ pub(crate) fn optimizers(effort: Effort) {
 /// AdamW in cache, where the divider is the wall and not the memory.
 pub(crate) fn divider(effort: Effort) {
     let rows = [NonFinite::LetThrough, NonFinite::Error].map(|policy| {
-        let step = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy };
+        let step = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy, threads: 1 };
         let mut limit = step.limit();
         limit.passes.pop();
         limit.passes.push(Pass::Divide);

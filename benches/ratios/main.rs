@@ -12,6 +12,7 @@ mod limits;
 mod linear;
 mod overhead;
 mod report;
+mod threads;
 
 use duel::Effort;
 
@@ -29,10 +30,11 @@ fn main() {
 
 type Section = fn(Effort);
 
-const SECTIONS: [(&str, Section); 5] = [
+const SECTIONS: [(&str, Section); 6] = [
     ("limits", limits::optimizers),
     ("divider", limits::divider),
     ("overhead", overhead::tensors),
     ("linear", linear::costs),
     ("laws", laws::watch),
+    ("threads", threads::speed_up),
 ];

@@ -19,7 +19,7 @@ pub(crate) fn tensors(effort: Effort) {
     for (row, decay) in timed().filter(|(row, _)| row.reach == Reach::Element) {
         for policy in [NonFinite::LetThrough, NonFinite::Error] {
             for len in [0, 16] {
-                let [one, further] = cost(effort, Step { row, decay: decay.clone(), policy }, len);
+                let [one, further] = cost(effort, Step { row, decay: decay.clone(), policy, threads: 1 }, len);
                 rows.push([row.name.into(), policy.to_string(), len.to_string(), one, further]);
             }
         }
@@ -41,7 +41,7 @@ fn cost(effort: Effort, step: Step, len: usize) -> [String; 2] {
 
 /// Of a step over no weights at all, as a user writes it.
 fn slice(effort: Effort, policy: NonFinite) -> String {
-    let mut optimizer = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy }.optimizer::<f32>();
+    let mut optimizer = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy, threads: 1 }.optimizer::<f32>();
     let rounds = solo(effort, &[0], &mut || {
         black_box(optimizer.step_slice(black_box(&mut []), black_box(&[]))).expect("an empty step succeeds");
     });

@@ -28,6 +28,7 @@ pub(crate) struct Step {
     pub(crate) row: &'static Row,
     pub(crate) decay: Decay,
     pub(crate) policy: NonFinite,
+    pub(crate) threads: usize,
 }
 
 /// The walks that a step cannot do without.
@@ -56,7 +57,12 @@ impl Step {
     }
 
     pub(crate) fn optimizer<T: Element>(&self) -> Box<dyn Optimizer<T>> {
-        self.row.build(&Setup { lr: RATE, non_finite: self.policy, ..self.row.setup(self.decay.clone()) })
+        self.row.build(&Setup {
+            lr: RATE,
+            non_finite: self.policy,
+            threads: Some(self.threads),
+            ..self.row.setup(self.decay.clone())
+        })
     }
 
     fn enter<T: Element>(&self, lengths: &[usize], measure: &mut dyn FnMut(&mut dyn FnMut())) {

@@ -9,6 +9,7 @@ pub(crate) use adaptive::Average;
 pub(crate) use laws::AnyLaw;
 pub(crate) use step_decay::{Rates, StepDecay};
 
+use crate::kernel::column::{Column, Extent, Start};
 use crate::schedule::Schedule;
 
 /// A weight decay: the same value for every optimizer.
@@ -334,6 +335,17 @@ impl Decay {
     pub fn towards(mut self, anchor: Anchor) -> Self {
         self.anchor = anchor;
         self
+    }
+
+    /// Returns the column that the decay keeps for a parameter: what it pulls towards, captured when the
+    /// parameter is first seen.
+    pub(crate) fn column(&self) -> Option<Column> {
+        let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
+        match self.anchor() {
+            Anchor::Origin | Anchor::Lent => None,
+            Anchor::Start => Some(of_weights("anchor")),
+            Anchor::Average { .. } => Some(of_weights("running_average")),
+        }
     }
 
     /// The same decay, its strength multiplied by a schedule (beside that of the learning rate).

@@ -8,7 +8,7 @@ use super::slot::State;
 use crate::decay::{Anchor, AnyLaw, Average, Decay, Rates, StepDecay};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
-use crate::kernel::column::Matrices;
+use crate::kernel::column::{Column, Matrices};
 use crate::schedule::{self, Schedule};
 
 /// The settings that a group may have of its own.
@@ -27,8 +27,9 @@ pub(crate) struct Group<T> {
     /// The edits that made its settings, by their place among the optimizer's edits.
     pub(crate) edits: Vec<usize>,
     pub(crate) settings: Member,
-    /// What its decay pulls towards, as in `settings`.
+    /// What its decay pulls towards, as in `settings`, and the column that it keeps of that.
     pub(crate) anchor: Anchor,
+    pub(crate) column: Option<Column>,
     /// The running strength of an adaptive decay.
     average: Average,
     /// What the plan's rate and law come from.
@@ -122,7 +123,7 @@ impl Member {
 
 impl<T: Real> Group<T> {
     pub(crate) fn new(name: &str, edits: Vec<usize>, settings: Member) -> Self {
-        let (anchor, average) = (settings.decay.anchor(), Average::default());
+        let (anchor, column, average) = (settings.decay.anchor(), settings.decay.column(), Average::default());
         let plan = Plan {
             lr: 0.0,
             effect: StepDecay::Free,
@@ -133,7 +134,7 @@ impl<T: Real> Group<T> {
             entries: Vec::new(),
             places: HashMap::new(),
         };
-        Self { name: name.into(), edits, settings, anchor, average, planned: None, plan }
+        Self { name: name.into(), edits, settings, anchor, column, average, planned: None, plan }
     }
 
     /// Works out the rate and strength of a step, from the norms of gradient and distance where the
@@ -165,7 +166,7 @@ impl<T: Real> Group<T> {
     /// Whether an anchor is captured when a parameter is first seen.
     #[inline]
     pub(crate) fn captures(&self) -> bool {
-        matches!(self.anchor, Anchor::Start | Anchor::Average { .. })
+        self.column.is_some()
     }
 
     /// Whether the decay acts on the distance from an anchor.

@@ -27,7 +27,6 @@ pub(crate) use whole::{Parameter, Prepared};
 use crate::description::Description;
 use crate::error::{Result, in_range};
 use crate::float::Real;
-use crate::kernel::column::Column;
 use crate::optimizer::Optimizer;
 use crate::param::Param;
 use crate::report::{Report, Status};
@@ -37,7 +36,7 @@ use group::Member;
 use groups::{Edit, Groups};
 use run::Run;
 use share::Pieces;
-use slot::Slot;
+use slot::{Slot, check_finite};
 use slots::Slots;
 
 /// Everything that an engine is made from.
@@ -71,6 +70,11 @@ impl<T: Real> Engine<T> {
         let groups = Groups::new(base, edits, policies, &run)?;
         let (stage, desk, pieces) = Default::default();
         Ok(Self { run, groups, slots: Slots::new(), stage, desk, pieces, numbers: 0, gradients: 0 })
+    }
+
+    /// Whether this column is kept for the parameter's decay.
+    fn is_of_decay(&self, slot: &Slot<T>, column: &str) -> bool {
+        self.groups[slot.group].column.is_some_and(|own| own.name == column)
     }
 
     fn status_of(&self, slot: &Slot<T>) -> Status {
@@ -158,15 +162,29 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     }
 
     fn columns(&self, name: &str) -> Option<Vec<&'static str>> {
-        self.slots.get(name).map(|slot| slot.state.columns.iter().map(|column: &Column| column.name).collect())
+        let slot = self.slots.get(name)?;
+        let columns = slot.state.columns.iter().chain(&self.groups[slot.group].column);
+        Some(columns.map(|column| column.name).collect())
     }
 
     fn state(&self, name: &str, column: &str) -> Option<&[T]> {
-        self.slots.get(name).filter(|slot| slot.t > 0 || slot.ceiling.gradient == f64::INFINITY)?.state.get(column)
+        let slot = self.slots.get(name)?;
+        if self.is_of_decay(slot, column) {
+            return Some(&slot.anchor[..]).filter(|anchor| !anchor.is_empty());
+        }
+        // Numbers that were put back are there before the first update.
+        let known = slot.t > 0 || slot.ceiling.gradient == f64::INFINITY;
+        if known { slot.state.get(column) } else { None }
     }
 
     fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()> {
+        let of_decay = self.slots.get(name).is_some_and(|slot| self.is_of_decay(slot, column));
         let slot = self.slots.get_mut(name)?;
+        if of_decay && values.len() == slot.len {
+            check_finite(name, column, values)?;
+            slot.capture(values);
+            return Ok(());
+        }
         slot.state.restore(name, column, values)?;
         // Nothing is known of what these numbers come from.
         slot.ceiling.gradient = f64::INFINITY;

@@ -56,6 +56,7 @@ impl Threads {
 }
 
 /// A piece of a step's work.
+#[expect(clippy::large_enum_variant, reason = "pieces are few, and a box would be an allocation in a step")]
 enum Piece<'a, 'p, T: Real> {
     /// Whole parameters.
     Run(&'a mut [Param<'p, T>], &'a mut [Slot<T>]),

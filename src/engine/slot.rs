@@ -296,6 +296,17 @@ fn copy_common<T: Copy>(old: &[usize], new: &[usize], from: &[T], to: &mut [T]) 
     }
 }
 
+/// Checks that the numbers of a column are finite.
+pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]) -> Result<()> {
+    match values.iter().position(|value| !value.widen().is_finite()) {
+        Some(index) => {
+            let value = values[index].widen();
+            Err(Error::NonFiniteState { name: parameter.into(), column: column.into(), index, value })
+        }
+        None => Ok(()),
+    }
+}
+
 /// The rule's columns of one parameter.
 #[derive(Clone, Debug)]
 pub(crate) struct State<T> {
@@ -365,10 +376,7 @@ impl<T: Float> State<T> {
             let known = known.collect::<Vec<_>>().join(", ");
             Error::NoSuchColumn { name: name(), column: column.into(), found: values.len(), known }
         })?;
-        if let Some(index) = values.iter().position(|value| !value.widen().is_finite()) {
-            let value = values[index].widen();
-            return Err(Error::NonFiniteState { name: name(), column: column.into(), index, value });
-        }
+        check_finite(parameter, column, values)?;
         if self.is_missing() {
             self.begin(&vec![T::default(); self.of.len(Extent::Weights)]);
         }

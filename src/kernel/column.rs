@@ -136,9 +136,9 @@ impl<'a, T: Copy> Spread<'a, T> {
             let run = run.min(rest.len());
             let (now, later) = rest.split_at_mut(run);
             if self.share > 1 {
-                now.fill(values[number])
+                now.fill(values[number]);
             } else {
-                now.copy_from_slice(&values[number..][..run])
+                now.copy_from_slice(&values[number..][..run]);
             }
             (i, rest) = (i + run, later);
         }

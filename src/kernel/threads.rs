@@ -141,6 +141,7 @@ impl Pool {
     }
 
     /// The most threads that work at once, the caller's with them.
+    #[must_use]
     pub fn threads(&self) -> usize {
         self.0.shared.seats.len()
     }

@@ -192,10 +192,8 @@ pub(crate) fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, 
         level,
         #[inline(always)]
         || {
-            let n = x.len().min(TILE);
-            let x = &mut x[..n];
-            for i in 0..n {
-                x[i] = descend(x[i], moves.get(i), rate);
+            for (i, x) in x.iter_mut().take(TILE).enumerate() {
+                *x = descend(*x, moves.get(i), rate);
             }
         },
     );

@@ -14,6 +14,8 @@ pub(crate) struct Setup {
     pub(crate) non_finite: NonFinite,
     pub(crate) schedule: Schedule,
     pub(crate) level: Level,
+    /// None is the default.
+    pub(crate) threads: Option<usize>,
     pub(crate) goal: Goal,
 }
 
@@ -28,6 +30,7 @@ impl Setup {
             non_finite: NonFinite::Error,
             schedule: Schedule::constant(),
             level: Level::best(),
+            threads: None,
             goal: Goal::Descend,
         }
     }
@@ -56,6 +59,10 @@ impl<A: Algorithm> Recipe for Settings<A> {
             .clip(setup.clip)
             .non_finite(setup.non_finite)
             .level(setup.level);
+        let settings = match setup.threads {
+            Some(most) => settings.threads(most),
+            None => settings,
+        };
         Box::new(match setup.goal {
             Goal::Descend => settings,
             Goal::Climb => settings.maximize(true),

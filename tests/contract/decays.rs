@@ -1,6 +1,8 @@
 //! Decays where an equation is easily missed: signs without a rate, small shares under a norm, schedules over averages.
 
-use wane::{Adam, AdamW, Clip, Decay, Lamb, NonFinite, Optimizer, Param, Penalty, Place, Schedule, Settings, Sgd, Strength};
+use wane::{
+    Adam, AdamW, Anchor, Clip, Decay, Lamb, NonFinite, Optimizer, Param, Penalty, Place, Schedule, Settings, Sgd, Strength,
+};
 
 use crate::common::{OPTIMIZERS, Reach, Setup};
 
@@ -170,5 +172,57 @@ fn an_adaptive_decay_under_a_schedule_follows_its_equation() {
         average = 0.1 * average + 0.9 * 0.25 * 1.0 / x;
         x -= 0.1 * (1.0 + m * average * x);
         assert!((w[0] - x).abs() < 1e-14, "{w:?} for {x}");
+    }
+}
+
+/// e starts from the weights; a half of the way to it, then e goes half of the way to the new weight.
+#[test]
+fn a_running_average_pulls_and_follows() {
+    let decay = Decay::fixed(0.5).towards(Anchor::Average { beta: 0.5 });
+    let mut opt = Sgd::new(1.0).weight_decay(decay).build::<f64>().unwrap();
+    let mut w = [8.0, -4.0];
+    let average = |opt: &dyn Optimizer<f64>| opt.state("w", "running_average").map(<[f64]>::to_vec);
+    assert_eq!(average(&opt), None);
+    opt.step(&mut [Param::new("w", &mut w, &[4.0, 0.0])]).unwrap();
+    assert_eq!((w, average(&opt)), ([4.0, -4.0], Some(vec![6.0, -4.0])), "nothing pulls at first");
+    opt.step(&mut [Param::new("w", &mut w, &[0.0, 2.0])]).unwrap();
+    assert_eq!((w, average(&opt)), ([5.0, -6.0], Some(vec![5.5, -5.0])));
+    assert_eq!(opt.columns("w"), Some(vec!["running_average"]));
+    opt.restore_state("w", "running_average", &[1.0, -6.0]).unwrap();
+    opt.step(&mut [Param::new("w", &mut w, &[0.0, 0.0])]).unwrap();
+    assert_eq!((w, average(&opt)), ([3.0, -6.0], Some(vec![2.0, -6.0])));
+    // Refused before anything is written, and by whom the pull is not there.
+    opt.step(&mut [Param::new("w", &mut w, &[f64::NAN, 0.0])]).unwrap_err();
+    assert_eq!((w, average(&opt)), ([3.0, -6.0], Some(vec![2.0, -6.0])));
+    for decay in [Decay::coupled_l2(0.1), Decay::l1(0.1), Decay::cautious(0.1)] {
+        let decay = decay.towards(Anchor::Average { beta: 0.5 });
+        assert!(decay.to_string().ends_with("@average:0.5"));
+        assert!(matches!(Sgd::new(1.0).weight_decay(decay).build::<f64>(), Err(wane::Error::NoSuchDecay { .. })));
+    }
+    assert_eq!("decoupled:0.1@average:0.999".parse(), Ok(Decay::decoupled(0.1).towards(Anchor::Average { beta: 0.999 })));
+    "decoupled:0.1@average:1".parse::<Decay>().unwrap_err();
+}
+
+/// Every cut and every level, over more than a tile and more than a chunk: the average of each weight is its own.
+#[test]
+fn a_running_average_has_the_same_bits_on_every_thread() {
+    let run = |threads, level| {
+        let decay = Decay::decoupled(0.5).towards(Anchor::Average { beta: 0.9 });
+        let pool = wane::Pool::new(4).unwrap();
+        let settings = wane::AdamW::new(0.1).weight_decay(decay).threads(threads).pool(&pool).level(level);
+        let mut opt = settings.build::<f32>().unwrap();
+        let mut w: Vec<f32> = (0..40_007_u16).map(|i| f32::from(i % 97) - 48.0).collect();
+        for k in 1..4_u8 {
+            let g: Vec<f32> = (0..40_007_u16).map(|i| f32::from(i % 89) * f32::from(k) - 60.0).collect();
+            opt.step(&mut [Param::new("w", &mut w, &g)]).unwrap();
+        }
+        let average = opt.state("w", "running_average").unwrap().to_vec();
+        [w, average].map(|numbers| numbers.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+    };
+    let expected = run(1, wane::Level::baseline());
+    for level in wane::Level::all() {
+        for threads in 2..5 {
+            assert!(run(threads, level) == expected, "{threads} threads, {level}");
+        }
     }
 }
