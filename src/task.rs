@@ -13,6 +13,9 @@ use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Law, Level, Moves, Rule, Scaling, SquareSum, TILE, Whole, displace, sweep};
 
+#[cfg(test)]
+mod tests;
+
 /// Scratch memory.
 pub(crate) struct Desk<T> {
     tile: Box<Scratch<T>>,

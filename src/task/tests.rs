@@ -1,0 +1,161 @@
+//! The fused loops against the pipeline of tiles, by bits: every rule with every law that may be joined.
+
+use super::*;
+use crate::decay::effect::Share;
+use crate::decay::{Anchor, Effect};
+use crate::engine::Formula;
+use crate::kernel::reduce::CHUNK;
+use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
+
+/// A rule without loops of its own: all that it does goes by tiles.
+#[derive(Debug)]
+struct Apart<'a, T>(&'a dyn AnyRule<T>);
+
+impl<T: Real> AnyRule<T> for Apart<'_, T> {
+    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
+        self.0.update(level, x, g, state, moves);
+    }
+
+    fn fused(&self, _law: &AnyLaw<T>, _at: Fused<'_, '_, T>) -> bool {
+        false
+    }
+
+    fn displaced(&self, _task: &Task<'_, T>, _tile: &Range<usize>, _r: &mut [T]) -> bool {
+        false
+    }
+}
+
+/// Nothing, a part of a vector, around a tile, around a chunk of the sums.
+const LENGTHS: [usize; 9] = [0, 1, 7, 511, 512, 513, 1043, 16_384, 16_391];
+
+/// Without optimisation the long ones on one level only.
+fn lengths(level: Level) -> impl Iterator<Item = usize> {
+    LENGTHS.into_iter().filter(move |&n| n < CHUNK || !cfg!(debug_assertions) || level == Level::best())
+}
+
+/// A parameter with its state.
+#[derive(Clone)]
+struct Memory<T> {
+    x: Vec<T>,
+    g: Vec<T>,
+    state: Vec<Vec<T>>,
+}
+
+/// Numbers of all signs and many sizes; of every thirteenth, special ones.
+fn numbers<T: Real>(n: usize, salt: usize) -> Vec<T> {
+    let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE, 1e-40, 1e30];
+    let number = |i: usize| {
+        if (i + salt).is_multiple_of(13) {
+            return T::of(special[(i / 13 + salt) % special.len()]);
+        }
+        let bits = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt as u32 * 11);
+        let size = 2.0_f64.powi((bits % 40) as i32 - 30);
+        T::of(size * ((bits >> 11) as f64 / (1_u64 << 52) as f64 - 1.0))
+    };
+    (0..n).map(number).collect()
+}
+
+impl<T: Real> Memory<T> {
+    fn new(n: usize, columns: usize) -> Self {
+        // Second moments are never negative.
+        let state = (0..columns).map(|i| numbers::<T>(n, 3 + i).into_iter().map(|s| if i == 0 { s } else { s.abs() }).collect());
+        Self { x: numbers(n, 1), g: numbers(n, 2), state: state.collect() }
+    }
+
+    /// One NaN is as good as another.
+    fn bits(&self) -> Vec<Vec<Option<u64>>> {
+        let of = |x: &Vec<T>| x.iter().map(|x| (!x.is_nan()).then(|| x.widen().to_bits())).collect();
+        std::iter::once(&self.x).chain(&self.state).map(of).collect()
+    }
+
+    fn task<'a>(&'a mut self, level: Level, gain: Gain<T>, rule: &'a dyn AnyRule<T>, law: &'a AnyLaw<T>) -> Task<'a, T> {
+        let mut state: [&mut [T]; MAX_COLUMNS] = Default::default();
+        state.iter_mut().zip(&mut self.state).for_each(|(place, column)| *place = column);
+        let len = self.x.len();
+        Task {
+            level,
+            gain,
+            denormals: Denormals::Keep,
+            rule,
+            rate: T::of(0.1),
+            law,
+            x: &mut self.x,
+            g: &self.g,
+            state,
+            short: Short::default(),
+            anchor: &[],
+            own: &mut [],
+            rows: &[],
+            start: 0,
+            len,
+        }
+    }
+}
+
+fn laws<T: Real>() -> [AnyLaw<T>; 3] {
+    let shrink = Effect::Shrink(Share { rate: 0.1, lambda: 0.3 });
+    [Effect::Free, Effect::Coupled { l1: 0.0, l2: 0.3 }, shrink].map(|effect| AnyLaw::of(effect, Anchor::Origin))
+}
+
+fn gains<T: Real>() -> [Gain<T>; 3] {
+    [(1.0, f64::INFINITY), (-0.3, f64::INFINITY), (1.0, 0.25)]
+        .map(|(factor, bound)| Gain { factor: T::of(factor), bound: T::of(bound) })
+}
+
+/// Whether the rule of this formula at step `t` is fused. If so, its bits are those of the tiles.
+fn judge<T: Real>(formula: &impl Formula, t: u64) -> bool {
+    let scalars = formula.scalars::<T>(0.1, t, &mut [T::of(0.5); _]).unwrap();
+    let rule = formula.rule(&scalars, Matrices::of(&[1])).rule;
+    let apart = Apart(rule);
+    let columns = formula.columns(Matrices::of(&[1])).into_iter().filter(|column| column.extent == Extent::Weights).count();
+    let (mut desk, mut fused) = (Desk::default(), 0);
+    for level in Level::all() {
+        for (law, gain) in laws().iter().flat_map(|law| gains().map(|gain| (law, gain))) {
+            for n in lengths(level) {
+                let (mut joined, mut tiled) = (Memory::<T>::new(n, columns), Memory::new(n, columns));
+                let [a, b] = [
+                    joined.task(level, gain, rule, law).measure(&mut desk),
+                    tiled.task(level, gain, &apart, law).measure(&mut desk),
+                ]
+                .map(|sums| sums.map(|sum| sum.norm().to_bits()));
+                assert_eq!(a, b, "{rule:?} {law:?} {gain:?} {level} {n}: norms");
+                joined.task(level, gain, rule, law).run(&mut desk);
+                tiled.task(level, gain, &apart, law).run(&mut desk);
+                assert!(joined.bits() == tiled.bits(), "{rule:?} {law:?} {gain:?} {level} {n}");
+                let Memory { x, g, state } = &mut joined;
+                let mut state: Vec<_> = state.iter_mut().map(|column| &mut column[..]).collect();
+                let at = Fused { level, gain, rate: T::of(0.1), x, g, state: &mut state };
+                fused += usize::from(rule.fused(law, at));
+            }
+        }
+    }
+    let all = Level::all().flat_map(lengths).count() * 9;
+    assert!(fused == 0 || fused == all, "{rule:?}: {fused} of {all}");
+    fused == all
+}
+
+/// Every rule that there is, at its first step and later; the engine knows which are fused.
+fn every_rule<T: Real>() {
+    let fused = |formula: &dyn Fn(u64) -> bool| [formula(1), formula(7)];
+    let sgd = |momentum: f64, nesterov| Sgd::new(0.1).momentum(momentum).nesterov(nesterov).algorithm;
+    let adam = |amsgrad| Adam::new(0.1).amsgrad(amsgrad).algorithm;
+    assert_eq!(fused(&|t| judge::<T>(&sgd(0.0, false), t)), [true, true], "sgd");
+    assert_eq!(fused(&|t| judge::<T>(&sgd(0.9, false), t)), [false, true], "sgd momentum");
+    assert_eq!(fused(&|t| judge::<T>(&sgd(0.9, true), t)), [false, false], "sgd nesterov");
+    assert_eq!(fused(&|t| judge::<T>(&adam(false), t)), [true, true], "adam");
+    assert_eq!(fused(&|t| judge::<T>(&Adam::new(0.1).epsilon_hat(1e-4).algorithm, t)), [true, true], "adam epsilon hat");
+    assert_eq!(fused(&|t| judge::<T>(&adam(true), t)), [false, false], "amsgrad");
+    assert_eq!(fused(&|t| judge::<T>(&Lion::new(0.1).algorithm, t)), [true, true], "lion");
+    assert_eq!(fused(&|t| judge::<T>(&Adagrad::new(0.1).algorithm, t)), [false, false], "adagrad");
+    assert_eq!(fused(&|t| judge::<T>(&NAdam::new(0.1).algorithm, t)), [false, false], "nadam");
+}
+
+#[test]
+fn fused_loops_have_the_bits_of_tiles_in_f32() {
+    every_rule::<f32>();
+}
+
+#[test]
+fn fused_loops_have_the_bits_of_tiles_in_f64() {
+    every_rule::<f64>();
+}
