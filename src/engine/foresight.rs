@@ -76,7 +76,7 @@ impl<T: Real> Engine<T> {
                 rehearsal.x = x;
                 rehearsal.own = own;
                 (rehearsal.state, rehearsal.short) = state.cells();
-                rehearsal.run(&mut self.desk);
+                rehearsal.run(self.pieces.own_desk());
                 self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
                     return Err(self.run.refuse(|| overflow.of(param.name)));

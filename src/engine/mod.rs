@@ -30,7 +30,6 @@ use crate::float::Real;
 use crate::optimizer::Optimizer;
 use crate::param::Param;
 use crate::report::{Report, Status};
-use crate::task::Desk;
 use foresight::Stage;
 use group::Member;
 use groups::{Edit, Groups};
@@ -55,7 +54,6 @@ pub(crate) struct Engine<T: Real> {
     pub(crate) groups: Groups<T>,
     pub(crate) slots: Slots<T>,
     pub(crate) stage: Stage<T>,
-    pub(crate) desk: Desk<T>,
     pub(crate) pieces: Pieces<T>,
     /// How many numbers a step reads and writes, and how many gradients these are.
     pub(crate) numbers: usize,
@@ -68,8 +66,8 @@ impl<T: Real> Engine<T> {
         let Recipe { run, base, edits, policies } = recipe;
         run.check::<T>()?;
         let groups = Groups::new(base, edits, policies, &run)?;
-        let (stage, desk, pieces) = Default::default();
-        Ok(Self { run, groups, slots: Slots::new(), stage, desk, pieces, numbers: 0, gradients: 0 })
+        let (stage, pieces) = Default::default();
+        Ok(Self { run, groups, slots: Slots::new(), stage, pieces, numbers: 0, gradients: 0 })
     }
 
     /// Whether this column is kept for the parameter's decay.

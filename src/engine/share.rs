@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Engine;
+use super::run::Refusal;
 use super::slot::Slot;
 use super::step::Sweep;
 use crate::float::Real;
@@ -108,12 +109,11 @@ fn time<T>(numbers: usize) -> Duration {
 impl<T: Real> Pieces<T> {
     /// Makes room for steps on so many numbers, of so many parameters.
     pub(crate) fn reserve(&mut self, threads: &Threads, numbers: usize, params: usize) {
-        let pieces = threads.pieces(time::<T>(numbers));
-        let desks = if pieces < 2 { 1 } else { threads.most.min(threads.pool().threads()) };
-        self.desks.resize_with(desks.max(self.desks.len()), Mutex::default);
+        let pieces = threads.pieces(LOOK * time::<T>(numbers));
         if pieces > 1 {
+            self.desk_for_each(threads);
             // Runs of small parameters may stand between the parts of large ones.
-            let most = 2 * pieces + params.min(pieces) + 1;
+            let most = 3 * pieces + params.min(pieces) + 1;
             self.list.reserve(most.saturating_sub(self.list.len()));
             self.sums.resize_with((numbers.div_ceil(CHUNK) + params).max(self.sums.len()), AtomicU64::default);
         }
@@ -121,26 +121,87 @@ impl<T: Real> Pieces<T> {
 
     /// Updates all parameters. `numbers` are read and written in all.
     pub(crate) fn sweep(&mut self, sweep: &Sweep<'_, T>, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], numbers: usize) {
-        let (threads, time) = (&sweep.run.threads, time::<T>(numbers));
-        let pieces = threads.pieces(time);
-        if pieces < 2 {
-            let desk = self.desks[0].get_mut().unwrap_or_else(PoisonError::into_inner);
-            return sweep.all(params, slots, desk);
+        let time = time::<T>(numbers);
+        if sweep.run.threads.pieces(time) < 2 {
+            return sweep.all(params, slots, self.own_desk());
         }
+        self.share(sweep, (params, slots), time, Cut::Anywhere, &|_, piece, desk| match piece {
+            Piece::Run(params, slots) => sweep.all(params, slots, desk),
+            Piece::Part(mut task) => task.run(desk),
+        });
+    }
+
+    /// Looks at whole parameters. The first refusal, in the order of the parameters, is returned.
+    pub(crate) fn look(
+        &mut self,
+        sweep: &Sweep<'_, T>,
+        params: &mut [Param<'_, T>],
+        slots: &mut [Slot<T>],
+        numbers: usize,
+    ) -> Result<(), Refusal> {
+        let time = LOOK * time::<T>(numbers);
+        if sweep.run.threads.pieces(time) < 2 {
+            return sweep.look(params, slots, self.own_desk());
+        }
+        let first: Mutex<Option<(usize, Refusal)>> = Mutex::new(None);
+        self.share(sweep, (params, slots), time, Cut::BetweenParameters, &|i, piece, desk| {
+            let Piece::Run(params, slots) = piece else { return };
+            if let Err(refusal) = sweep.look(params, slots, desk) {
+                let mut first = lock(&first);
+                if first.as_ref().is_none_or(|(before, _)| i < *before) {
+                    *first = Some((i, refusal));
+                }
+            }
+        });
+        match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, refusal)) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// Cuts the work, and has each piece worked on by some thread.
+    fn share<'a, 'p>(
+        &mut self,
+        sweep: &Sweep<'a, T>,
+        (params, slots): (&'a mut [Param<'p, T>], &'a mut [Slot<T>]),
+        time: Duration,
+        at: Cut,
+        work: &(dyn Fn(usize, Piece<'a, 'p, T>, &mut Desk<T>) + Sync),
+    ) {
+        let threads = &sweep.run.threads;
+        self.desk_for_each(threads);
         let mut list = recycled(std::mem::take(&mut self.list));
         let weights: usize = slots.iter().filter(|slot| slot.is_active()).map(|slot| slot.len).sum();
-        cut(sweep, params, slots, weights.div_ceil(pieces), &mut list);
+        cut(sweep, params, slots, (weights.div_ceil(threads.pieces(time)), at), &mut list);
         let desks = &self.desks;
         threads.pool().run(threads.most, list.len(), time, &|i| {
             let mut desk = desks.iter().find_map(|desk| desk.try_lock().ok()).expect("there is one for each thread");
-            match lock(&list[i]).take() {
-                Some(Piece::Run(params, slots)) => sweep.all(params, slots, &mut desk),
-                Some(Piece::Part(mut task)) => task.run(&mut desk),
-                None => {}
+            if let Some(piece) = lock(&list[i]).take() {
+                work(i, piece, &mut desk);
             }
         });
         self.list = recycled(list);
     }
+
+    fn desk_for_each(&mut self, threads: &Threads) {
+        let most = threads.most.min(threads.pool().threads());
+        self.desks.resize_with(most.max(self.desks.len()), Mutex::default);
+    }
+
+    /// Returns the desk of the caller's thread.
+    pub(crate) fn own_desk(&mut self) -> &mut Desk<T> {
+        self.desks[0].get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A look at a parameter takes at least so many times as long as reading and writing its numbers.
+const LOOK: u32 = 2;
+
+/// Where work may be cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Anywhere,
+    BetweenParameters,
 }
 
 /// Cuts the work into pieces of about so many weights.
@@ -148,7 +209,7 @@ fn cut<'a, 'p, T: Real>(
     sweep: &Sweep<'a, T>,
     mut params: &'a mut [Param<'p, T>],
     mut slots: &'a mut [Slot<T>],
-    size: usize,
+    (size, at): (usize, Cut),
     list: &mut Vec<Mutex<Option<Piece<'a, 'p, T>>>>,
 ) {
     let (mut run, mut weights) = (0, 0);
@@ -156,7 +217,7 @@ fn cut<'a, 'p, T: Real>(
     while run < slots.len() {
         let slot = &slots[run];
         let len = if slot.is_active() { slot.len } else { 0 };
-        let large = len > size;
+        let large = len > size && at == Cut::Anywhere;
         if !large {
             (run, weights) = (run + 1, weights + len);
         }

@@ -56,22 +56,26 @@ impl<T: Real> Engine<T> {
             return Ok(());
         }
         let sweep = Sweep { scaling: self.run.scaling(survey), run: &self.run, groups: &self.groups };
-        let slots = self.slots.first(params.len());
+        self.pieces.look(&sweep, params, self.slots.first(params.len()), self.numbers)
+    }
+}
+
+impl<T: Real> Sweep<'_, T> {
+    /// Looks at these parameters.
+    pub(crate) fn look(&self, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], desk: &mut Desk<T>) -> Result<(), Refusal> {
         for (param, slot) in params.iter_mut().zip(slots) {
             let group = &self.groups[slot.group];
             if slot.is_active() && group.looks() {
                 // The rule may need the law, to measure the displacement, and the law the rule.
-                sweep.look_by_law(param, slot, &mut self.desk, group.plan.effect);
+                self.look_by_law(param, slot, desk, group.plan.effect);
                 if group.plan.scalars.looks() {
-                    sweep.look_by_rule(param, slot, &mut self.desk)?;
+                    self.look_by_rule(param, slot, desk)?;
                 }
             }
         }
         Ok(())
     }
-}
 
-impl<T: Real> Sweep<'_, T> {
     fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Refusal> {
         let group = &self.groups[slot.group];
         let (entry, of) = (slot.step.scalars, slot.state.of);
