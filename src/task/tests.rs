@@ -41,11 +41,11 @@ struct Memory<T> {
     state: Vec<Vec<T>>,
 }
 
-/// Numbers of all signs and many sizes; of every thirteenth, special ones.
+/// Numbers of all signs and many sizes; in short lists every thirteenth is a special one, so that sums of long ones are numbers.
 fn numbers<T: Real>(n: usize, salt: usize) -> Vec<T> {
     let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE, 1e-40, 1e30];
     let number = |i: usize| {
-        if (i + salt).is_multiple_of(13) {
+        if n < TILE && (i + salt).is_multiple_of(13) {
             return T::of(special[(i / 13 + salt) % special.len()]);
         }
         let bits = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt as u32 * 11);

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use wane::{Algorithm, Clip, Decay, Level, NonFinite, Optimizer, Result, Schedule, Settings};
+use wane::{Algorithm, Clip, Decay, Level, NonFinite, Optimizer, Pool, Result, Schedule, Settings};
 
 /// What a row is run with: its numbers, and the settings that all optimizers share.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct Setup {
     pub(crate) schedule: Schedule,
     pub(crate) level: Level,
     pub(crate) goal: Goal,
+    /// How many threads of which pool; the usual ones of the process, if nothing is said.
+    pub(crate) threads: Option<(usize, Pool)>,
 }
 
 impl Setup {
@@ -29,6 +31,7 @@ impl Setup {
             schedule: Schedule::constant(),
             level: Level::best(),
             goal: Goal::Descend,
+            threads: None,
         }
     }
 }
@@ -56,6 +59,10 @@ impl<A: Algorithm> Recipe for Settings<A> {
             .clip(setup.clip)
             .non_finite(setup.non_finite)
             .level(setup.level);
+        let settings = match &setup.threads {
+            Some((most, pool)) => settings.threads(*most).pool(pool),
+            None => settings,
+        };
         Box::new(match setup.goal {
             Goal::Descend => settings,
             Goal::Climb => settings.maximize(true),
