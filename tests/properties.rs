@@ -7,4 +7,5 @@ mod properties {
     pub(crate) mod identities;
     pub(crate) mod invariance;
     pub(crate) mod pure_decay;
+    pub(crate) mod threads;
 }

@@ -1,8 +1,8 @@
 //! The fused loops against the pipeline of tiles, by bits: every rule with every law that may be joined.
 
 use super::*;
-use crate::decay::effect::Share;
-use crate::decay::{Anchor, Effect};
+use crate::decay::step_decay::ShrinkFraction;
+use crate::decay::{Anchor, StepDecay};
 use crate::engine::Formula;
 use crate::kernel::reduce::CHUNK;
 use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
@@ -41,11 +41,11 @@ struct Memory<T> {
     state: Vec<Vec<T>>,
 }
 
-/// Numbers of all signs and many sizes; of every thirteenth, special ones.
+/// Numbers of all signs and many sizes; in short lists every thirteenth is a special one, so that sums of long ones are numbers.
 fn numbers<T: Real>(n: usize, salt: usize) -> Vec<T> {
     let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE, 1e-40, 1e30];
     let number = |i: usize| {
-        if (i + salt).is_multiple_of(13) {
+        if n < TILE && (i + salt).is_multiple_of(13) {
             return T::of(special[(i / 13 + salt) % special.len()]);
         }
         let bits = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt as u32 * 11);
@@ -68,13 +68,13 @@ impl<T: Real> Memory<T> {
         std::iter::once(&self.x).chain(&self.state).map(of).collect()
     }
 
-    fn task<'a>(&'a mut self, level: Level, gain: Gain<T>, rule: &'a dyn AnyRule<T>, law: &'a AnyLaw<T>) -> Task<'a, T> {
+    fn task<'a>(&'a mut self, level: Level, scaling: Scaling<T>, rule: &'a dyn AnyRule<T>, law: &'a AnyLaw<T>) -> Task<'a, T> {
         let mut state: [&mut [T]; MAX_COLUMNS] = Default::default();
         state.iter_mut().zip(&mut self.state).for_each(|(place, column)| *place = column);
         let len = self.x.len();
         Task {
             level,
-            gain,
+            scaling,
             denormals: Denormals::Keep,
             rule,
             rate: T::of(0.1),
@@ -93,13 +93,13 @@ impl<T: Real> Memory<T> {
 }
 
 fn laws<T: Real>() -> [AnyLaw<T>; 3] {
-    let shrink = Effect::Shrink(Share { rate: 0.1, lambda: 0.3 });
-    [Effect::Free, Effect::Coupled { l1: 0.0, l2: 0.3 }, shrink].map(|effect| AnyLaw::of(effect, Anchor::Origin))
+    let shrink = StepDecay::Shrink(ShrinkFraction { rate: 0.1, lambda: 0.3 });
+    [StepDecay::Free, StepDecay::Coupled { l1: 0.0, l2: 0.3 }, shrink].map(|effect| AnyLaw::of(effect, Anchor::Origin))
 }
 
-fn gains<T: Real>() -> [Gain<T>; 3] {
+fn scalings<T: Real>() -> [Scaling<T>; 3] {
     [(1.0, f64::INFINITY), (-0.3, f64::INFINITY), (1.0, 0.25)]
-        .map(|(factor, bound)| Gain { factor: T::of(factor), bound: T::of(bound) })
+        .map(|(factor, bound)| Scaling { factor: T::of(factor), bound: T::of(bound) })
 }
 
 /// Whether the rule of this formula at step `t` is fused. If so, its bits are those of the tiles.
@@ -110,21 +110,21 @@ fn judge<T: Real>(formula: &impl Formula, t: u64) -> bool {
     let columns = formula.columns(Matrices::of(&[1])).into_iter().filter(|column| column.extent == Extent::Weights).count();
     let (mut desk, mut fused) = (Desk::default(), 0);
     for level in Level::all() {
-        for (law, gain) in laws().iter().flat_map(|law| gains().map(|gain| (law, gain))) {
+        for (law, scaling) in laws().iter().flat_map(|law| scalings().map(|scaling| (law, scaling))) {
             for n in lengths(level) {
                 let (mut joined, mut tiled) = (Memory::<T>::new(n, columns), Memory::new(n, columns));
                 let [a, b] = [
-                    joined.task(level, gain, rule, law).measure(&mut desk),
-                    tiled.task(level, gain, &apart, law).measure(&mut desk),
+                    joined.task(level, scaling, rule, law).measure(&mut desk),
+                    tiled.task(level, scaling, &apart, law).measure(&mut desk),
                 ]
                 .map(|sums| sums.map(|sum| sum.norm().to_bits()));
-                assert_eq!(a, b, "{rule:?} {law:?} {gain:?} {level} {n}: norms");
-                joined.task(level, gain, rule, law).run(&mut desk);
-                tiled.task(level, gain, &apart, law).run(&mut desk);
-                assert!(joined.bits() == tiled.bits(), "{rule:?} {law:?} {gain:?} {level} {n}");
+                assert_eq!(a, b, "{rule:?} {law:?} {scaling:?} {level} {n}: norms");
+                joined.task(level, scaling, rule, law).run(&mut desk);
+                tiled.task(level, scaling, &apart, law).run(&mut desk);
+                assert!(joined.bits() == tiled.bits(), "{rule:?} {law:?} {scaling:?} {level} {n}");
                 let Memory { x, g, state } = &mut joined;
                 let mut state: Vec<_> = state.iter_mut().map(|column| &mut column[..]).collect();
-                let at = Fused { level, gain, rate: T::of(0.1), x, g, state: &mut state };
+                let at = Fused { level, scaling, rate: T::of(0.1), x, g, state: &mut state };
                 fused += usize::from(rule.fused(law, at));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use wane::{Algorithm, Clip, Decay, Level, NonFinite, Optimizer, Result, Schedule, Settings};
+use wane::{Algorithm, Clip, Decay, Level, NonFinite, Optimizer, Pool, Result, Schedule, Settings};
 
 /// What a row is run with: its numbers, and the settings that all optimizers share.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     /// None is the default.
     pub(crate) threads: Option<usize>,
     pub(crate) goal: Goal,
+    /// How many threads of which pool; the usual ones of the process, if nothing is said.
+    pub(crate) threads: Option<(usize, Pool)>,
 }
 
 impl Setup {
@@ -32,6 +34,7 @@ impl Setup {
             level: Level::best(),
             threads: None,
             goal: Goal::Descend,
+            threads: None,
         }
     }
 }
@@ -59,8 +62,13 @@ impl<A: Algorithm> Recipe for Settings<A> {
             .clip(setup.clip)
             .non_finite(setup.non_finite)
             .level(setup.level);
+<<<<<<< HEAD
         let settings = match setup.threads {
             Some(most) => settings.threads(most),
+=======
+        let settings = match &setup.threads {
+            Some((most, pool)) => settings.threads(*most).pool(pool),
+>>>>>>> plug
             None => settings,
         };
         Box::new(match setup.goal {

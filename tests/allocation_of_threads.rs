@@ -1,0 +1,67 @@
+//! A step that is shared among threads allocates nothing either, in none of them. The counting allocator counts for the whole process, so this
+//! is the only test of its file.
+
+#![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wane::{Adam, Clip, Decay, Optimizer, Param, Pool};
+
+/// The system's allocator, counting what all threads ask for.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+fn count() {
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One tensor that is cut among a hundred small ones, in orders that change; long enough that the worker is woken.
+#[test]
+fn no_thread_allocates_after_the_first_step() {
+    let pool = Pool::new(2).unwrap();
+    let names: Vec<_> = (0..100).map(|i| format!("layer.{i}")).collect();
+    for decay in [Decay::none(), Decay::decoupled(0.1), Decay::l1(0.1), Decay::ada_decay(0.1), Decay::group_lasso(0.1)] {
+        let settings = Adam::new(0.1).clip(Clip::GlobalNorm(0.1)).weight_decay(decay).threads(2).pool(&pool);
+        let mut opt = settings.build::<f32>().unwrap();
+        let mut weights: Vec<_> = (0..100).map(|i| vec![0.5_f32; if i == 7 { 400_006 } else { 2 * i }]).collect();
+        let grads: Vec<_> = weights.iter().map(|w| vec![0.25_f32; w.len()]).collect();
+        for k in 0..8 {
+            let given = weights.iter_mut().zip(&grads).zip(&names);
+            let mut params: Vec<_> = given
+                .map(|((w, g), name)| {
+                    let shape = [2, w.len() / 2];
+                    Param::new(name, w, g).shape(&shape)
+                })
+                .collect();
+            params.rotate_left(13 * k);
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            opt.step(&mut params).unwrap();
+            let seen = ALLOCATIONS.load(Ordering::Relaxed) - before;
+            // The worker is started in the first steps of the first optimizer.
+            assert!(k < 2 || seen == 0, "{seen} allocations in step {k}, {}", opt.describe());
+        }
+    }
+}
