@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use wane::{Decay, NonFinite, Optimizer};
+use wane::{Decay, NonFinite, Optimizer, Pool};
 
 use super::common::{Element, OPTIMIZERS, Reach, Row, Setup};
 use super::limit::Pass;
@@ -60,7 +60,7 @@ impl Step {
         self.row.build(&Setup {
             lr: RATE,
             non_finite: self.policy,
-            threads: Some(self.threads),
+            threads: Some((self.threads, Pool::shared().clone())),
             ..self.row.setup(self.decay.clone())
         })
     }

@@ -14,8 +14,6 @@ pub(crate) struct Setup {
     pub(crate) non_finite: NonFinite,
     pub(crate) schedule: Schedule,
     pub(crate) level: Level,
-    /// None is the default.
-    pub(crate) threads: Option<usize>,
     pub(crate) goal: Goal,
     /// How many threads of which pool; the usual ones of the process, if nothing is said.
     pub(crate) threads: Option<(usize, Pool)>,
@@ -32,7 +30,6 @@ impl Setup {
             non_finite: NonFinite::Error,
             schedule: Schedule::constant(),
             level: Level::best(),
-            threads: None,
             goal: Goal::Descend,
             threads: None,
         }
@@ -62,13 +59,8 @@ impl<A: Algorithm> Recipe for Settings<A> {
             .clip(setup.clip)
             .non_finite(setup.non_finite)
             .level(setup.level);
-<<<<<<< HEAD
-        let settings = match setup.threads {
-            Some(most) => settings.threads(most),
-=======
         let settings = match &setup.threads {
             Some((most, pool)) => settings.threads(*most).pool(pool),
->>>>>>> plug
             None => settings,
         };
         Box::new(match setup.goal {
