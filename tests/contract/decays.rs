@@ -209,7 +209,7 @@ fn a_running_average_has_the_same_bits_on_every_thread() {
     let run = |threads, level| {
         let decay = Decay::decoupled(0.5).towards(Anchor::Average { beta: 0.9 });
         let pool = wane::Pool::new(4).unwrap();
-        let settings = wane::AdamW::new(0.1).weight_decay(decay).threads(threads).pool(&pool).level(level);
+        let settings = AdamW::new(0.1).weight_decay(decay).threads(threads).pool(&pool).level(level);
         let mut opt = settings.build::<f32>().unwrap();
         let mut w: Vec<f32> = (0..40_007_u16).map(|i| f32::from(i % 97) - 48.0).collect();
         for k in 1..4_u8 {
