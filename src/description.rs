@@ -5,8 +5,8 @@ use std::fmt;
 use crate::number::Number;
 use crate::report::Status;
 
-/// What an optimizer would do in its next step: groups with their effective settings, parameters with their groups, and notes on what may not be
-/// meant. Print it.
+/// What an optimizer would do in its next step: groups with their effective settings, parameters
+/// with their groups, and notes on what may not be meant. Print it.
 ///
 /// ```
 /// use wane::{AdamW, Decay, Optimizer, Param, Policy};
@@ -71,7 +71,8 @@ pub struct ParamRow {
 }
 
 impl Description {
-    /// The groups: `default`, those that were defined, and where they have parameters `undecayed` and those joined from several.
+    /// The groups: `default`, those that were defined, and where they have parameters `undecayed`
+    /// and those joined from several.
     #[must_use]
     pub fn groups(&self) -> &[GroupRow] {
         &self.groups
@@ -83,7 +84,8 @@ impl Description {
         &self.params
     }
 
-    /// What may not be meant: policies without a match, groups that decay though their rate is 0, groups with equal settings.
+    /// What may not be meant: policies without a match, groups that decay though their rate is 0,
+    /// groups with equal settings.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -121,8 +123,9 @@ impl GroupRow {
         &self.decay
     }
 
-    /// What the decay will amount to in the next step: the share `s` of a weight, the threshold `θ`, or the strength `λ` (L2) and `λ₁` (L1) in
-    /// the gradient. An adaptive one is shown at its average so far.
+    /// What the decay will amount to in the next step: the share `s` of a weight, the threshold
+    /// `θ`, or the strength `λ` (L2) and `λ₁` (L1) in the gradient. An adaptive one is shown at
+    /// its average so far.
     #[must_use]
     pub fn strength(&self) -> &str {
         &self.strength

@@ -8,7 +8,8 @@ pub(crate) const MAX_RANK: usize = 8;
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is wrong: the thing by name, its value, and what is allowed. Nothing has changed when a step returns one.
+/// What is wrong: the thing by name, its value, and what is allowed. Nothing has changed when a
+/// step returns one.
 ///
 /// ```
 /// use wane::{AdamW, Error, Optimizer};
@@ -44,7 +45,8 @@ pub enum Error {
         /// What was given instead.
         found: String,
     },
-    /// A decay that this combination of penalty, place and strength does not give; see the table at [`Decay`](crate::Decay).
+    /// A decay that this combination of penalty, place and strength does not give; see the table at
+    /// [`Decay`](crate::Decay).
     #[error("the decay `{decay}` does not exist: {reason}")]
     NoSuchDecay {
         /// The decay's text form.
@@ -84,7 +86,8 @@ pub enum Error {
         /// The groups that exist.
         known: String,
     },
-    /// A policy has matched no parameter by the end of the first step, and [policies are strict](crate::Settings::strict_policies).
+    /// A policy has matched no parameter by the end of the first step, and
+    /// [policies are strict](crate::Settings::strict_policies).
     #[error("the policy `{policy}`, which assigns to the group `{group}`, matches no parameter")]
     PolicyWithoutMatch {
         /// The policy.
@@ -302,7 +305,8 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
-    /// A decay would remove a share outside [0, 1) of each weight, in the step ahead or in one that schedules will reach.
+    /// A decay would remove a share outside [0, 1) of each weight, in the step ahead or in one that
+    /// schedules will reach.
     #[error(
         "the decay `{decay}` of group `{group}` would remove the share {} of each weight in step {step}: it must be in [0, 1)", Number(*share)
     )]

@@ -1,7 +1,7 @@
 //! Parameters from `ndarray` arrays, without a copy: feature `ndarray`.
 //!
-//! Arrays must be contiguous in row-major (C) order, which is how `ndarray` makes them; others are a clear error, as this crate's shapes carry
-//! no layout yet. Views work as well as owned arrays.
+//! Arrays must be contiguous in row-major (C) order, which is how `ndarray` makes them; others are
+//! a clear error, as this crate's shapes carry no layout yet. Views work as well as owned arrays.
 //!
 //! ```
 //! use ndarray::{Array1, Array2, array};
@@ -36,7 +36,8 @@ use crate::param::Param;
 ///
 /// # Errors
 ///
-/// [`Error::GradientShape`] where the shapes differ, [`Error::NotRowMajor`] where an array is not contiguous in row-major order.
+/// [`Error::GradientShape`] where the shapes differ, [`Error::NotRowMajor`] where an array is not
+/// contiguous in row-major order.
 pub fn param<'a, T, S, G, D>(name: &'a str, value: &'a mut ArrayBase<S, D>, grad: &'a ArrayBase<G, D>) -> Result<Param<'a, T>>
 where
     T: Float,

@@ -1,4 +1,5 @@
-//! A parameter as it is handed to a step: a name, its weights, its gradients, and what else is known of it.
+//! A parameter as it is handed to a step: a name, its weights, its gradients, and what
+//! else is known of it.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ pub(crate) const SLICE: &str = "(slice)";
 
 /// One parameter in one step: a borrowed slice of weights with its gradient, under a name.
 ///
-/// The name is the parameter's identity: the optimizer keeps its state under it. Everything is borrowed, nothing is copied.
+/// The name is the parameter's identity: the optimizer keeps its state under it. Everything is
+/// borrowed, nothing is copied.
 ///
 /// | method | meaning | without it |
 /// |---|---|---|
@@ -22,11 +24,12 @@ pub(crate) const SLICE: &str = "(slice)";
 /// | [`frozen`](Self::frozen) | not updated in this step | |
 /// | [`anchor`](Self::anchor) | what a decay [towards](crate::Decay::towards) a lent anchor pulls to | |
 ///
-/// A group is chosen when a name is first seen; asking for another one later is an error, unless [`Optimizer::assign`](crate::Optimizer::assign)
-/// has moved the parameter there.
+/// A group is chosen when a name is first seen; asking for another one later is an error, unless
+/// [`Optimizer::assign`](crate::Optimizer::assign) has moved the parameter there.
 ///
-/// The name is borrowed, so it must live as long as the parameter: keep names beside the layers (a `Vec<String>`, or a field), where
-/// `Param::new(&format!("layer.{i}"), ..)` in a statement of its own would be gone too early.
+/// The name is borrowed, so it must live as long as the parameter: keep names beside the layers (a
+/// `Vec<String>`, or a field), where `Param::new(&format!("layer.{i}"), ..)` in a statement of its
+/// own would be gone too early.
 ///
 /// ```
 /// use wane::{AdamW, Optimizer, Param};
@@ -101,15 +104,16 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// In this group, whatever the policies say. Several groups in one, as policies make them: `"head + no decay"`.
+    /// In this group, whatever the policies say. Several groups in one, as policies make them:
+    /// `"head + no decay"`.
     #[must_use]
     pub fn in_group(mut self, group: &'a str) -> Self {
         self.group.named = Some(group);
         self
     }
 
-    /// Not updated in this step if `on`, and its gradient not looked at. The way to freeze and unfreeze during a run; [`Settings::frozen`] is
-    /// for good.
+    /// Not updated in this step if `on`, and its gradient not looked at. The way to freeze and
+    /// unfreeze during a run; [`Settings::frozen`] is for good.
     ///
     /// [`Settings::frozen`]: crate::Settings::frozen
     #[must_use]
@@ -118,7 +122,8 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// Where a decay towards [`Anchor::Lent`](crate::Anchor::Lent) pulls to: as many numbers as there are weights.
+    /// Where a decay towards [`Anchor::Lent`](crate::Anchor::Lent) pulls to: as many numbers as
+    /// there are weights.
     #[must_use]
     pub fn anchor(mut self, anchor: &'a [T]) -> Self {
         self.anchor = Some(anchor);
@@ -172,7 +177,8 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse the shape by name.
+    /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse
+    /// the shape by name.
     fn new(shape: &[usize]) -> Self {
         let kept = shape.len().min(MAX_RANK);
         let mut axes = [0; MAX_RANK];

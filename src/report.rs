@@ -32,10 +32,11 @@ impl Report {
         self.left_alone
     }
 
-    /// The Euclidean norm of all gradients that are not frozen, after the gradient factor and before clipping, in f64; it neither overflows nor
-    /// vanishes with the squares. `None` where the step had no reason to look at it, which is
-    /// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm and without a group under
-    /// [adaptive decay](crate::Decay::adaptive), and where the step was skipped.
+    /// The Euclidean norm of all gradients that are not frozen, after the gradient factor and
+    /// before clipping, in f64; it neither overflows nor vanishes with the squares. `None` where
+    /// the step had no reason to look at it, which is
+    /// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm and without
+    /// a group under [adaptive decay](crate::Decay::adaptive), and where the step was skipped.
     #[must_use]
     pub fn grad_norm(&self) -> Option<f64> {
         self.grad_norm
@@ -47,7 +48,8 @@ impl Report {
         self.clip_factor
     }
 
-    /// Whether the step was skipped for something that is not finite ([`NonFinite::Skip`](crate::NonFinite::Skip)).
+    /// Whether the step was skipped for something that is not finite
+    /// ([`NonFinite::Skip`](crate::NonFinite::Skip)).
     #[must_use]
     pub fn skipped(&self) -> bool {
         self.skipped

@@ -1,4 +1,5 @@
-//! Schedules: dimensionless multipliers of a learning rate or a decay strength, as functions of the step.
+//! Schedules: dimensionless multipliers of a learning rate or a decay strength, as
+//! functions of the step.
 
 mod course;
 mod text;
@@ -9,7 +10,8 @@ use std::f64::consts::PI;
 
 use crate::error::{Error, Result, in_range};
 
-/// A multiplier m(k) of the peak learning rate, or of a decay's strength; k counts the optimizer's completed steps from 0.
+/// A multiplier m(k) of the peak learning rate, or of a decay's strength; k counts the optimizer's
+/// completed steps from 0.
 ///
 /// | schedule | text form | m(k) |
 /// |---|---|---|
@@ -23,18 +25,23 @@ use crate::error::{Error, Result, in_range};
 /// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor[,start]` | s + (1 − s)·k/W, then 1, then linear to f |
 /// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
 ///
-/// A floor f and a [start](Self::warmup_start) s are shares of the peak. Multipliers and floors are finite and at least 0, which is checked when
-/// the optimizer is built. A schedule past its end keeps its last value, exactly. A part of no steps is passed over: a line over 0 steps is at
-/// its end at once, a warm-up of 0 steps is none, and `a.then(0, b)` is b, so that a length of 0 from a configuration needs no branch.
+/// A floor f and a [start](Self::warmup_start) s are shares of the peak. Multipliers and floors are
+/// finite and at least 0, which is checked when the optimizer is built. A schedule past its end
+/// keeps its last value, exactly. A part of no steps is passed over: a line over 0 steps is at its
+/// end at once, a warm-up of 0 steps is none, and `a.then(0, b)` is b, so that a length of 0 from a
+/// configuration needs no branch.
 ///
-/// A rate or strength that a schedule brings below the smallest number of the weights' type counts as 0.
+/// A rate or strength that a schedule brings below the smallest number of the weights'
+/// type counts as 0.
 ///
 /// # Differences
 ///
-/// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's cosine rises again past its end,
-/// this one stays; a torch scheduler is advanced by hand, this one counts the optimizer's completed steps: those without any gradient too, skipped ones
-/// not. A warm-up starts from 0, as in optax's `warmup_cosine_decay_schedule`, so that its first step changes nothing, unless
-/// [`warmup_start`](Self::warmup_start) says otherwise. Powers and cosines come from the platform's `libm`.
+/// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's
+/// cosine rises again past its end, this one stays; a torch scheduler is advanced by hand, this one
+/// counts the optimizer's completed steps: those without any gradient too, skipped ones not. A
+/// warm-up starts from 0, as in optax's `warmup_cosine_decay_schedule`, so that its first step
+/// changes nothing, unless [`warmup_start`](Self::warmup_start) says otherwise. Powers and cosines
+/// come from the platform's `libm`.
 ///
 /// # Example
 ///
@@ -85,7 +92,8 @@ impl Schedule {
         Form::Linear { from, to, steps }.into()
     }
 
-    /// Half a cosine wave from 1 to `floor` over `steps` steps (Loshchilov & Hutter, arXiv 1608.03983).
+    /// Half a cosine wave from 1 to `floor` over `steps` steps (Loshchilov & Hutter,
+    /// arXiv 1608.03983).
     #[must_use]
     pub fn cosine(steps: u64, floor: f64) -> Self {
         Form::Cosine { steps, floor }.into()
@@ -115,15 +123,18 @@ impl Schedule {
         Form::Exponential { factor }.into()
     }
 
-    /// A line from 0 to 1 over `warmup` steps, 1 for `stable` steps, then a line to `floor` over `decay` steps.
+    /// A line from 0 to 1 over `warmup` steps, 1 for `stable` steps, then a line to `floor`
+    /// over `decay` steps.
     #[must_use]
     pub fn warmup_stable_decay(warmup: u64, stable: u64, decay: u64, floor: f64) -> Self {
         Form::WarmupStableDecay { warmup, stable, decay, floor, start: 0.0 }.into()
     }
 
-    /// The same schedule, whose warm-up begins at `start` instead of 0; schedules and parts without a warm-up are as before.
+    /// The same schedule, whose warm-up begins at `start` instead of 0; schedules and parts without
+    /// a warm-up are as before.
     ///
-    /// `1/(W + 1)` makes the W steps of a warm-up, and the first one after it, the multiples (k + 1)/(W + 1): none of them is lost.
+    /// `1/(W + 1)` makes the W steps of a warm-up, and the first one after it, the multiples (k +
+    /// 1)/(W + 1): none of them is lost.
     ///
     /// ```
     /// use wane::Schedule;
@@ -142,7 +153,8 @@ impl Schedule {
         self
     }
 
-    /// This schedule before step `at`; from there on `next`, which begins at its own step 0. With `at` = 0 that is `next` alone.
+    /// This schedule before step `at`; from there on `next`, which begins at its own step 0. With
+    /// `at` = 0 that is `next` alone.
     #[must_use]
     pub fn then(mut self, at: u64, next: Self) -> Self {
         if at == 0 {
@@ -193,7 +205,8 @@ impl From<Form> for Schedule {
     }
 }
 
-/// k/T, held at 1 past the end (so 1 where T is 0). Step counts stay far below 2⁵³, so the conversions are exact.
+/// k/T, held at 1 past the end (so 1 where T is 0). Step counts stay far below 2⁵³, so the
+/// conversions are exact.
 #[expect(clippy::cast_precision_loss, reason = "step counts")]
 fn share(k: u64, steps: u64) -> f64 {
     if k < steps { k as f64 / steps as f64 } else { 1.0 }

@@ -1,7 +1,8 @@
 //! The work order of one parameter: its columns, its rule and its law, and how they are joined.
 //!
-//! Rule and law are chosen once per parameter. The pairs that most steps are made of run in one fused
-//! loop; all others run through a pipeline of short loops over tiles, which gives the same bits.
+//! Rule and law are chosen once per parameter. The pairs that most steps are made of run
+//! in one fused loop; all others run through a pipeline of short loops over tiles, which
+//! gives the same bits.
 
 use std::fmt::{self, Debug};
 use std::ops::Range;
@@ -16,7 +17,8 @@ use crate::kernel::{Law, Level, Moves, Rule, Scaling, SquareSum, TILE, Whole, di
 /// Scratch memory.
 pub(crate) struct Desk<T> {
     tile: Box<Scratch<T>>,
-    /// Memory for those who look at whole parameters, kept at the length that the longest one needs.
+    /// Memory for those who look at whole parameters, kept at the length that the
+    /// longest one needs.
     pub(crate) sums: Vec<f64>,
     pub(crate) room: Vec<T>,
 }
@@ -49,7 +51,8 @@ pub(crate) enum Denormals {
     Flush,
 }
 
-/// How one parameter is updated: x ← settle(x, u), where the rule's direction u is multiplied by `rate`.
+/// How one parameter is updated: x ← settle(x, u), where the rule's direction u is
+/// multiplied by `rate`.
 #[derive(Debug)]
 pub(crate) struct Task<'a, T> {
     pub(crate) level: Level,
@@ -84,8 +87,8 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// have.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
 
-    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one: says
-    /// whether they have.
+    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one:
+    /// says whether they have.
     fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool;
 }
 
@@ -359,8 +362,8 @@ fn copied<'s, T: Copy>(column: &[T], tile: &Range<usize>, copy: &'s mut [T; TILE
     copy
 }
 
-/// Puts the short columns behind those with a number for each weight, spread over the n weights from
-/// `place` on.
+/// Puts the short columns behind those with a number for each weight, spread over the n weights
+/// from `place` on.
 fn spread_behind<'s, T: Copy>(
     state: &mut [&'s mut [T]; MAX_COLUMNS],
     short: Short<'_, T>,

@@ -1,4 +1,5 @@
-//! Text forms: `name:number,number`, read and written the same way by schedules, decays and clipping.
+//! Text forms: `name:number,number`, read and written the same way by schedules,
+//! decays and clipping.
 
 use std::str::FromStr;
 

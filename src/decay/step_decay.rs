@@ -1,4 +1,5 @@
-//! What a decay amounts to in one step: its checks, its strength at the present rates, and the kernel that it takes.
+//! What a decay amounts to in one step: its checks, its strength at the present rates, and the
+//! kernel that it takes.
 
 use std::f64::consts::LN_2;
 use std::fmt;
@@ -9,7 +10,8 @@ use crate::float::{Real, faded, rounded};
 use crate::number::Number;
 use crate::schedule::Schedule;
 
-/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
+/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all
+/// parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum StepDecay {
     Free,
@@ -28,7 +30,8 @@ pub(crate) enum StepDecay {
         threshold: f64,
         after: f64,
     },
-    /// The share that is removed where the gradient is as large as it is in the mean; up to twice that.
+    /// The share that is removed where the gradient is as large as it is in the mean;
+    /// up to twice that.
     AdaDecay {
         share: ShrinkFraction,
         alpha: f64,
@@ -43,7 +46,8 @@ pub(crate) enum StepDecay {
     },
 }
 
-/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
+/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as
+/// PyTorch's kernels do it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ShrinkFraction {
     pub(crate) rate: f64,
@@ -172,7 +176,8 @@ impl Decay {
         }
     }
 
-    /// What the decay amounts to where its schedule stands at `m`; `average` is the group's running strength where it is adaptive.
+    /// What the decay amounts to where its schedule stands at `m`; `average` is the group's running
+    /// strength where it is adaptive.
     pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
         let (rate, lambda) = match self.strength {
             Strength::None => (0.0, 0.0),
@@ -211,7 +216,8 @@ impl Decay {
     }
 }
 
-/// What acts in a step: the share s of a weight, the threshold θ, or the strengths λ and λ₁ in the gradient.
+/// What acts in a step: the share s of a weight, the threshold θ, or the strengths λ and λ₁
+/// in the gradient.
 impl fmt::Display for StepDecay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = match *self {
@@ -230,13 +236,15 @@ impl fmt::Display for StepDecay {
 }
 
 impl StepDecay {
-    /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of something else, in the weights' type.
-    /// A share is kept as 1 − s, where a small one may be lost: that is PyTorch's order.
+    /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of
+    /// something else, in the weights' type. A share is kept as 1 − s, where a small one may be
+    /// lost: that is PyTorch's order.
     pub(crate) fn check<T: Real>(self) -> Result<()> {
         self.map(|amount| rounded::<T>(WEIGHT_DECAY, amount).map(|_| amount)).map(|_| ())
     }
 
-    /// Returns the same with amounts of 0 where a schedule, or a rate under one, has made them too small for the weights' type.
+    /// Returns the same with amounts of 0 where a schedule, or a rate under one, has made them too
+    /// small for the weights' type.
     pub(crate) fn faded<T: Real>(self) -> Result<Self> {
         self.map(|amount| faded::<T>(WEIGHT_DECAY, amount))
     }
@@ -257,7 +265,8 @@ impl StepDecay {
         })
     }
 
-    /// The effect on a displacement that is `trust` times as long: what is coupled stays in the gradient.
+    /// The effect on a displacement that is `trust` times as long: what is coupled stays
+    /// in the gradient.
     pub(crate) fn times(self, trust: f64) -> Self {
         match self {
             Self::Free | Self::Coupled { .. } => self,

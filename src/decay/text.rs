@@ -1,7 +1,7 @@
 //! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
 //!
-//! Words that say what is usual anyway are left out: `decoupled` stands for decoupled L2 in lr-scaled units, `half-life` for decoupled L2
-//! with a half-life, `l1` for the decoupled L1.
+//! Words that say what is usual anyway are left out: `decoupled` stands for decoupled L2 in
+//! lr-scaled units, `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1.
 
 use std::fmt;
 use std::str::FromStr;

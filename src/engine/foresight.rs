@@ -1,9 +1,10 @@
 //! Foresight: no step makes an infinity or a NaN out of finite numbers.
 //!
-//! The square of a gradient that is finite may be infinite, and so may a sum of finite gradients, or a step along them. Bounds on what a step
-//! can make come from the norm of the gradient, which the check for finite gradients has anyway, and cost a few operations for each
-//! parameter. Where they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state that another optimizer's options
-//! have made, the step is rehearsed on copies first.
+//! The square of a gradient that is finite may be infinite, and so may a sum of finite gradients,
+//! or a step along them. Bounds on what a step can make come from the norm of the gradient, which
+//! the check for finite gradients has anyway, and cost a few operations for each parameter. Where
+//! they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state
+//! that another optimizer's options have made, the step is rehearsed on copies first.
 
 use super::Engine;
 use super::formula::Reach;
@@ -24,7 +25,8 @@ use crate::param::Param;
 pub(crate) struct Ceiling {
     /// Of all gradients so far, as the optimizer saw them.
     pub(crate) gradient: f64,
-    /// Of the weights, with a captured anchor; infinite where nobody has asked. Weights that change outside of steps are not noticed.
+    /// Of the weights, with a captured anchor; infinite where nobody has asked. Weights that change
+    /// outside of steps are not noticed.
     pub(crate) weight: f64,
 }
 
@@ -49,7 +51,8 @@ impl<T> Default for Stage<T> {
 }
 
 impl<T: Real> Engine<T> {
-    /// Refuses a step that would leave something infinite or NaN where everything was finite before.
+    /// Refuses a step that would leave something infinite or NaN where everything
+    /// was finite before.
     pub(crate) fn foresee(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if self.run.non_finite == NonFinite::LetThrough {
             return Ok(());
@@ -106,7 +109,8 @@ struct Bounds {
 impl Bounds {
     /// The bounds for gradients up to `gradient`.
     ///
-    /// A weight of any size may move by less than half of the distance between the largest numbers, as the sum is rounded back.
+    /// A weight of any size may move by less than half of the distance between the largest numbers,
+    /// as the sum is rounded back.
     fn of<T: Real>(group: &Group<T>, slot: &Slot<T>, gradient: f64) -> Self {
         let (room, nudge) = (T::LARGEST / 8.0, T::LARGEST * T::EPS / 8.0);
         let looks = looks_at_weights(group);
@@ -137,7 +141,8 @@ impl Overflow {
 }
 
 impl<T: Real> Stage<T> {
-    /// Returns the largest gradient that the state which was rehearsed speaks of: |m| ≤ g and v ≤ g². One huge gradient is so forgotten in time.
+    /// Returns the largest gradient that the state which was rehearsed speaks of: |m| ≤ g and
+    /// v ≤ g². One huge gradient is so forgotten in time.
     fn largest_gradient(&self) -> f64 {
         let largest = self.state.numbers.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
         largest.max(largest.sqrt())

@@ -80,7 +80,8 @@ impl<T: Clone> Clone for Plan<T> {
 }
 
 impl Member {
-    /// Checks every number, and what the schedules will make of it in every step that can be foreseen, for weights of type `T`.
+    /// Checks every number, and what the schedules will make of it in every step that can be
+    /// foreseen, for weights of type `T`.
     pub(crate) fn check<T: Real>(&self, group: &str, run: &Run) -> Result<()> {
         self.formula.any().check()?;
         self.decay.check()?;
@@ -101,7 +102,8 @@ impl Member {
         }
     }
 
-    /// Returns the rate, and what the decay amounts to, at these rates, at this multiplier of its schedule and with this average.
+    /// Returns the rate, and what the decay amounts to, at these rates, at this multiplier of its
+    /// schedule and with this average.
     pub(crate) fn strength<T: Real>(
         &self,
         group: &str,
@@ -173,7 +175,8 @@ impl<T: Real> Group<T> {
         self.anchor != Anchor::Origin
     }
 
-    /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at its average so far.
+    /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at
+    /// its average so far.
     pub(crate) fn outlook(&self, run: &Run) -> (f64, StepDecay) {
         let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
@@ -192,8 +195,8 @@ impl<T: Real> Group<T> {
         self.settings.strength::<T>(&self.name, rates, multiplier, average.strength(), run.completed)
     }
 
-    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if they
-    /// are not there.
+    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if
+    /// they are not there.
     pub(crate) fn scalars_at(&mut self, t: u64, kept: Kept<T>) -> Result<usize> {
         if let Some(known) = self.plan.find(t, &kept) {
             return Ok(known);
@@ -208,14 +211,16 @@ impl<T: Real> Group<T> {
         &self.plan.entries[entry].next
     }
 
-    /// Makes room for as many step counts as there are parameters, so that a step need not allocate.
+    /// Makes room for as many step counts as there are parameters, so that a step
+    /// need not allocate.
     pub(crate) fn reserve(&mut self, params: usize) {
         self.plan.scalars.reserve(params);
         self.plan.entries.reserve(params);
         self.plan.places.reserve(params);
     }
 
-    /// The step has been taken. A strength that is not finite, which only `LetThrough` lets pass, is forgotten.
+    /// The step has been taken. A strength that is not finite, which only `LetThrough` lets
+    /// pass, is forgotten.
     pub(crate) fn commit(&mut self) {
         if self.plan.active > 0 && self.plan.average.strength().is_finite() {
             self.average = self.plan.average;

@@ -1,7 +1,8 @@
 //! All groups of an optimizer, and how a parameter comes to one.
 //!
-//! A group's settings are the optimizer's own, changed by edits. `default` has none, `undecayed` has one, and so has every group that was
-//! defined. A parameter that several policies match is in a group with all their edits, which is made when the first such parameter is seen.
+//! A group's settings are the optimizer's own, changed by edits. `default` has none, `undecayed`
+//! has one, and so has every group that was defined. A parameter that several policies match is in
+//! a group with all their edits, which is made when the first such parameter is seen.
 
 use std::fmt;
 use std::sync::Arc;
@@ -65,7 +66,8 @@ pub(crate) struct Groups<T> {
 }
 
 impl<T: Real> Groups<T> {
-    /// `default`, `undecayed`, and the groups of these edits, in this order, with everything checked.
+    /// `default`, `undecayed`, and the groups of these edits, in this order, with
+    /// everything checked.
     pub(crate) fn new(base: Member, defined: Vec<Edit>, policies: Vec<(String, Policy)>, run: &Run) -> Result<Self> {
         let undecayed = Arc::new(|member| Member { decay: Decay::none(), ..member });
         let reserved: [Change; 2] = [Arc::new(|member| member), undecayed];
@@ -120,7 +122,8 @@ impl<T: Real> Groups<T> {
         }
     }
 
-    /// Returns the place of a new parameter's group: its own word first, then all policies that match; `no_decay` on top of either.
+    /// Returns the place of a new parameter's group: its own word first, then all policies that
+    /// match; `no_decay` on top of either.
     pub(crate) fn choose(&mut self, param: &Param<'_, T>, run: &Run) -> Result<usize> {
         let mut edits = match param.group.named {
             Some(name) => self.named(name, || format!("parameter `{}`", param.name))?,
@@ -213,7 +216,8 @@ impl<T: Real> Groups<T> {
         Error::UnknownGroup { by, group: group.into(), known: known.join(", ") }
     }
 
-    /// The policies that have matched no parameter of an ended step or registration, with their groups.
+    /// The policies that have matched no parameter of an ended step or registration,
+    /// with their groups.
     pub(crate) fn without_match(&self) -> impl Iterator<Item = (&Policy, &str)> {
         self.with(&[Matched::Never, Matched::Fresh])
     }
@@ -233,7 +237,8 @@ impl<T: Real> Groups<T> {
         self.settle(Matched::Yes);
     }
 
-    /// The step that brought new names has failed. (Groups that were made for them stay, unseen, without a parameter.)
+    /// The step that brought new names has failed. (Groups that were made for them stay, unseen,
+    /// without a parameter.)
     pub(crate) fn rollback(&mut self) {
         self.settle(Matched::Never);
     }

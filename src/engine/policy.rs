@@ -17,12 +17,13 @@ use crate::param::ParamInfo;
 /// | [`name_ends_with`](Self::name_ends_with)`(suffix)` | by the end of the name |
 /// | [`when`](Self::when)`(label, predicate)` | whatever you say; the label is printed |
 ///
-/// Policies are asked once, when a name is first seen. The edits of all groups whose policies match are applied in the order of
-/// [`assign`](crate::Settings::assign), so that the last word wins: a parameter that is in `head` and in `no decay` is in the group
-/// `head + no decay`, which has both edits. `vectors` and `rank_below` are an error for a parameter that was given without a shape.
+/// Policies are asked once, when a name is first seen. The edits of all groups whose policies match
+/// are applied in the order of [`assign`](crate::Settings::assign), so that the last word wins: a
+/// parameter that is in `head` and in `no decay` is in the group `head + no decay`, which has both
+/// edits. `vectors` and `rank_below` are an error for a parameter that was given without a shape.
 ///
-/// [`Description::notes`](crate::Description::notes) lists policies that have matched nothing so far;
-/// [`Settings::strict_policies`](crate::Settings::strict_policies) makes that an error.
+/// [`Description::notes`](crate::Description::notes) lists policies that have matched nothing so
+/// far; [`Settings::strict_policies`](crate::Settings::strict_policies) makes that an error.
 ///
 /// ```
 /// use wane::{AdamW, Decay, Optimizer, Param, Policy};
@@ -60,9 +61,11 @@ impl Policy {
         Self(Test::Vectors)
     }
 
-    /// What transformers usually leave undecayed, by the names that GPT-2, Llama, BERT, T5, ViT and their kin give: a last part `bias`; a part
-    /// with `norm` in it, or `ln` by itself or before a digit or `_`; a part with `embed` in it (but for `patch_embed`, a projection), or
-    /// `wte`, `wpe`, `cls_token`. Parts are separated by `.` or `/`, and case does not matter. No shape is needed.
+    /// What transformers usually leave undecayed, by the names that GPT-2, Llama, BERT, T5, ViT
+    /// and their kin give: a last part `bias`; a part with `norm` in it, or `ln` by itself or
+    /// before a digit or `_`; a part with `embed` in it (but for `patch_embed`, a projection), or
+    /// `wte`, `wpe`, `cls_token`. Parts are separated by `.` or `/`, and case does not matter. No
+    /// shape is needed.
     ///
     /// nanoGPT decays its embeddings: for that, [`vectors`](Self::vectors).
     #[must_use]

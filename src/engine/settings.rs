@@ -23,9 +23,9 @@ use crate::task::Denormals;
 
 /// The settings of an optimizer `A`, or of one of its groups.
 ///
-/// An optimizer's constructor ([`AdamW::new`](crate::AdamW::new) ...) returns them, every method changes one of them, and
-/// [`build`](Self::build) checks them all. In a group (`S` = [`InGroup`]) the same methods are there but for those that only make
-/// sense for the whole.
+/// An optimizer's constructor ([`AdamW::new`](crate::AdamW::new) ...) returns them, every method
+/// changes one of them, and [`build`](Self::build) checks them all. In a group (`S` = [`InGroup`])
+/// the same methods are there but for those that only make sense for the whole.
 ///
 /// | setting | default | scope |
 /// |---|---|---|
@@ -44,7 +44,8 @@ use crate::task::Denormals;
 ///
 /// # What is refused
 ///
-/// [`build`](Self::build) refuses numbers out of their range, and numbers that are so in the type of the weights, where a kernel uses them:
+/// [`build`](Self::build) refuses numbers out of their range, and numbers that are so in the type
+/// of the weights, where a kernel uses them:
 ///
 /// | number | refused |
 /// |---|---|
@@ -53,13 +54,16 @@ use crate::task::Denormals;
 /// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach |
 /// | rates and strengths under their schedules | what becomes infinite in any step that they will reach |
 ///
-/// Schedules that grow without end (a factor above 1) reach as far as one trains: beyond the last step at which any schedule turns or ends they are
-/// checked at every step, before anything is written. So are the numbers that are known only then: a [rate by hand](crate::Optimizer::set_learning_rate), the gradient factor times the clip factor,
+/// Schedules that grow without end (a factor above 1) reach as far as one trains: beyond the last
+/// step at which any schedule turns or ends they are checked at every step, before anything is
+/// written. So are the numbers that are known only then: a
+/// [rate by hand](crate::Optimizer::set_learning_rate), the gradient factor times the clip factor,
 /// trust ratios, and norms.
 ///
-/// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive strength too small to count, beside a gradient
-/// that is as small; and a share s so small that 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing,
-/// as in PyTorch, whose order of operations this is.
+/// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive
+/// strength too small to count, beside a gradient that is as small; and a share s so small that
+/// 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing, as in
+/// PyTorch, whose order of operations this is.
 ///
 /// ```
 /// use wane::{AdamW, Clip, Decay, Policy, Schedule};
@@ -98,7 +102,8 @@ pub struct InGroup {
     frozen: bool,
 }
 
-/// How a group's settings come from the optimizer's; run by `build`, so the order of calls does not matter.
+/// How a group's settings come from the optimizer's; run by `build`, so the order of calls
+/// does not matter.
 type Change<A> = Arc<dyn Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync>;
 
 impl<A: Algorithm> fmt::Debug for Whole<A> {
@@ -120,8 +125,9 @@ impl<A: Algorithm, S> Settings<A, S> {
 }
 
 impl<A: Algorithm> Settings<A, InGroup> {
-    /// A factor on the learning rate for this group's parameters; 1 by default, finite and at least 0. It scales the peak as well, so
-    /// independent decay does not see it: a factor of 0 does not freeze what an independent, fixed, timescale or half-life decay shrinks.
+    /// A factor on the learning rate for this group's parameters; 1 by default, finite and at
+    /// least 0. It scales the peak as well, so independent decay does not see it: a factor of 0
+    /// does not freeze what an independent, fixed, timescale or half-life decay shrinks.
     #[must_use]
     pub fn lr_factor(mut self, factor: f64) -> Self {
         self.scope.lr_factor = factor;
@@ -171,7 +177,8 @@ impl<A: Algorithm> Settings<A> {
         Settings { algorithm: self.algorithm, decay: self.decay, scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
     }
 
-    /// A schedule for the learning rate: η_k = peak · m(k) · group factor, with k the completed steps.
+    /// A schedule for the learning rate: η_k = peak · m(k) · group factor, with k the
+    /// completed steps.
     #[must_use]
     pub fn lr_schedule(mut self, schedule: Schedule) -> Self {
         self.scope.run.schedule = schedule;
@@ -193,18 +200,21 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// Climb instead of descend if `on`: the gradient's sign is flipped before anything else. Decay still shrinks.
+    /// Climb instead of descend if `on`: the gradient's sign is flipped before anything else.
+    /// Decay still shrinks.
     #[must_use]
     pub fn maximize(mut self, on: bool) -> Self {
         self.scope.run.maximize = on;
         self
     }
 
-    /// State below the smallest normal number (1.2e-38 in `f32`, 2.2e-308 in `f64`) becomes 0 of its sign after every step, if `on`.
+    /// State below the smallest normal number (1.2e-38 in `f32`, 2.2e-308 in `f64`) becomes 0 of
+    /// its sign after every step, if `on`.
     ///
-    /// Where gradients are 0 for long, momentum and moments fade into denormal numbers, on which many CPUs are several times slower, and
-    /// rounding may hold them there for good: a buffer with μ = 0.9 ends at 6e-45 in `f32` and never reaches 0. PyTorch keeps such
-    /// numbers, so that this costs the equality of bits once there are any; `benches/README.md` has what either costs.
+    /// Where gradients are 0 for long, momentum and moments fade into denormal numbers, on which
+    /// many CPUs are several times slower, and rounding may hold them there for good: a buffer with
+    /// μ = 0.9 ends at 6e-45 in `f32` and never reaches 0. PyTorch keeps such numbers, so that this
+    /// costs the equality of bits once there are any; `benches/README.md` has what either costs.
     #[must_use]
     pub fn flush_denormals(mut self, on: bool) -> Self {
         self.scope.run.denormals = if on { Denormals::Flush } else { Denormals::Keep };
@@ -218,11 +228,13 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// At most so many threads, the caller's with them; at least 1. The bits are the same with any number.
+    /// At most so many threads, the caller's with them; at least 1. The bits are the same
+    /// with any number.
     ///
-    /// By default a step uses up to 8 threads of the [pool of the process](Pool::shared), and no more than its length is worth: a
-    /// step on less than about 20,000 weights stays on the caller's thread, and sleeping threads are woken only for steps of 100 µs
-    /// or more, or that come one after another.
+    /// By default a step uses up to 8 threads of the [pool of the process](Pool::shared), and no
+    /// more than its length is worth: a step on less than about 20,000 weights stays on the
+    /// caller's thread, and sleeping threads are woken only for steps of 100 µs or more, or that
+    /// come one after another.
     #[must_use]
     pub fn threads(mut self, most: usize) -> Self {
         self.scope.run.threads.most = most;
@@ -236,7 +248,8 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// A group: a copy of the final settings, edited. Its name has no ` + ` in it, which joins names. Parameters come into it by [`assign`](Self::assign) or
+    /// A group: a copy of the final settings, edited. Its name has no ` + ` in it, which joins
+    /// names. Parameters come into it by [`assign`](Self::assign) or
     /// [`Param::in_group`](crate::Param::in_group). `default` and `undecayed` are always there.
     #[must_use]
     pub fn group<F>(mut self, name: impl Into<String>, edit: F) -> Self
@@ -247,8 +260,9 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// Parameters that `policy` matches are in `group`, unless they name a group themselves. Where several policies match, the edits of all
-    /// their groups are applied in the order of these calls, and the last word wins: "head ×10, and no decay on biases" is
+    /// Parameters that `policy` matches are in `group`, unless they name a group themselves. Where
+    /// several policies match, the edits of all their groups are applied in the order of these
+    /// calls, and the last word wins: "head ×10, and no decay on biases" is
     ///
     /// ```
     /// # use wane::{AdamW, Decay, Policy};
@@ -266,7 +280,8 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// A first step that leaves a policy without a match is refused if `on`, before anything is written: for a typing error in a name.
+    /// A first step that leaves a policy without a match is refused if `on`, before anything is
+    /// written: for a typing error in a name.
     #[must_use]
     pub fn strict_policies(mut self, on: bool) -> Self {
         self.scope.run.strict_policies = on;
@@ -277,7 +292,8 @@ impl<A: Algorithm> Settings<A> {
     ///
     /// # Errors
     ///
-    /// The first setting that is out of range, contradictory or unknown, with its group; see [what is refused](Settings#what-is-refused).
+    /// The first setting that is out of range, contradictory or unknown, with its group; see
+    /// [what is refused](Settings#what-is-refused).
     pub fn build<T: Float>(self) -> Result<Stepper<A, T>> {
         let Self { algorithm, decay, scope: Whole { run, groups, policies } } = self;
         let base = Member { formula: algorithm.into_options(), decay, lr_factor: 1.0, frozen: false };

@@ -1,8 +1,8 @@
 //! The work of a step, shared among threads.
 //!
 //! The weights of a step are one list, cut into pieces of about equal length: a run of whole small
-//! parameters, or a part of a large one. So one large tensor and ten thousand small ones both spread.
-//! Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
+//! parameters, or a part of a large one. So one large tensor and ten thousand small ones both
+//! spread. Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +91,8 @@ impl<T: Real> Clone for Pieces<T> {
     }
 }
 
-/// Returns the same memory for pieces of another lifetime. Nothing is left in it, so it is used again.
+/// Returns the same memory for pieces of another lifetime. Nothing is left in it, so
+/// it is used again.
 fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> Vec<Mutex<Option<Piece<'b, 'q, T>>>> {
     list.clear();
     list.into_iter().map(|_| Mutex::new(None)).collect()

@@ -217,8 +217,9 @@ impl<T: Real> Slot<T> {
         self.ceiling.weight = f64::INFINITY;
     }
 
-    /// Moves it into another group, of this formula. Columns that both formulas have are kept, others
-    /// start anew; those that start from the weights do so at 0 here, where nobody knows them.
+    /// Moves it into another group, of this formula. Columns that both formulas have are
+    /// kept, others start anew; those that start from the weights do so at 0 here, where
+    /// nobody knows them.
     pub(crate) fn regroup(&mut self, group: usize, formula: &Options) {
         let mut state = State::new(formula, self.state.of);
         if !self.state.numbers.is_empty() {
@@ -236,8 +237,8 @@ impl<T: Real> Slot<T> {
         self.group = group;
     }
 
-    /// The parameter has the length and shape of `param` from now on. State and anchor are kept where both have an element; new elements have
-    /// a state of 0, and their weights as anchor.
+    /// The parameter has the length and shape of `param` from now on. State and anchor are kept
+    /// where both have an element; new elements have a state of 0, and their weights as anchor.
     pub(crate) fn resize(&mut self, param: &Param<'_, T>, formula: &Options) -> Result<()> {
         check_lengths(param)?;
         check_shape(param)?;
@@ -420,8 +421,8 @@ impl<T: Float> State<T> {
         kept
     }
 
-    /// Returns the columns as a rule reads them: those with a number for each weight, those of this step
-    /// only that have one too, and behind them the shorter ones of this step.
+    /// Returns the columns as a rule reads them: those with a number for each weight, those of this
+    /// step only that have one too, and behind them the shorter ones of this step.
     #[inline]
     pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], Short<'_, T>) {
         let Self { full, of, numbers, work, work_extents, .. } = self;
@@ -443,8 +444,8 @@ impl<T: Float> State<T> {
         each(&mut self.numbers, self.full, self.of.len(Extent::Weights))
     }
 
-    /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
-    /// this step only: for those who work the latter two out.
+    /// Returns the columns with a number for each weight, the shorter ones as they will be, and
+    /// those of this step only: for those who work the latter two out.
     pub(crate) fn parts(&mut self) -> ([&mut [T]; MAX_COLUMNS], &mut [T], &mut [T]) {
         let Self { full, of, numbers, next, work, .. } = self;
         let n = of.len(Extent::Weights);
@@ -459,7 +460,8 @@ impl<T: Float> State<T> {
         self.numbers[n..].copy_from_slice(&self.next);
     }
 
-    /// The step has been taken: the shorter columns are what they were to be, the kept numbers these.
+    /// The step has been taken: the shorter columns are what they were to be, the
+    /// kept numbers these.
     #[inline]
     pub(crate) fn commit(&mut self, kept: impl FnOnce() -> Kept<T>) {
         if self.keeps() {

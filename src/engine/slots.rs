@@ -1,7 +1,8 @@
 //! The memory of an optimizer: one slot per name, in the order of the last step.
 //!
-//! A step compares slot i's name with parameter i's, and looks a name up only where they differ. So a step in the usual order
-//! hashes nothing, duplicates are found for free, and parameters and slots can be walked (and later split) side by side.
+//! A step compares slot i's name with parameter i's, and looks a name up only where they differ. So
+//! a step in the usual order hashes nothing, duplicates are found for free, and parameters and
+//! slots can be walked (and later split) side by side.
 
 use std::collections::HashMap;
 
@@ -35,7 +36,8 @@ impl<T: Float> Clone for Slots<T> {
     }
 }
 
-/// Slots that are being arranged: what was new goes again, unless all went well. That holds too if a policy of the user panics.
+/// Slots that are being arranged: what was new goes again, unless all went well. That holds too if
+/// a policy of the user panics.
 struct Arranging<'a, T: Float> {
     slots: &'a mut Slots<T>,
     given: usize,
@@ -79,13 +81,15 @@ impl<T: Float> Slots<T> {
         slots
     }
 
-    /// The slots of the first `n` parameters, which [`arrange`](Self::arrange) has put in their order.
+    /// The slots of the first `n` parameters, which [`arrange`](Self::arrange) has
+    /// put in their order.
     pub(crate) fn first(&mut self, n: usize) -> &mut [Slot<T>] {
         &mut self.slots[..n]
     }
 
-    /// Brings slot i under parameter i for every i, makes slots for new names, and checks names, lengths and shapes. `group` chooses a
-    /// new parameter's group. Tells whether there are new names; after an error there are none.
+    /// Brings slot i under parameter i for every i, makes slots for new names, and checks names,
+    /// lengths and shapes. `group` chooses a new parameter's group. Tells whether there are new
+    /// names; after an error there are none.
     pub(crate) fn arrange(
         &mut self,
         params: &[Param<'_, T>],
@@ -152,7 +156,8 @@ impl<T: Float> Slots<T> {
         }
     }
 
-    /// Adds up something over the first `n` slots, in the order of their names, whatever the order of the step.
+    /// Adds up something over the first `n` slots, in the order of their names, whatever the
+    /// order of the step.
     pub(crate) fn sum(&mut self, n: usize, mut term: impl FnMut(usize, &Slot<T>) -> SquareSum) -> SquareSum {
         self.sort(n);
         self.sorted.iter().fold(SquareSum::default(), |sum, &i| sum.plus(term(i, &self.slots[i])))
@@ -176,8 +181,9 @@ impl<T: Float> Slots<T> {
         }
     }
 
-    /// New names go again: the step that brought them, and gave `n` parameters, has failed. They are at their parameters' places, or the
-    /// last one at the end; from there back, so that what takes a removed one's place has been looked at.
+    /// New names go again: the step that brought them, and gave `n` parameters, has failed. They
+    /// are at their parameters' places, or the last one at the end; from there back, so that what
+    /// takes a removed one's place has been looked at.
     pub(crate) fn rollback(&mut self, n: usize) {
         if self.fresh == 0 {
             return;

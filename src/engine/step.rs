@@ -219,8 +219,8 @@ impl<'a, T: Real> Sweep<'a, T> {
         }
     }
 
-    /// Updates a parameter in one loop, if its rule and its law have one; a work order costs as much as a
-    /// small parameter.
+    /// Updates a parameter in one loop, if its rule and its law have one; a work order costs as
+    /// much as a small parameter.
     #[inline(always)]
     fn fused(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>) -> bool {
         let group = &self.groups[slot.group];

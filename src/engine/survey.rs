@@ -1,4 +1,5 @@
-//! What a step reads before it decides: the gradients, the norms that decays and clipping look at, the trust ratios. Nothing is written.
+//! What a step reads before it decides: the gradients, the norms that decays and clipping look at,
+//! the trust ratios. Nothing is written.
 
 use super::Engine;
 use super::run::{Refusal, Run};
@@ -82,7 +83,8 @@ impl<T: Real> Engine<T> {
 /// What errors call the product of two factors.
 const GAIN: &str = "gradient factor times clip factor";
 
-/// What a decay pulls towards; nothing stands for 0, and the weights themselves for an anchor that this step captures.
+/// What a decay pulls towards; nothing stands for 0, and the weights themselves for an anchor that
+/// this step captures.
 pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
     match anchor {
         Anchor::Origin => &[],

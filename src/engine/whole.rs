@@ -1,5 +1,5 @@
-//! A whole parameter, as those see it that look at it before its tiles are worked on: the trust ratio,
-//! the means of rows and columns, matrix products, norms.
+//! A whole parameter, as those see it that look at it before its tiles are worked on: the trust
+//! ratio, the means of rows and columns, matrix products, norms.
 
 use super::Engine;
 use super::run::{Refusal, Run};
@@ -22,7 +22,8 @@ pub(crate) struct Parameter<'a, T> {
     pub(crate) task: Task<'a, T>,
     /// Its last two axes.
     pub(crate) of: Matrices,
-    /// Its columns that have fewer numbers than weights: as they are, to be changed to what they will be.
+    /// Its columns that have fewer numbers than weights: as they are, to be changed to
+    /// what they will be.
     pub(crate) next: &'a mut [T],
     /// Columns for this step only, which the rule reads behind its state.
     pub(crate) work: &'a mut [T],
@@ -38,7 +39,8 @@ pub(crate) struct Prepared {
     pub(crate) decay: f64,
     /// The norm of the weights, where it was looked at.
     pub(crate) weights: f64,
-    /// The norm of the displacement, before the factor, which may be infinite where the factor is not.
+    /// The norm of the displacement, before the factor, which may be infinite where
+    /// the factor is not.
     pub(crate) displacement: f64,
 }
 
@@ -49,8 +51,8 @@ impl Default for Prepared {
 }
 
 impl<T: Real> Engine<T> {
-    /// Looks at whole parameters, where a formula or a law asks for it, all of them before the first
-    /// write.
+    /// Looks at whole parameters, where a formula or a law asks for it, all of them before
+    /// the first write.
     pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if !self.groups.iter().any(|group| group.looks() && group.plan.active > 0) {
             return Ok(());
@@ -105,7 +107,8 @@ impl<T: Real> Sweep<'_, T> {
 }
 
 impl Run {
-    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number that it can make.
+    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number
+    /// that it can make.
     fn trusted<T: Real>(
         &self,
         param: &Param<'_, T>,

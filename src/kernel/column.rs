@@ -41,8 +41,8 @@ impl Column {
     }
 }
 
-/// The last two axes of a parameter, and how many such matrices there are; a parameter with fewer axes
-/// is one row.
+/// The last two axes of a parameter, and how many such matrices there are; a parameter with fewer
+/// axes is one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matrices {
     /// How many axes the parameter has; one without a shape has one.

@@ -20,8 +20,8 @@ pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
     /// The numbers of state that a coordinate has: `[T; N]`, one from each column.
     type State: Numbers<T>;
 
-    /// Whether this rule is joined with the usual laws in one loop: one more loop for each of them, for
-    /// rules that most steps are made of.
+    /// Whether this rule is joined with the usual laws in one loop: one more loop for each of them,
+    /// for rules that most steps are made of.
     const FUSED: bool = false;
 
     /// Whether the displacement of this rule with the usual laws is measured in one loop as well.
@@ -37,8 +37,8 @@ pub(crate) struct Move<T> {
     pub(crate) u: T,
     /// Any number with the sign of u, which is still there where the learning rate has made 0 of u.
     pub(crate) lean: T,
-    /// The coordinate's metric: what the gradient was divided by, such as Adam's √v̂ + ε. The step is
-    /// the minimiser of ⟨g, x⟩ + (metric/2η)·‖x − x₀‖².
+    /// The coordinate's metric: what the gradient was divided by, such as Adam's √v̂ + ε. The step
+    /// is the minimiser of ⟨g, x⟩ + (metric/2η)·‖x − x₀‖².
     pub(crate) metric: T,
 }
 
@@ -151,7 +151,8 @@ pub(crate) trait Numbers<T>: Copy {
     fn peek(columns: &Self::Lent<'_>, i: usize) -> Self;
 }
 
-/// Written out for each number of columns: what an array's adapters call is not inlined for certain.
+/// Written out for each number of columns: what an array's adapters call is not
+/// inlined for certain.
 macro_rules! numbers {
     ($n:literal: $($column:ident $k:literal),*) => {
         impl<T: Copy> Numbers<T> for [T; $n] {

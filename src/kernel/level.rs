@@ -1,7 +1,9 @@
-//! The CPU level: which vector instructions the loops are compiled for. Detected once, forced if wanted.
+//! The CPU level: which vector instructions the loops are compiled for. Detected once,
+//! forced if wanted.
 //!
-//! One of the two files of the crate that hold `unsafe`, with `threads.rs`. Each level is a shell with `#[target_feature]` around a closure; the
-//! closure holds an ordinary scalar loop, is inlined into the shell, and is vectorised there for that level.
+//! One of the two files of the crate that hold `unsafe`, with `threads.rs`. Each level is a shell
+//! with `#[target_feature]` around a closure; the closure holds an ordinary scalar loop, is inlined
+//! into the shell, and is vectorised there for that level.
 
 #![cfg_attr(
     target_arch = "x86_64",
@@ -15,8 +17,8 @@ use crate::error::{Error, Result};
 
 /// The vector instructions a step runs on; a value of this type proves that the CPU has them.
 ///
-/// Every level gives the same bits (each operation of a rule is correctly rounded), so this is a matter of speed, and of
-/// tests that force each level on one machine.
+/// Every level gives the same bits (each operation of a rule is correctly rounded), so this is a
+/// matter of speed, and of tests that force each level on one machine.
 ///
 /// | level | text | instructions |
 /// |---|---|---|
@@ -120,16 +122,18 @@ impl FromStr for Level {
     }
 }
 
-/// Runs `work`, compiled for `level`. The closure and all it calls must be `#[inline(always)]`: what is not inlined
-/// into the shell is compiled for the baseline.
+/// Runs `work`, compiled for `level`. The closure and all it calls must be `#[inline(always)]`:
+/// what is not inlined into the shell is compiled for the baseline.
 #[inline]
 pub(crate) fn vectorize<R>(level: Level, work: impl FnOnce() -> R) -> R {
     match level.0 {
         Kind::Baseline => work(),
-        // SAFETY: a `Level` of this kind is only made by `Level::avx2`, which has seen both features on this CPU.
+        // SAFETY: a `Level` of this kind is only made by `Level::avx2`, which has seen both
+        // features on this CPU.
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 => unsafe { avx2(work) },
-        // SAFETY: a `Level` of this kind is only made by `Level::avx512`, which has seen all of the features on this CPU.
+        // SAFETY: a `Level` of this kind is only made by `Level::avx512`, which has seen all of the
+        // features on this CPU.
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512 => unsafe { avx512(work) },
     }

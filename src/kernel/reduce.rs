@@ -1,11 +1,11 @@
-//! Sums over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the CPU
-//! level, nor work that is cut at whole chunks, can change a bit of them. Every norm of the crate comes
-//! from here.
+//! Sums over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the
+//! CPU level, nor work that is cut at whole chunks, can change a bit of them. Every norm of the
+//! crate comes from here.
 //!
-//! Squares of f32 are exact in f64, but it takes as long to widen them as to read them. So four of a
-//! lane are added up in f32 first, and their sum is widened: a norm is then right to 1e-7 of itself
-//! where a single one is of four squares, and to much less where there are many. Where such a square may
-//! have overflowed or vanished, the sum is made again, of squares in f64.
+//! Squares of f32 are exact in f64, but it takes as long to widen them as to read them. So four of
+//! a lane are added up in f32 first, and their sum is widened: a norm is then right to 1e-7 of
+//! itself where a single one is of four squares, and to much less where there are many. Where such
+//! a square may have overflowed or vanished, the sum is made again, of squares in f64.
 
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -37,8 +37,8 @@ trait Terms<T>: Copy {
     fn one(&self, i: usize) -> T;
 }
 
-/// A sum over the numbers of a parameter, or of a row of it, that come tile after tile: in the lanes,
-/// chunks and tree of every sum here.
+/// A sum over the numbers of a parameter, or of a row of it, that come tile after tile: in the
+/// lanes, chunks and tree of every sum here.
 pub(crate) struct TileSum {
     lanes: [f64; LANES],
     /// How many numbers the lanes hold.
@@ -142,8 +142,8 @@ pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> Squar
     SquareSum::of::<T>(squares(Pass::First), x.len(), squares)
 }
 
-/// Returns Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter calls is
-/// not inlined for certain.
+/// Returns Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter
+/// calls is not inlined for certain.
 #[inline]
 fn squares<T: Real>(level: Level, n: usize, terms: impl Terms<T>, pass: Pass) -> f64 {
     vectorize(
@@ -202,8 +202,8 @@ impl Pass {
     }
 }
 
-/// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are
-/// exact in f64.
+/// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose
+/// squares are exact in f64.
 #[inline(always)]
 fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
@@ -267,8 +267,8 @@ impl<T: Real> Terms<T> for Differences<'_, T> {
     }
 }
 
-/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever that
-/// is exact enough, always for f32.
+/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever
+/// that is exact enough, always for f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct SquareSum {
     sum: f64,
@@ -287,8 +287,8 @@ fn two_to(power: i32) -> f64 {
 }
 
 impl SquareSum {
-    /// Returns the sum of n squares of which the first pass has made `first`; they are added up again
-    /// where that may be far off.
+    /// Returns the sum of n squares of which the first pass has made `first`; they are added up
+    /// again where that may be far off.
     #[inline]
     pub(crate) fn of<T: Real>(first: f64, n: usize, again: impl FnOnce(Pass) -> f64) -> Self {
         let power = match first {
@@ -302,7 +302,8 @@ impl SquareSum {
         Self { sum: again(Pass::Again(power)), power }
     }
 
-    /// √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite exactly when every element is.
+    /// √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite exactly
+    /// when every element is.
     pub(crate) fn norm(self) -> f64 {
         self.sum.sqrt() * two_to(self.power)
     }

@@ -1,6 +1,8 @@
-//! A pool of threads for work that is cut into items: the caller works as well, and waits for no thread that has not begun.
+//! A pool of threads for work that is cut into items: the caller works as well, and waits for no
+//! thread that has not begun.
 //!
-//! The second file of the crate that holds `unsafe`: one block, which lends the caller's closure to the workers.
+//! The second file of the crate that holds `unsafe`: one block, which lends the caller's
+//! closure to the workers.
 
 #![expect(unsafe_code, reason = "workers outlive the closure they are lent; see `Pool::fork`")]
 
@@ -18,14 +20,17 @@ use crate::error::{Error, Result};
 /// The least work of one thread: a fork and a join take 0.5 µs where the workers are awake.
 pub(crate) const SHARE: Duration = Duration::from_micros(2);
 
-/// The work, of one job or of jobs without a pause, from which on sleeping workers are woken. Waking takes the caller
-/// 3 to 5 µs, and about 30 µs where the system puts the worker on the caller's own core: at most a tenth of this.
+/// The work, of one job or of jobs without a pause, from which on sleeping workers are woken.
+/// Waking takes the caller 3 to 5 µs, and about 30 µs where the system puts the worker on the
+/// caller's own core: at most a tenth of this.
 const WORTH_WAKING: Duration = Duration::from_micros(300);
 
-/// How long a worker looks out for the next job before it goes to sleep; a longer time between two jobs is a pause.
+/// How long a worker looks out for the next job before it goes to sleep; a longer time between two
+/// jobs is a pause.
 const LOOKOUT: Duration = Duration::from_micros(100);
 
-/// Looks, about 10 ns each, after which a waiting thread offers its core to others: the one it waits for may need it.
+/// Looks, about 10 ns each, after which a waiting thread offers its core to others: the one it
+/// waits for may need it.
 const LOOKS: usize = 100;
 
 /// The most threads of a pool.
@@ -33,9 +38,9 @@ const MOST: usize = 1024;
 
 /// Threads that optimizers share the work of a step with. A clone is a handle to the same threads.
 ///
-/// Threads are started when work first needs them, and sleep while there is none. A pool does one job at a time: a
-/// step that finds it busy works on its own thread alone, as does one for which no thread can be started. The results
-/// are the same bits.
+/// Threads are started when work first needs them, and sleep while there is none. A pool does one
+/// job at a time: a step that finds it busy works on its own thread alone, as does one for which no
+/// thread can be started. The results are the same bits.
 #[derive(Clone)]
 pub struct Pool(Arc<Owner>);
 
@@ -61,7 +66,8 @@ struct Turn {
 struct Shared {
     /// One for each thread, the caller's first.
     seats: Box<[Seat]>,
-    /// Workers hold the read lock while they work, so that the caller gets the write lock when all of them have ended.
+    /// Workers hold the read lock while they work, so that the caller gets the write lock when all
+    /// of them have ended.
     job: RwLock<Option<Job>>,
     /// How many jobs there were.
     round: AtomicUsize,
@@ -88,7 +94,8 @@ struct Seat {
     worker: OnceLock<Thread>,
 }
 
-/// A range of items, its start in the upper half. Only the number is shared, so relaxed operations do.
+/// A range of items, its start in the upper half. Only the number is shared, so
+/// relaxed operations do.
 #[derive(Default)]
 struct Items(AtomicU64);
 
@@ -116,7 +123,8 @@ impl Pool {
         SHARED.get_or_init(|| Self::of(thread::available_parallelism().map_or(1, |n| n.get().min(MOST))))
     }
 
-    /// A pool of its own, of so many threads with the caller's. They end when the last handle is dropped.
+    /// A pool of its own, of so many threads with the caller's. They end when the last
+    /// handle is dropped.
     ///
     /// # Errors
     ///
@@ -145,11 +153,13 @@ impl Pool {
         self.0.shared.seats.len()
     }
 
-    /// Calls `work` once with each of 0..items, on up to so many threads, and returns when all calls have ended.
-    /// `time` is what they take on one thread; it decides how many threads are used and whether any are woken.
+    /// Calls `work` once with each of 0..items, on up to so many threads, and returns when all
+    /// calls have ended. `time` is what they take on one thread; it decides how many threads are
+    /// used and whether any are woken.
     ///
-    /// Every thread begins with a run of neighbouring items, the same one in every call with the same numbers, and
-    /// then helps the others from the end of theirs. A panic of `work` goes on in the caller.
+    /// Every thread begins with a run of neighbouring items, the same one in every call with
+    /// the same numbers, and then helps the others from the end of theirs. A panic of `work`
+    /// goes on in the caller.
     pub(crate) fn run(&self, threads: usize, items: usize, time: Duration, work: &(dyn Fn(usize) + Sync)) {
         let shares = usize::try_from(time.as_nanos() / SHARE.as_nanos()).unwrap_or(usize::MAX);
         let threads = threads.min(items).min(shares).min(self.threads());
@@ -176,9 +186,10 @@ impl Pool {
             turn.hire(threads, &self.0.shared);
         }
         if wake || shared.awake.load(Ordering::Relaxed) > 0 {
-            // SAFETY: only the lifetime changes. Workers reach the reference through `shared.job` alone, and use it
-            // only under its read lock. `open` is dropped at the end of this block, also by a panic, and with it the
-            // job, under the write lock: no worker can be using it then, nor find it later. `work` lives longer.
+            // SAFETY: only the lifetime changes. Workers reach the reference through `shared.job`
+            // alone, and use it only under its read lock. `open` is dropped at the end of this
+            // block, also by a panic, and with it the job, under the write lock: no worker can be
+            // using it then, nor find it later. `work` lives longer.
             let work = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(work) };
             let open = shared.open(Job { work, threads, wake }, items);
             shared.take_part(Job { work, threads, wake }, 0);
@@ -264,7 +275,8 @@ impl Shared {
         open
     }
 
-    /// The job, once no worker holds it. Does not sleep: those that hold it are at their last item or about to leave.
+    /// The job, once no worker holds it. Does not sleep: those that hold it are at their last item
+    /// or about to leave.
     fn write(&self) -> RwLockWriteGuard<'_, Option<Job>> {
         let mut looks = 0;
         loop {
@@ -280,7 +292,8 @@ impl Shared {
         }
     }
 
-    /// Wakes the two workers that this thread has to; they wake the next, so that none spends long on it.
+    /// Wakes the two workers that this thread has to; they wake the next, so that none
+    /// spends long on it.
     fn wake(&self, threads: usize, seat: usize) {
         for next in [2 * seat + 1, 2 * seat + 2] {
             if let Some(worker) = self.seats[..threads].get(next).and_then(|seat| seat.worker.get()) {
@@ -328,7 +341,8 @@ impl Shared {
         true
     }
 
-    /// The next round, after this one: looks out for it for a while since the last work, then sleeps.
+    /// The next round, after this one: looks out for it for a while since the last
+    /// work, then sleeps.
     fn look_out(&self, round: usize, worked: Instant) -> usize {
         let next = || Some(self.round.load(Ordering::Acquire)).filter(|&next| next != round);
         while worked.elapsed() < LOOKOUT {

@@ -23,16 +23,16 @@ use crate::kernel::{Move, Rule};
 /// | [`eps`](Settings::eps) | ε | 1e-10 | finite, ≥ 0 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State per weight: one column, `sum`, which starts at s₀; t counts a parameter's own updates from 1.
-/// With s₀ = ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in PyTorch: by
-/// default the step is refused ([`NonFinite`](crate::NonFinite)).
+/// State per weight: one column, `sum`, which starts at s₀; t counts a parameter's own updates
+/// from 1. With s₀ = ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in
+/// PyTorch: by default the step is refused ([`NonFinite`](crate::NonFinite)).
 ///
 /// # Differences
 ///
-/// * PyTorch: the bits of `torch.optim.Adagrad(fused=True)` 2.15 (x86-64 with fused multiply-add) for
-///   every element. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
-/// * Keras and optax: s₀ = 0.1, and ε = 1e-7 stands inside the root. optax moves a weight by 0 where
-///   s = 0.
+/// * PyTorch: the bits of `torch.optim.Adagrad(fused=True)` 2.15 (x86-64 with fused multiply-add)
+///   for every element. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
+/// * Keras and optax: s₀ = 0.1, and ε = 1e-7 stands inside the root. optax moves a weight
+///   by 0 where s = 0.
 /// * The paper has neither κ nor s₀.
 ///
 /// # Example

@@ -30,19 +30,24 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] |
 ///
-/// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t counts a parameter's own
-/// updates from 1. With ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in PyTorch: by default the step is refused
+/// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t
+/// counts a parameter's own updates from 1. With ε = 0 a weight whose gradients have all been 0
+/// would become NaN (0/0), as in PyTorch: by default the step is refused
 /// ([`NonFinite`](crate::NonFinite)). β that becomes 1 in the weights' type is refused.
 ///
 /// # Differences
 ///
-/// * PyTorch: the bits of `torch.optim.Adam(fused=True)` 2.15 (x86-64 with fused multiply-add) on whole vectors. The last n mod 8 elements of an
-///   f32 tensor, n mod 4 of an f64 one, take PyTorch's scalar path, where v = fma(β₂, v, ((1 − β₂)·g)·g) stands for fma((1 − β₂)·g, g, β₂·v): v may
-///   differ in its last bits there and, more rarely, the weight. At a NaN AMSGrad's v_max keeps its old value there; here it becomes NaN. Its
-///   `weight_decay` is [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`] for AdamW. Powers of β come from the platform's `pow`, in f64.
-/// * Keras and TensorFlow: ε̂ = 1e-7, so `.epsilon_hat(1e-7)`; the damping of early steps is larger than with ε.
-/// * optax: the maximum of AMSGrad is taken of the bias-corrected v there, of the uncorrected one here and in PyTorch. The
-///   AMSGrad paper has no bias correction.
+/// * PyTorch: the bits of `torch.optim.Adam(fused=True)` 2.15 (x86-64 with fused multiply-add) on
+///   whole vectors. The last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one, take
+///   PyTorch's scalar path, where v = fma(β₂, v, ((1 − β₂)·g)·g) stands for fma((1 − β₂)·g, g,
+///   β₂·v): v may differ in its last bits there and, more rarely, the weight. At a NaN AMSGrad's
+///   v_max keeps its old value there; here it becomes NaN. Its `weight_decay` is
+///   [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`] for AdamW. Powers of β come from the
+///   platform's `pow`, in f64.
+/// * Keras and TensorFlow: ε̂ = 1e-7, so `.epsilon_hat(1e-7)`; the damping of early steps is
+///   larger than with ε.
+/// * optax: the maximum of AMSGrad is taken of the bias-corrected v there, of the uncorrected one
+///   here and in PyTorch. The AMSGrad paper has no bias correction.
 ///
 /// # Example
 ///
@@ -58,8 +63,8 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 ///
 /// # Source
 ///
-/// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of Adam and Beyond*, ICLR 2018,
-/// arXiv 1904.09237, for AMSGrad.
+/// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of
+/// Adam and Beyond*, ICLR 2018, arXiv 1904.09237, for AMSGrad.
 #[doc(alias = "amsgrad")]
 #[doc(alias = "exp_avg")]
 #[doc(alias = "exp_avg_sq")]
@@ -72,7 +77,8 @@ pub struct Adam {
     pub(super) trust: TrustRatio,
 }
 
-/// Adam with decoupled weight decay, 0.01 by default: [`Adam`]'s formula under its own name and default.
+/// Adam with decoupled weight decay, 0.01 by default: [`Adam`]'s formula under its own
+/// name and default.
 ///
 /// ```text
 /// x ← x·(1 − η·λ), then Adam's step on the undecayed gradient
@@ -88,11 +94,11 @@ pub struct Adam {
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.01)` | see [`Decay`] |
 ///
-/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, policies. State, and differences from others, are
-/// [`Adam`]'s.
+/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, policies.
+/// State, and differences from others, are [`Adam`]'s.
 ///
-/// Defaults, and bits on whole vectors, are those of `torch.optim.AdamW(fused=True)`. The paper's λ is not multiplied by the learning rate:
-/// that is [`Decay::independent`].
+/// Defaults, and bits on whole vectors, are those of `torch.optim.AdamW(fused=True)`. The paper's λ
+/// is not multiplied by the learning rate: that is [`Decay::independent`].
 ///
 /// ```
 /// use wane::{AdamW, Optimizer};
@@ -104,7 +110,8 @@ pub struct Adam {
 /// # Ok::<(), wane::Error>(())
 /// ```
 ///
-/// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, arXiv 1711.05101.
+/// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019,
+/// arXiv 1711.05101.
 #[doc(alias = "weight_decay")]
 #[doc(alias = "decoupled weight decay")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +161,8 @@ impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
         self
     }
 
-    /// ε̂ beside the root of the uncorrected second moment, as in Keras and TensorFlow; it takes the place of `eps`.
+    /// ε̂ beside the root of the uncorrected second moment, as in Keras and TensorFlow; it takes
+    /// the place of `eps`.
     #[must_use]
     pub fn epsilon_hat(mut self, epsilon: f64) -> Self {
         self.algorithm.epsilon = Epsilon::Hat(epsilon);
@@ -273,7 +281,8 @@ compiled!(Adam);
 pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
     let t = t as f64;
-    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is taken from 1: saves a power.
+    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is taken from
+    // 1: saves a power.
     if (1.0 - beta) * t > 38.0 {
         return 1.0;
     }
@@ -281,9 +290,10 @@ pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
 }
 
 impl Adam {
-    /// Returns a bound on the displacement that holds for all gradients. By Cauchy and Schwarz, m = Σ(1 − β₁)β₁ᵏ·g and v = Σ(1 − β₂)β₂ᵏ·g² have
-    /// |m| ≤ c·√v with c² = (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. Twice that, for all that is
-    /// rounded; there is no such bound where β₁² ≥ β₂.
+    /// Returns a bound on the displacement that holds for all gradients. By Cauchy and Schwarz, m =
+    /// Σ(1 − β₁)β₁ᵏ·g and v = Σ(1 − β₂)β₂ᵏ·g² have |m| ≤ c·√v with c² =
+    /// (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. Twice
+    /// that, for all that is rounded; there is no such bound where β₁² ≥ β₂.
     fn longest<T: Real>(&self, step: f64, root: f64, eps: f64) -> f64 {
         let overlap = 1.0 - self.beta1 * self.beta1 / self.beta2;
         if overlap.is_nan() || overlap <= 0.0 {
@@ -303,7 +313,8 @@ impl Adam {
     }
 }
 
-/// m + w(g − m) as PyTorch's `lerp` does it: from the nearer end, so from g where w is at least a half.
+/// m + w(g − m) as PyTorch's `lerp` does it: from the nearer end, so from g where w is
+/// at least a half.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lerp<T> {
     from_gradient: bool,
@@ -334,7 +345,8 @@ struct Moments<T> {
     /// √(1 − β₂ᵗ), or 1 under epsilon hat; at least 2⁻²⁷, since β₂ is at most 1 − 2⁻⁵³.
     root: Divisor<T>,
     eps: T,
-    /// 1, or 1/√(1 − β₂ᵗ) under epsilon hat: what makes √v + ε̂ divide m/(1 − β₁ᵗ), as a metric does.
+    /// 1, or 1/√(1 − β₂ᵗ) under epsilon hat: what makes √v + ε̂ divide m/(1 − β₁ᵗ),
+    /// as a metric does.
     hat: T,
 }
 

@@ -9,16 +9,18 @@ use crate::error::{Error, Result, in_range};
 use crate::number::Number;
 use crate::text::Arguments;
 
-/// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's weights times the rate.
+/// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's
+/// weights times the rate.
 ///
 /// ```text
 /// r = m̂ / (√v̂ + ε) + decay          m̂, v̂ as in Adam, corrected for their bias
 /// x ← x − η·φ·r                       φ = ‖x‖ / ‖r‖,  1 where a norm is 0
 /// ```
 ///
-/// LAMB is [`Adam`]'s formula under its own name, with ε = 1e-6 and [`TrustRatio::Lamb`]; every setting of Adam is there. The
-/// norms are those of the whole parameter, before the step. Any decay works inside the ratio, which then multiplies its share s and its
-/// threshold too: the paper's `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
+/// LAMB is [`Adam`]'s formula under its own name, with ε = 1e-6 and [`TrustRatio::Lamb`]; every
+/// setting of Adam is there. The norms are those of the whole parameter, before the step. Any decay
+/// works inside the ratio, which then multiplies its share s and its threshold too: the paper's
+/// `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
 ///
 /// | setting | symbol | default | allowed |
 /// |---|---|---|---|
@@ -28,13 +30,15 @@ use crate::text::Arguments;
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | [`TrustRatio::Lamb`] | see [`TrustRatio`] |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// A step reads the parameter twice: once for the norms, before anything is written, once for the update.
+/// A step reads the parameter twice: once for the norms, before anything is written,
+/// once for the update.
 ///
 /// # Differences
 ///
-/// * The paper's φ may clip ‖x‖; here, as in optax, it does not; [`TrustRatio::clamped`] bounds the ratio.
-/// * optax: the same. Keras decays outside the ratio, timm switches the ratio off where there is no decay, pytorch_optimizer
-///   decays outside and clamps ‖x‖ at 10; PyTorch has no LAMB.
+/// * The paper's φ may clip ‖x‖; here, as in optax, it does not; [`TrustRatio::clamped`]
+///   bounds the ratio.
+/// * optax: the same. Keras decays outside the ratio, timm switches the ratio off where there is no
+///   decay, pytorch_optimizer decays outside and clamps ‖x‖ at 10; PyTorch has no LAMB.
 ///
 /// # Example
 ///
@@ -55,7 +59,8 @@ use crate::text::Arguments;
 ///
 /// # Source
 ///
-/// You et al., *Large Batch Optimization for Deep Learning: Training BERT in 76 minutes*, ICLR 2020, arXiv 1904.00962.
+/// You et al., *Large Batch Optimization for Deep Learning: Training BERT in 76 minutes*, ICLR
+/// 2020, arXiv 1904.00962.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lamb;
 
@@ -69,7 +74,8 @@ impl Lamb {
     }
 }
 
-/// A factor φ on the whole displacement of a parameter, decay included, from the norms of the parameter.
+/// A factor φ on the whole displacement of a parameter, decay included, from the norms
+/// of the parameter.
 ///
 /// | value | text | φ |
 /// |---|---|---|
@@ -77,13 +83,15 @@ impl Lamb {
 /// | `Lamb` | `lamb` | ‖x‖ / ‖r‖, 1 where a norm is 0 |
 /// | [`clamped`](Self::clamped)`(min, max)` | `clamped:0.01,10` | the same, held within \[min, max\] |
 ///
-/// r is the displacement per unit of learning rate. A layer that starts from weights of nearly 0 crawls under the plain ratio, as its steps are
-/// as short as its weights; a least ratio helps it. Bounds are finite, 0 ≤ min ≤ max.
+/// r is the displacement per unit of learning rate. A layer that starts from weights of nearly 0
+/// crawls under the plain ratio, as its steps are as short as its weights; a least ratio helps it.
+/// Bounds are finite, 0 ≤ min ≤ max.
 ///
-/// A norm that is not finite is an error before anything is written (under [`NonFinite::LetThrough`](crate::NonFinite) it
-/// makes the parameter NaN), and so is a decoupled decay whose share φ·s is 1 or more while the whole displacement is as long as the weights:
-/// it would turn them round. (A larger share is no harm where the update holds against it: the displacement is η·‖x‖ long in all. Near an
-/// anchor that may be further than the anchor is.)
+/// A norm that is not finite is an error before anything is written (under
+/// [`NonFinite::LetThrough`](crate::NonFinite) it makes the parameter NaN), and so is a decoupled
+/// decay whose share φ·s is 1 or more while the whole displacement is as long as the weights: it
+/// would turn them round. (A larger share is no harm where the update holds against it: the
+/// displacement is η·‖x‖ long in all. Near an anchor that may be further than the anchor is.)
 ///
 /// ```
 /// use wane::{Lamb, Optimizer, TrustRatio};
@@ -163,7 +171,8 @@ impl FromStr for TrustRatio {
 }
 
 impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
-    /// The trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves its parameters out.
+    /// The trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves
+    /// its parameters out.
     #[must_use]
     pub fn trust_ratio(mut self, trust: TrustRatio) -> Self {
         self.algorithm.trust = trust;

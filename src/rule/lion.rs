@@ -22,13 +22,16 @@ use crate::kernel::{Move, Rule};
 /// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.99 | [0, 1) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State per weight: one column, `exp_avg`. As Lion's learning rate is 3 to 10 times smaller than AdamW's, its lr-scaled decay
-/// is 3 to 10 times larger. With decoupled decay λ a weight stays within max(|x₀|, 1/λ).
+/// State per weight: one column, `exp_avg`. As Lion's learning rate is 3 to 10 times smaller than
+/// AdamW's, its lr-scaled decay is 3 to 10 times larger. With decoupled decay λ a weight stays
+/// within max(|x₀|, 1/λ).
 ///
 /// # Differences
 ///
-/// * PyTorch has no Lion; optax's has a default decay of 1e-3, this one has none, as in the paper's table of defaults.
-/// * The two interpolations are written as fused multiply-adds and may differ from optax in the last bit of m.
+/// * PyTorch has no Lion; optax's has a default decay of 1e-3, this one has none, as in the paper's
+///   table of defaults.
+/// * The two interpolations are written as fused multiply-adds and may differ from optax in
+///   the last bit of m.
 ///
 /// # Example
 ///

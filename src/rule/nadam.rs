@@ -31,11 +31,12 @@ use crate::kernel::{Divisor, Move, Rule};
 ///
 /// # Differences
 ///
-/// * PyTorch: `torch.optim.NAdam` 2.15, which has no fused kernel: the same to rounding. It keeps P in
-///   f32 whatever the weights are; here f64 weights have it in f64. Its `weight_decay` is
+/// * PyTorch: `torch.optim.NAdam` 2.15, which has no fused kernel: the same to rounding. It keeps P
+///   in f32 whatever the weights are; here f64 weights have it in f64. Its `weight_decay` is
 ///   [`Decay::coupled_l2`](crate::Decay::coupled_l2), with `decoupled_weight_decay`
 ///   [`Decay::decoupled`](crate::Decay::decoupled).
-/// * Keras fixes ψ = 1, a warm-up 250 times faster. optax's `nadam` has no momentum schedule at all.
+/// * Keras fixes ψ = 1, a warm-up 250 times faster. optax's `nadam` has no momentum
+///   schedule at all.
 ///
 /// # Example
 ///

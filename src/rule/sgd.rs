@@ -25,17 +25,21 @@ use crate::kernel::{Move, Rule};
 /// | [`nesterov`](Settings::nesterov)`(on)` | | off | needs μ > 0 and δ = 0 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State per weight: none, or one column `momentum_buffer` with momentum. The learning rate stands outside the buffer, so a
-/// schedule acts at once. The first step copies the gradient into the buffer, without dampening.
+/// State per weight: none, or one column `momentum_buffer` with momentum. The learning rate stands
+/// outside the buffer, so a schedule acts at once. The first step copies the gradient into the
+/// buffer, without dampening.
 ///
 /// # Differences
 ///
-/// * PyTorch: the bits of `torch.optim.SGD(fused=True)` 2.15 (x86-64 with fused multiply-add): without momentum for every element, with momentum on
-///   whole vectors. PyTorch sends the last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one, through a scalar path, where
-///   b = fma(μ, b, (1 − δ)·g) stands for fma(1 − δ, g, μ·b): from the second step on these may differ by rounding. Here every element takes
-///   the same path. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
-/// * Keras, TensorFlow and Sutskever et al. (2013) keep the learning rate inside the buffer: a different trajectory under a
-///   schedule. Keras's `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
+/// * PyTorch: the bits of `torch.optim.SGD(fused=True)` 2.15 (x86-64 with fused multiply-add):
+///   without momentum for every element, with momentum on whole vectors. PyTorch sends the last n
+///   mod 8 elements of an f32 tensor, n mod 4 of an f64 one, through a scalar path, where b =
+///   fma(μ, b, (1 − δ)·g) stands for fma(1 − δ, g, μ·b): from the second step on these may differ
+///   by rounding. Here every element takes the same path. Its `weight_decay` is
+///   [`Decay::coupled_l2`](crate::Decay::coupled_l2).
+/// * Keras, TensorFlow and Sutskever et al. (2013) keep the learning rate inside the buffer: a
+///   different trajectory under a schedule. Keras's `weight_decay` is
+///   [`Decay::decoupled`](crate::Decay::decoupled).
 /// * optax's `trace` starts from a zero buffer without dampening: equal when δ = 0.
 ///
 /// # Example
@@ -54,8 +58,9 @@ use crate::kernel::{Move, Rule};
 ///
 /// # Source
 ///
-/// Robbins & Monro, *A Stochastic Approximation Method* (1951); Polyak (1964) for the heavy ball; Sutskever et al., *On the
-/// importance of initialization and momentum in deep learning*, ICML 2013, for the form of Nesterov's momentum.
+/// Robbins & Monro, *A Stochastic Approximation Method* (1951); Polyak (1964) for the heavy ball;
+/// Sutskever et al., *On the importance of initialization and momentum in deep learning*, ICML
+/// 2013, for the form of Nesterov's momentum.
 #[doc(alias = "momentum")]
 #[doc(alias = "nesterov")]
 #[doc(alias = "heavy ball")]
@@ -172,7 +177,8 @@ impl Formula for Sgd {
 }
 
 impl Sgd {
-    /// Returns a bound on |u|/|g|: the buffer is a geometric sum, |b| ≤ |g|·max(1, |1 − δ|)/(1 − μ). A buffer that never forgets has none.
+    /// Returns a bound on |u|/|g|: the buffer is a geometric sum, |b|
+    /// ≤ |g|·max(1, |1 − δ|)/(1 − μ). A buffer that never forgets has none.
     fn longest(&self, eps: f64) -> f64 {
         // Each step of the sum is rounded.
         let forgotten = (1.0 - self.momentum * (1.0 + 4.0 * eps)).max(0.0);
@@ -197,7 +203,8 @@ impl<T: Real> Rule<T> for Plain {
     }
 }
 
-/// The first step is a rule of its own: a copy of the gradient keeps a −0, which 0·μ + g would lose.
+/// The first step is a rule of its own: a copy of the gradient keeps a −0, which
+/// 0·μ + g would lose.
 #[derive(Clone, Copy, Debug)]
 struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
     mu: T,

@@ -1,15 +1,18 @@
-//! What schedules reach: the first step at which two of them together go too far, found without trying every step.
+//! What schedules reach: the first step at which two of them together go too far, found without
+//! trying every step.
 
 use super::{Form, Schedule};
 
 /// How many steps are looked at before the search gives up; two smooth schedules take a few dozen.
 const BUDGET: usize = 20_000;
 
-/// Returns the first step whose two multipliers are `too_much`, which must stay true for larger ones.
+/// Returns the first step whose two multipliers are `too_much`, which must stay true
+/// for larger ones.
 ///
-/// Between two turns every schedule only rises or only falls, so the larger of its ends bounds it there; a stretch whose bounds are not too
-/// much is passed over, another one is halved. Past the last turn schedules stay or fall, but for those that grow without end: what
-/// these will reach depends on how long one trains, so only their beginning is looked at.
+/// Between two turns every schedule only rises or only falls, so the larger of its ends bounds it
+/// there; a stretch whose bounds are not too much is passed over, another one is halved. Past the
+/// last turn schedules stay or fall, but for those that grow without end: what these will reach
+/// depends on how long one trains, so only their beginning is looked at.
 pub(crate) fn first_step(schedules: [&Schedule; 2], too_much: impl Fn(u64, [f64; 2]) -> bool) -> Option<u64> {
     let mut turns: Vec<u64> = schedules.iter().flat_map(|schedule| schedule.turns()).collect();
     turns.sort_unstable();

@@ -11,7 +11,8 @@ use crate::kernel::{Move, Rule, TILE};
 use crate::number::Number;
 use crate::rule::adam::Lerp;
 
-/// Adafactor: steps divided by a second moment that takes r + c numbers for a matrix of r × c weights.
+/// Adafactor: steps divided by a second moment that takes r + c numbers for a matrix
+/// of r × c weights.
 ///
 /// ```text
 /// matrix:  R ← R + tᵗᵃᵘ·(mean of g² over each row − R)       tau = −0.8
@@ -31,24 +32,25 @@ use crate::rule::adam::Lerp;
 /// | [`clip_threshold`](Settings::clip_threshold) | d | 1 | finite, ≥ 1 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State of a parameter whose [shape](crate::Param::shape) has two axes or more: `row_var` (R) and
-/// `col_var` (C), over its last two axes, for each matrix of the others. Any other: `variance` (V), one
-/// number for each weight. t counts a parameter's own updates from 1. RMS(x) is the root of the mean
-/// square over the whole parameter, before the step; a decoupled decay takes η·λ, with η as it is.
+/// State of a parameter whose [shape](crate::Param::shape) has two axes or more: `row_var` (R)
+/// and `col_var` (C), over its last two axes, for each matrix of the others. Any other:
+/// `variance` (V), one number for each weight. t counts a parameter's own updates from 1. RMS(x)
+/// is the root of the mean square over the whole parameter, before the step; a decoupled decay
+/// takes η·λ, with η as it is.
 ///
 /// A step reads a gradient twice before anything is written, and needs no memory of the size of the
-/// weights. Rows are summed in 64 lanes and columns from the first row to the last, in f64: so neither
-/// threads nor the CPU level change a bit.
+/// weights. Rows are summed in 64 lanes and columns from the first row to the last, in f64: so
+/// neither threads nor the CPU level change a bit.
 ///
 /// # Differences
 ///
 /// * PyTorch: `torch.optim.Adafactor` 2.15, the same to rounding; √V is √(R/mean)·√C here, which
-///   neither overflows nor underflows on its way. Its ε₁ by default is the first parameter's machine
-///   epsilon, for all parameters; here it is that of the weights' type, which is the same. Its
-///   `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
+///   neither overflows nor underflows on its way. Its ε₁ by default is the first parameter's
+///   machine epsilon, for all parameters; here it is that of the weights' type, which is the same.
+///   Its `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
 /// * The paper and optax add ε₁ = 1e-30 to g² and have no floor under √V; the paper has η = 0.01
-///   fixed, and no decay. optax factors only axes of 128 and more, and its `weight_decay_rate` is not
-///   multiplied by the rate: that is [`Decay::fixed`](crate::Decay::fixed).
+///   fixed, and no decay. optax factors only axes of 128 and more, and its `weight_decay_rate` is
+///   not multiplied by the rate: that is [`Decay::fixed`](crate::Decay::fixed).
 /// * Keras: ε₁ = 1e-30, η·λ as here. Hugging Face multiplies λ by the whole step size, RMS(x)
 ///   included.
 ///
@@ -67,8 +69,8 @@ use crate::rule::adam::Lerp;
 ///
 /// # Source
 ///
-/// Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, ICML 2018, arXiv
-/// 1804.04235.
+/// Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, ICML 2018,
+/// arXiv 1804.04235.
 #[doc(alias = "row_var")]
 #[doc(alias = "col_var")]
 #[derive(Clone, Debug, PartialEq)]

@@ -34,25 +34,26 @@ use crate::text::Arguments;
 /// | [`adjust_lr`](Settings::adjust_lr) | φ | [`AdjustLr::Original`] | see [`AdjustLr`] |
 /// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.1)` | see [`Decay`] |
 ///
-/// State per weight: `momentum_buffer` (B), and one number more that is made anew in each step. Every
-/// parameter needs a [shape](crate::Param::shape) of two axes, rows first; any other is an error, so
-/// biases, norms and embeddings go to an optimizer of their own, such as [`AdamW`](crate::AdamW). The
-/// decay takes η·λ, without φ.
+/// State per weight: `momentum_buffer` (B), and one number more that is made anew in each step.
+/// Every parameter needs a [shape](crate::Param::shape) of two axes, rows first; any other is an
+/// error, so biases, norms and embeddings go to an optimizer of their own, such as
+/// [`AdamW`](crate::AdamW). The decay takes η·λ, without φ.
 ///
-/// With these coefficients the singular values of X end between 0.68 and 1.13, not at 1; those that are
-/// below a thousandth of the norm are still on their way. A step costs (3·long + short)·short²·k
-/// operations on a matrix of these sides.
+/// With these coefficients the singular values of X end between 0.68 and 1.13, not at 1; those that
+/// are below a thousandth of the norm are still on their way. A step costs (3·long +
+/// short)·short²·k operations on a matrix of these sides.
 ///
-/// Each number of a product is one chain of fused multiply-adds in blocks of 256, whatever the size of
-/// registers: so every CPU [`Level`](crate::Level) and any number of threads give the same bits, and so
-/// does any machine. (The products of one matrix run on one thread, and on the baseline level of x86-64,
-/// which has no fused multiply-add, some 100 times slower.)
+/// Each number of a product is one chain of fused multiply-adds in blocks of 256, whatever the size
+/// of registers: so every CPU [`Level`](crate::Level) and any number of threads give the same bits,
+/// and so does any machine. (The products of one matrix run on one thread, and on the baseline
+/// level of x86-64, which has no fused multiply-add, some 100 times slower.)
 ///
 /// # Differences
 ///
-/// * PyTorch: `torch.optim.Muon` 2.15 works out X in bfloat16, whatever the weights are: near to this
-///   within 0.5 % of the largest weight after 100 steps at η = 0.02. Around the same iteration in the
-///   weights' type, which is the one here, it is the same to rounding. Its defaults are these.
+/// * PyTorch: `torch.optim.Muon` 2.15 works out X in bfloat16, whatever the weights are: near to
+///   this within 0.5 % of the largest weight after 100 steps at η = 0.02. Around the same
+///   iteration in the weights' type, which is the one here, it is the same to rounding. Its
+///   defaults are these.
 /// * Keller Jordan's Muon: η = 0.02, no decay; convolutions are flattened to (out, rest) first.
 ///   Moonlight's: [`AdjustLr::MatchRmsAdamw`]. Keras: λ = 4e-3.
 /// * optax: no decay, Nesterov's X corrected for its bias, and rows and columns change places in φ.
@@ -72,8 +73,8 @@ use crate::text::Arguments;
 /// # Source
 ///
 /// Jordan et al., *Muon: An optimizer for hidden layers in neural networks*, 2024,
-/// <https://kellerjordan.github.io/posts/muon/>; Liu et al., *Muon is Scalable for LLM Training*, arXiv
-/// 2502.16982, for the decay.
+/// <https://kellerjordan.github.io/posts/muon/>; Liu et al., *Muon is Scalable for LLM Training*,
+/// arXiv 2502.16982, for the decay.
 #[doc(alias = "newton-schulz")]
 #[doc(alias = "orthogonal")]
 #[derive(Clone, Debug, PartialEq)]
@@ -174,7 +175,8 @@ impl<S> Settings<Muon, S> {
         self
     }
 
-    /// The coefficients of the polynomial a·x + b·x³ + c·x⁵ that each singular value goes through, k times.
+    /// The coefficients of the polynomial a·x + b·x³ + c·x⁵ that each singular value goes
+    /// through, k times.
     #[must_use]
     pub fn ns_coefficients(mut self, a: f64, b: f64, c: f64) -> Self {
         self.algorithm.coefficients = [a, b, c];
@@ -258,7 +260,8 @@ impl Formula for Muon {
         })
     }
 
-    // Buffer and X are between gradients. The displacement is known when the parameter has been looked at.
+    // Buffer and X are between gradients. The displacement is known when the parameter
+    // has been looked at.
     fn reach<T: Real>(&self, _scalars: &Scalars<T>, g: f64) -> Reach {
         Reach { state: g, displacement: 0.0 }
     }
