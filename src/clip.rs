@@ -35,14 +35,14 @@ use crate::text::Arguments;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Clip {
-    /// Gradients as they are.
+    /// Gradients stay as they are.
     #[default]
     Off,
-    /// Each element within [−v, v].
+    /// Each element is held within [−v, v].
     Value(f64),
-    /// The norm over everything at most c, by PyTorch's formula.
+    /// The norm of all gradients is at most c, by PyTorch's formula.
     GlobalNorm(f64),
-    /// The norm over everything at most c, by optax's formula.
+    /// The norm of all gradients is at most c, by optax's formula.
     OptaxGlobalNorm(f64),
 }
 
@@ -72,7 +72,7 @@ impl Clip {
         }
     }
 
-    /// The bound on each element.
+    /// Returns the bound on each element.
     pub(crate) fn bound(self) -> f64 {
         if let Self::Value(bound) = self { bound } else { f64::INFINITY }
     }
@@ -120,12 +120,12 @@ impl FromStr for Clip {
 /// [`NonFiniteNorm`](Error::NonFiniteNorm), and [`Overflow`](Error::Overflow) where a weight or a
 /// number of the state would be infinite or NaN after the step and was finite before: in `f32`
 /// Adam's second moment from gradients of about 2e19 on, every optimizer at about 1e38, and with
-/// ε = 0 a weight that has seen no gradient (0/0). Bounds that come with the norm tell the usual
-/// case; only beyond gradients of 1e18, with ε = 0, with μ ≥ 1, or in a group of other options than
-/// those that made the state, the step is rehearsed on copies, which takes twice the time and,
-/// once, as much memory as the parameter. Under coupled decay and towards anchors, weights count as
-/// well. They are read when a parameter is first seen, and again where the bounds have become wide;
-/// weights beyond 1e18 that are put in later, from outside, are not noticed.
+/// ε = 0 a weight that has seen no gradient (0/0). Usually bounds that come with the norm are
+/// enough to rule this out. Only beyond gradients of 1e18, with ε = 0, with μ ≥ 1, or in a group of
+/// other options than those that made the state, the step is rehearsed on copies, which takes twice
+/// the time and, once, as much memory as the parameter. Under coupled decay and towards anchors,
+/// weights count as well. They are read when a parameter is first seen, and again where the bounds
+/// have become wide; weights beyond 1e18 that are put in later, from outside, are not noticed.
 ///
 /// A skipped step makes new names known and captures their anchors; no weight, no state and
 /// no count changes.
@@ -140,7 +140,7 @@ impl FromStr for Clip {
 /// | Adam, AdamW | weight and moments NaN | weight NaN; m = ±∞, v = ∞, in the next step m = NaN |
 /// | Lion | weight and momentum NaN | weight finite, momentum ±∞ for good: from then on always the same sign |
 ///
-/// and no other weight is touched. [`Clip::Value`] makes the bound of an infinity. Where a norm
+/// and no other weight is touched. [`Clip::Value`] turns an infinity into its bound. Where a norm
 /// joins weights, a NaN makes all of them NaN; an infinity makes the factor of clipping by norm 0,
 /// so that its own weight becomes NaN and all others stay as they are; trust ratios and adaptive
 /// strengths become NaN or infinite with it, and so do all weights that they scale.
@@ -150,12 +150,12 @@ impl FromStr for Clip {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NonFinite {
-    /// Refuse the step.
+    /// The step is refused.
     #[default]
     Error,
-    /// Skip the step.
+    /// The step is skipped.
     Skip,
-    /// Do not look.
+    /// Gradients are not looked at.
     LetThrough,
 }
 

@@ -5,7 +5,7 @@ use crate::number::Number;
 /// The most axes of a shape that are kept.
 pub(crate) const MAX_RANK: usize = 8;
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What is wrong: the thing by name, its value, and what is allowed. Nothing has changed when a
@@ -86,7 +86,7 @@ pub enum Error {
         /// The groups that exist.
         known: String,
     },
-    /// A policy has matched no parameter by the end of the first step, and
+    /// A policy matches no parameter of the first step, and
     /// [policies are strict](crate::Settings::strict_policies).
     #[error("the policy `{policy}`, which assigns to the group `{group}`, matches no parameter")]
     PolicyWithoutMatch {
@@ -102,7 +102,7 @@ pub enum Error {
         what: &'static str,
         /// The text.
         text: String,
-        /// What is understood.
+        /// What would be understood.
         expected: String,
     },
     /// A parameter has no name.
@@ -136,7 +136,7 @@ pub enum Error {
         name: String,
         /// The column.
         column: String,
-        /// Where in the column.
+        /// The number's position in the column.
         index: usize,
         /// The number.
         value: f64,
@@ -385,7 +385,7 @@ impl Error {
     }
 }
 
-/// `value` must be finite and fulfil `rule`, which is written so that a NaN fails it.
+/// Checks that `value` is finite and fulfils `rule`.
 pub(crate) fn in_range(setting: &'static str, value: f64, rule: bool, allowed: &'static str) -> Result<()> {
     if value.is_finite() && rule { Ok(()) } else { Err(Error::OutOfRange { setting, value, allowed }) }
 }

@@ -7,8 +7,8 @@ use crate::error::{Result, in_range};
 /// The type of a weight: `f32` or `f64`.
 ///
 /// Sealed, so that operations can be added without breaking anybody: every kernel of this crate is
-/// compiled for these two types inside the crate itself. The names of its two methods are none of
-/// `num_traits`', so that generic code may use both.
+/// compiled for these two types inside the crate itself. Its two methods have names that
+/// `num_traits` does not use, so generic code may use both traits.
 ///
 /// `T: Float` is all that code generic over the type of the weights needs:
 ///
@@ -123,7 +123,7 @@ impl Real for f64 {
     const RANGE: &'static str = "0, or between 4.9e-324 and 1.8e308: a number of the weights' type, f64";
 }
 
-/// Rounds a scalar to the weights' type: an error where that makes it infinite, or makes 0
+/// Rounds a scalar to the weights' type. It is an error where that makes it infinite, or makes 0
 /// of something else.
 ///
 /// Settings and what is made of them go through here or through [`faded`] before a kernel sees
@@ -135,7 +135,7 @@ pub(crate) fn rounded<T: Real>(name: &'static str, value: f64) -> Result<T> {
 }
 
 /// Returns a scalar that a schedule has brought down: what is too small for the weights' type is 0,
-/// the end of every fading schedule. Infinity is an error as before.
+/// the end of every fading schedule. Infinity is an error as in [`rounded`].
 pub(crate) fn faded<T: Real>(name: &'static str, value: f64) -> Result<f64> {
     let near = T::of(value);
     in_range(name, value, near.is_finite(), T::RANGE)?;
@@ -149,15 +149,16 @@ pub(crate) fn kept<T: Real>(name: &'static str, value: f64) -> Result<T> {
     Ok(near)
 }
 
-/// `x` held within [−bound, bound]; a NaN stays a NaN, which `min` and `max` would
-/// turn into a number.
+/// Returns `x` held within [−bound, bound]. A NaN stays a NaN; `min` and `max` would
+/// make it a number.
 #[inline(always)]
 pub(crate) fn clamp<T: Real>(x: T, bound: T) -> T {
     let x = if x > bound { bound } else { x };
     if x < -bound { -bound } else { x }
 }
 
-/// −1, 0 or 1 as `x` is negative, zero or positive; a NaN stays a NaN, and a zero keeps its sign.
+/// Returns −1, 0 or 1 as `x` is negative, zero or positive. A NaN stays a NaN, and a
+/// zero keeps its sign.
 #[inline(always)]
 pub(crate) fn sign<T: Real>(x: T) -> T {
     if x > T::zero() || x < T::zero() { T::one().copysign(x) } else { x }

@@ -54,13 +54,13 @@
 //! 1. **The decay is what it says.** Coupled or decoupled, in which units, scheduled or adaptive: a
 //!    value with a name, the same for every optimizer, with its equation, its paper, and where
 //!    other libraries differ.
-//! 2. **A step is all or nothing.** Everything is checked before the first write, also that nothing
-//!    finite becomes infinite or NaN; an error names the parameter, and no weight and no state has
-//!    changed by one bit.
+//! 2. **A step is all or nothing.** Everything is checked before the first write, including that
+//!    nothing finite becomes infinite or NaN; an error names the parameter, and no weight and no
+//!    state has changed by one bit.
 //! 3. **The same bits everywhere.** On one target, every CPU [`Level`], any number of
 //!    [threads](Settings::threads) and every order of the parameters give the same bits. (Across
-//!    targets, powers of β and schedules may differ in the last bit: they come from the
-//!    platform's math library.)
+//!    targets, powers of β, schedules and AdaDecay's exponentials may differ in the last bit: they
+//!    come from the platform's math library.)
 //! 4. **As fast as memory.** One pass, plus one read of the gradient where a check or a norm is
 //!    wanted; no allocation once every name has had its first gradient. `benches/README.md` has
 //!    the measurements.

@@ -30,21 +30,21 @@ use crate::report::{Report, Status};
 /// # Ok::<(), wane::Error>(())
 /// ```
 pub trait Optimizer<T: Float>: Debug + Send + Sync {
-    /// One step on gradients that are multiplied by `gradient_factor` first: 1/scale for scaled
-    /// losses, 1/n after n accumulated batches. Gradients are not written.
+    /// Takes one step on gradients that are multiplied by `gradient_factor` first: 1/scale for
+    /// scaled losses, 1/n after n accumulated batches. Gradients are not written.
     ///
     /// A step that ends without an error, and is not skipped, is completed and moves the schedules
     /// on, even if it was given no parameter or no gradient: k counts the rounds of your loop.
     ///
     /// # Errors
     ///
-    /// A bad factor (it must be finite and above 0), name, length, shape or group; a gradient,
-    /// anchor or norm that is not finite, or a step that would leave something infinite, under
-    /// [`NonFinite::Error`](crate::NonFinite::Error); a decay whose share leaves [0, 1). Nothing
-    /// has changed then.
+    /// Returns an error for a bad factor (it must be finite and above 0), name, length, shape or
+    /// group; for a gradient, anchor or norm that is not finite, or a step that would leave
+    /// something infinite, under [`NonFinite::Error`](crate::NonFinite::Error); and for a decay
+    /// whose share leaves [0, 1). Nothing has changed then.
     fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report>;
 
-    /// One step.
+    /// Takes one step.
     ///
     /// # Errors
     ///
@@ -53,11 +53,11 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
         self.step_scaled(params, 1.0)
     }
 
-    /// One step on one flat slice, under the reserved name `(slice)`. The optimizer then has no
-    /// other parameter: named ones are refused before and after. Use one optimizer for each slice;
-    /// another slice of the same length cannot be told from the first.
+    /// Takes one step on one flat slice, under the reserved name `(slice)`. The optimizer then has
+    /// no other parameter: named ones are refused before and after. Use one optimizer for each
+    /// slice; another slice of the same length cannot be told from the first.
     ///
-    /// The same with a shape, a group or a gradient factor: [`Param::slice`] in
+    /// For a slice with a shape, a group or a gradient factor, use [`Param::slice`] in
     /// [`step_scaled`](Self::step_scaled).
     ///
     /// # Errors
@@ -68,7 +68,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     }
 
     /// Makes parameters known without a step: checks them, chooses their groups, captures anchors.
-    /// Optional: a step does it too.
+    /// A step does all of this for new names too.
     ///
     /// # Errors
     ///
@@ -76,9 +76,9 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
     /// Captures the anchors of these parameters (again): a decay towards
-    /// [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are now. For weights
-    /// that were loaded after they were registered. Parameters whose decay has no such anchor stay
-    /// as they are; new names become known.
+    /// [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are now. This is for
+    /// weights that were loaded after they were registered. Parameters whose decay has no such
+    /// anchor stay as they are; new names become known.
     ///
     /// ```
     /// use wane::{Anchor, Decay, Optimizer, Param, Sgd};
@@ -99,12 +99,12 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
     /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or
-    /// several joined by ` + `. Columns of its state that both optimizers have are kept, others
-    /// begin with 0; so are its step count and, where both pull to it, its anchor. A group that
-    /// pulls towards the start captures a missing anchor in the parameter's next step. Where the
-    /// options of both groups' optimizers differ (not only rates and decays), every step of the
-    /// parameter is from then on rehearsed for overflow, unless that is
-    /// [let through](crate::NonFinite::LetThrough).
+    /// several joined by ` + `. Its step count is kept, and so are the columns of its state that
+    /// both optimizers have and, where both pull to it, its anchor. Other columns start as those of
+    /// a new parameter. A group that pulls towards the start captures a missing anchor in the
+    /// parameter's next step. Where the options of both groups' optimizers differ (not only rates
+    /// and decays), every step of the parameter is from then on rehearsed for overflow, unless that
+    /// is [let through](crate::NonFinite::LetThrough).
     ///
     /// # Errors
     ///
@@ -114,9 +114,10 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn assign(&mut self, name: &str, group: &str) -> Result<()>;
 
     /// Gives a known parameter the length and shape that `param` has: for a vocabulary that grows.
-    /// The state is kept for those elements that it had before (the first rows, the first columns
-    /// ...), and is 0 for new ones; so is a captured anchor, whose new elements are the weights in
-    /// `param`. Step counts are kept: the bias correction of new elements is that of old ones.
+    /// State and a captured anchor are kept for the elements that were there before (the first
+    /// rows, the first columns ...). The state of new elements starts as that of a new parameter
+    /// (from 0, or Adagrad's s₀), and their anchor is the weights in `param`. Step counts are kept:
+    /// the bias correction of new elements is that of old ones.
     ///
     /// ```
     /// use wane::{Adam, Optimizer, Param};
@@ -138,45 +139,47 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// axes differs, or only one of both has a shape.
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()>;
 
-    /// The learning rate of the next step, before any group's factor.
+    /// Returns the learning rate of the next step, before any group's factor.
     fn learning_rate(&self) -> f64;
 
-    /// The peak learning rate, which independent decay is measured against.
+    /// Returns the peak learning rate, which independent decay is measured against.
     fn peak_learning_rate(&self) -> f64;
 
-    /// From now on the learning rate is `lr`, whatever the schedule says; the peak stays as it is.
+    /// Sets the learning rate to `lr`, whatever the schedule says, until
+    /// [`resume_schedule`](Self::resume_schedule); the peak stays as it is.
     ///
-    /// An outer scheduler that calls this scales independent and timescale decay by lr/peak
-    /// with it, so `new` must be given the largest rate that it will set; fixed and half-life
-    /// decay do not notice.
+    /// An outer scheduler that calls this scales independent and timescale decay by lr/peak with
+    /// it, so `new` must be given the largest learning rate that it will set. Fixed and half-life
+    /// decay do not change with it.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `lr` is finite and at least 0, and a
     /// number of the weights' type times every group's factor;
     /// [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) where a group's decay would
-    /// remove everything at this rate. The rate is then as it was.
+    /// remove everything at this learning rate. The learning rate is then as it was.
     fn set_learning_rate(&mut self, lr: f64) -> Result<()>;
 
-    /// Undoes [`set_learning_rate`](Self::set_learning_rate): the rate is peak × schedule again.
+    /// Undoes [`set_learning_rate`](Self::set_learning_rate): the learning rate is
+    /// peak × schedule again.
     fn resume_schedule(&mut self);
 
-    /// The number of completed steps k, which schedules see. A step without parameters or gradients
-    /// counts, a skipped or refused one does not.
+    /// Returns the number of completed steps k, which schedules see. A step without parameters or
+    /// gradients counts, a skipped or refused one does not.
     fn completed_steps(&self) -> u64;
 
-    /// The names of all known parameters, in the order in which they were first seen.
+    /// Returns the names of all known parameters, in the order in which they were first seen.
     fn names(&self) -> Vec<&str>;
 
-    /// The number of updates t of one parameter; `None` for a name not seen.
+    /// Returns the number of updates t of one parameter; `None` for a name not seen.
     fn steps_of(&self, name: &str) -> Option<u64>;
 
-    /// The names of a parameter's state columns, PyTorch's where it has them; `None` for
+    /// Returns the names of a parameter's state columns, PyTorch's where it has them; `None` for
     /// a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
-    /// A column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer` ...);
-    /// `None` before its first update.
+    /// Returns a column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer`
+    /// ...); `None` before its first update, unless a column was [put back](Self::restore_state).
     #[doc(alias = "exp_avg")]
     #[doc(alias = "exp_avg_sq")]
     #[doc(alias = "momentum_buffer")]
@@ -205,25 +208,25 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// [`Error::NonFiniteState`](crate::Error::NonFiniteState). The state is then as it was.
     fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()>;
 
-    /// What became of a parameter in the last step; `None` for a name not seen.
+    /// Returns what became of a parameter in the last step; `None` for a name not seen.
     fn status(&self, name: &str) -> Option<Status>;
 
-    /// Drops a parameter's state and name; false if there was none.
+    /// Drops a parameter's state and name, and returns whether the name was known.
     fn forget(&mut self, name: &str) -> bool;
 
-    /// Back to the moment after `build`: no names, no state, no counts, the
+    /// Brings the optimizer back to the moment after `build`: no names, no state, no counts, the
     /// scheduled learning rate.
     fn reset(&mut self);
 
-    /// All parameters with their groups and effective settings, as a table to print.
+    /// Returns all parameters with their groups and effective settings, as a table to print.
     fn describe(&self) -> Description;
 
-    /// A copy with all its state, behind a box.
+    /// Returns a copy with all its state, behind a box.
     fn boxed_clone(&self) -> Box<dyn Optimizer<T>>;
 }
 
-/// The methods of `Optimizer<$T>`, each passed on to what `self` becomes with tokens
-/// before and behind it.
+/// Writes the methods of `Optimizer<$T>`, each of which calls the same method of `self` with these
+/// tokens before and behind it.
 macro_rules! forward {
     ($T:ty, [$($before:tt)*] self [$($behind:tt)*]) => {
         $crate::optimizer::forward!(@all [$($before)*] [$($behind)*]

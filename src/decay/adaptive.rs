@@ -17,7 +17,7 @@
 pub(crate) struct Average(f64);
 
 impl Average {
-    /// λ̄ after a step with these norms.
+    /// Returns λ̄ after a step with these norms.
     #[must_use]
     pub(crate) fn next(self, lambda: f64, gradient: f64, distance: f64) -> Self {
         let ratio = if distance == 0.0 { 0.0 } else { lambda * gradient / distance };

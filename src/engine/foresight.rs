@@ -25,8 +25,8 @@ use crate::param::Param;
 pub(crate) struct Ceiling {
     /// Of all gradients so far, as the optimizer saw them.
     pub(crate) gradient: f64,
-    /// Of the weights, with a captured anchor; infinite where nobody has asked. Weights that change
-    /// outside of steps are not noticed.
+    /// Of the weights, with a captured anchor; infinite until the weights are looked at. Weights
+    /// that change outside of steps are not noticed.
     pub(crate) weight: f64,
 }
 
@@ -94,12 +94,12 @@ impl<T: Real> Engine<T> {
     }
 }
 
-/// Whether the decay makes something of the weights that may be larger than they are.
+/// Returns whether the decay works out something from the weights that may be larger than they are.
 fn looks_at_weights<T: Real>(group: &Group<T>) -> bool {
     matches!(group.plan.effect, StepDecay::Coupled { .. }) || group.is_anchored() && group.plan.effect != StepDecay::Free
 }
 
-/// What can be said of a step before it is made.
+/// What is known of a step before it is made.
 struct Bounds {
     ceiling: Ceiling,
     /// Whether all that is made is sure to be finite.
@@ -107,7 +107,7 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds for gradients up to `gradient`.
+    /// Returns the bounds for gradients up to `gradient`.
     ///
     /// A weight of any size may move by less than half of the distance between the largest numbers,
     /// as the sum is rounded back.
@@ -141,8 +141,8 @@ impl Overflow {
 }
 
 impl<T: Real> Stage<T> {
-    /// Returns the largest gradient that the state which was rehearsed speaks of: |m| ≤ g and
-    /// v ≤ g². One huge gradient is so forgotten in time.
+    /// Returns the largest gradient that the rehearsed state can come from, as |m| ≤ g and v ≤ g².
+    /// So the bound falls again some time after one huge gradient.
     fn largest_gradient(&self) -> f64 {
         let largest = self.state.numbers.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
         largest.max(largest.sqrt())

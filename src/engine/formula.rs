@@ -28,7 +28,7 @@ pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 's
     /// for each weight, in the order in which the rule reads them.
     fn columns(&self, of: Matrices) -> Vec<Column>;
 
-    /// Returns what kind of parameter this optimizer needs, if one of these axes is none.
+    /// Returns what kind of parameter this optimizer needs, if it cannot update one of these axes.
     fn refuses(&self, _of: Matrices) -> Option<&'static str> {
         None
     }
@@ -52,7 +52,7 @@ pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 's
     /// Returns the rule of this step for a parameter of these axes.
     fn rule<'a, T: Real>(&self, scalars: &'a Self::Scalars<T>, of: Matrices) -> Motion<'a, T>;
 
-    /// Whether a parameter is looked at as a whole before its tiles are worked on.
+    /// Returns whether a parameter is looked at as a whole before its tiles are worked on.
     fn looks(&self) -> bool {
         false
     }
@@ -64,7 +64,7 @@ pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 's
     }
 }
 
-/// A rule, and the rate before its direction.
+/// A rule, and the factor on its direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Motion<'a, T> {
     pub(crate) rule: &'a dyn AnyRule<T>,
@@ -152,7 +152,7 @@ pub(crate) trait AnyScalars<T>: Debug + Send + Sync {
 
     fn prepare(&self, entry: usize, whole: &mut Parameter<'_, T>) -> Result<Prepared>;
 
-    /// A copy with the same room.
+    /// Returns a copy with room for as many entries.
     fn boxed_clone(&self) -> Box<dyn AnyScalars<T>>;
 }
 

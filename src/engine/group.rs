@@ -31,9 +31,9 @@ pub(crate) struct Group<T> {
     pub(crate) anchor: Anchor,
     /// The running strength of an adaptive decay.
     average: Average,
-    /// What the plan's rate and law come from.
+    /// What the plan's learning rate and law were worked out from.
     planned: Option<(Rates, f64, Average)>,
-    /// Of this step.
+    /// What is worked out for the present step.
     pub(crate) plan: Plan<T>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Plan<T> {
     places: HashMap<Key, usize>,
 }
 
-/// What scalars depend on, beside settings and rate, and what is kept after the step.
+/// What scalars depend on, beside settings and learning rate, and what is kept after the step.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     t: u64,
@@ -102,8 +102,8 @@ impl Member {
         }
     }
 
-    /// Returns the rate, and what the decay amounts to, at these rates, at this multiplier of its
-    /// schedule and with this average.
+    /// Returns the learning rate, and what the decay amounts to, at these rates, at this multiplier
+    /// of its schedule and with this average.
     pub(crate) fn strength<T: Real>(
         &self,
         group: &str,
@@ -138,8 +138,8 @@ impl<T: Real> Group<T> {
         Self { name: name.into(), edits, settings, anchor, average, planned: None, plan }
     }
 
-    /// Works out the rate and strength of a step, from the norms of gradient and distance where the
-    /// decay looks at them.
+    /// Works out the learning rate and the decay's strength of a step, from the norms of gradient
+    /// and distance where the decay looks at them.
     pub(crate) fn prepare(&mut self, run: &Run, norms: Option<[f64; 2]>) -> Result<()> {
         let decay = &self.settings.decay;
         let average = match (decay.adaptive_lambda(), norms) {
@@ -159,24 +159,24 @@ impl<T: Real> Group<T> {
         Ok(())
     }
 
-    /// Whether its formula or its law looks at whole parameters.
+    /// Returns whether the group's formula or law looks at whole parameters.
     pub(crate) fn looks(&self) -> bool {
         self.plan.scalars.looks() || self.plan.law.looks()
     }
 
-    /// Whether an anchor is captured when a parameter is first seen.
+    /// Returns whether an anchor is captured when a parameter is first seen.
     #[inline]
     pub(crate) fn captures(&self) -> bool {
         matches!(self.anchor, Anchor::Start | Anchor::Average { .. })
     }
 
-    /// Whether the decay acts on the distance from an anchor.
+    /// Returns whether the decay acts on the distance from an anchor.
     pub(crate) fn is_anchored(&self) -> bool {
         self.anchor != Anchor::Origin
     }
 
-    /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at
-    /// its average so far.
+    /// Returns the learning rate and what the decay will amount to in the next step; for an
+    /// adaptive decay, at its average so far.
     pub(crate) fn outlook(&self, run: &Run) -> (f64, StepDecay) {
         let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
@@ -219,8 +219,8 @@ impl<T: Real> Group<T> {
         self.plan.places.reserve(params);
     }
 
-    /// The step has been taken. A strength that is not finite, which only `LetThrough` lets
-    /// pass, is forgotten.
+    /// Keeps the average of a step that has been taken. A strength that is not finite, which only
+    /// `LetThrough` lets pass, is not kept.
     pub(crate) fn commit(&mut self) {
         if self.plan.active > 0 && self.plan.average.strength().is_finite() {
             self.average = self.plan.average;
@@ -233,7 +233,8 @@ impl<T: Real> Group<T> {
 }
 
 impl<T: Real> Plan<T> {
-    /// Most steps have one count for all, so the last one is tried before the table is asked.
+    /// Returns the place of the scalars for this step count, if they are there. In most steps all
+    /// parameters have one count, so the last entry is tried before the table.
     fn find(&self, t: u64, kept: &Kept<T>) -> Option<usize> {
         match self.entries.last() {
             Some(last) if last.t == t && last.kept == *kept => Some(self.entries.len() - 1),
@@ -253,7 +254,7 @@ impl<T: Real> Plan<T> {
         place
     }
 
-    /// Takes out what is there, one by one: emptying a table costs as much as its largest step did.
+    /// Takes out all entries; their memory stays.
     fn clear(&mut self) {
         if self.entries.len() > 1 {
             for entry in &self.entries {

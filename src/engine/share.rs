@@ -30,7 +30,7 @@ pub(crate) struct Threads {
 /// The most threads that a step uses unless told otherwise: beyond, memory is the limit.
 const USUALLY: usize = 8;
 
-/// Pieces for each thread: enough that one who comes late leaves little to wait for.
+/// Pieces for each thread: enough that the others wait little for a thread that is late.
 const PIECES: usize = 8;
 
 impl Default for Threads {
@@ -44,7 +44,8 @@ impl Threads {
         self.pool.as_ref().unwrap_or_else(|| Pool::shared())
     }
 
-    /// Returns how many pieces work of this length is worth cutting into; 1 is all on one thread.
+    /// Returns how many pieces work of this length is worth cutting into; 1 means that one
+    /// thread does all of it.
     fn pieces(&self, time: Duration) -> usize {
         if self.most < 2 || time < 2 * SHARE {
             return 1;
@@ -59,7 +60,7 @@ impl Threads {
 enum Piece<'a, 'p, T: Real> {
     /// Whole parameters.
     Run(&'a mut [Param<'p, T>], &'a mut [Slot<T>]),
-    /// A part of one.
+    /// A part of one parameter.
     Part(Task<'a, T>),
 }
 
@@ -91,8 +92,7 @@ impl<T: Real> Clone for Pieces<T> {
     }
 }
 
-/// Returns the same memory for pieces of another lifetime. Nothing is left in it, so
-/// it is used again.
+/// Returns the same memory for pieces of another lifetime.
 fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> Vec<Mutex<Option<Piece<'b, 'q, T>>>> {
     list.clear();
     list.into_iter().map(|_| Mutex::new(None)).collect()

@@ -1,4 +1,4 @@
-//! What `build` makes: an engine under the name of its optimizer.
+//! The type that `build` returns: an engine under the name of its optimizer.
 
 use std::fmt;
 use std::marker::PhantomData;

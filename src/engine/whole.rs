@@ -1,5 +1,5 @@
-//! A whole parameter, as those see it that look at it before its tiles are worked on: the trust
-//! ratio, the means of rows and columns, matrix products, norms.
+//! Whole parameters, for formulas and laws that look at one before its tiles are worked on: for a
+//! trust ratio, means of rows and columns, matrix products, norms.
 
 use super::Engine;
 use super::run::{Refusal, Run};
@@ -22,15 +22,16 @@ pub(crate) struct Parameter<'a, T> {
     pub(crate) task: Task<'a, T>,
     /// Its last two axes.
     pub(crate) of: Matrices,
-    /// Its columns that have fewer numbers than weights: as they are, to be changed to
-    /// what they will be.
+    /// Its columns that have fewer numbers than weights. They hold what is there before the step,
+    /// and are changed to what they will be after it.
     pub(crate) next: &'a mut [T],
     /// Columns for this step only, which the rule reads behind its state.
     pub(crate) work: &'a mut [T],
     pub(crate) desk: &'a mut Desk<T>,
 }
 
-/// What was found: factors on this parameter's step, and the norms that they come from.
+/// What a look at a whole parameter has found: factors on its step, and the norms
+/// that they come from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prepared {
     /// A factor on the update.
@@ -90,7 +91,8 @@ impl<T: Real> Sweep<'_, T> {
         Ok(())
     }
 
-    /// The law of an effect looks at a parameter, if it does such a thing.
+    /// Lets the law of an effect look at a parameter, if it is a law that looks at
+    /// whole parameters.
     fn look_by_law(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>, effect: StepDecay) {
         let group = &self.groups[slot.group];
         let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect, group.anchor) };

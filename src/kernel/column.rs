@@ -35,7 +35,7 @@ pub(crate) enum Start {
 }
 
 impl Column {
-    /// A number for each weight, 0 at first.
+    /// Returns a column with a number for each weight, 0 at first.
     pub(crate) const fn zeros(name: &'static str) -> Self {
         Self { name, extent: Extent::Weights, start: Start::Value(0.0) }
     }
@@ -53,7 +53,7 @@ pub(crate) struct Matrices {
 }
 
 impl Matrices {
-    /// Of a parameter of this shape.
+    /// Returns the matrices of a parameter of this shape.
     pub(crate) fn of(axes: &[usize]) -> Self {
         let (count, rows, columns) = match *axes {
             // The product of the others may not fit.

@@ -1,5 +1,5 @@
-//! The CPU level: which vector instructions the loops are compiled for. Detected once,
-//! forced if wanted.
+//! The CPU level: which vector instructions the loops are compiled for. It is detected at run time,
+//! and can be forced.
 //!
 //! One of the two files of the crate that hold `unsafe`, with `threads.rs`. Each level is a shell
 //! with `#[target_feature]` around a closure; the closure holds an ordinary scalar loop, is inlined
@@ -47,13 +47,13 @@ enum Kind {
 }
 
 impl Level {
-    /// What the build targets; always there.
+    /// Returns the level that the build targets, which is always there.
     #[must_use]
     pub fn baseline() -> Self {
         Self(Kind::Baseline)
     }
 
-    /// AVX2 with FMA, if this CPU has them.
+    /// Returns the level of AVX2 with FMA, if this CPU has them.
     #[must_use]
     pub fn avx2() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
@@ -63,7 +63,7 @@ impl Level {
         None
     }
 
-    /// AVX-512 (F, DQ, VL, BW), if this CPU has it.
+    /// Returns the level of AVX-512 (F, DQ, VL, BW), if this CPU has it.
     #[must_use]
     pub fn avx512() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
@@ -78,13 +78,13 @@ impl Level {
         None
     }
 
-    /// The fastest level of this CPU, which an optimizer uses unless told otherwise.
+    /// Returns the fastest level of this CPU, which an optimizer uses unless told otherwise.
     #[must_use]
     pub fn best() -> Self {
         Self::avx512().or_else(Self::avx2).unwrap_or(Self::baseline())
     }
 
-    /// All levels of this CPU, slowest first.
+    /// Returns all levels of this CPU, slowest first.
     pub fn all() -> impl Iterator<Item = Self> {
         [Some(Self::baseline()), Self::avx2(), Self::avx512()].into_iter().flatten()
     }

@@ -20,7 +20,7 @@ const WIDEST: usize = 16;
 /// How many numbers of memory a product needs beside its matrices.
 pub(crate) const ROOM: usize = (BAND + WIDEST) * DEPTH;
 
-/// A matrix in memory of somebody else.
+/// A matrix in borrowed memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a, T> {
     numbers: &'a [T],
@@ -31,7 +31,7 @@ pub(crate) struct Matrix<'a, T> {
 }
 
 impl<'a, T: Real> Matrix<'a, T> {
-    /// Of numbers that lie row by row.
+    /// Returns the matrix of numbers that lie row by row.
     pub(crate) fn new(numbers: &'a [T], rows: usize, columns: usize) -> Self {
         Self { numbers: &numbers[..rows * columns], rows, columns, by_columns: false }
     }
@@ -79,13 +79,13 @@ enum Part {
     Upper,
 }
 
-/// out = a·b; `room` has [`ROOM`] numbers.
+/// Writes a·b to `out`; `room` has [`ROOM`] numbers.
 pub(crate) fn multiply<T: Real>(level: Level, a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], room: &mut [T]) {
     product(level, (a, b, Part::All), out, room);
 }
 
-/// out = a·aᵀ, with the bits of [`multiply`] and half of its work: the product is symmetric to the
-/// bit, as the terms of all its sums come in one order.
+/// Writes a·aᵀ to `out`, with the bits of [`multiply`] and half of its work: the product is
+/// symmetric to the bit, as the terms of all its sums come in one order.
 pub(crate) fn square<T: Real>(level: Level, a: Matrix<'_, T>, out: &mut [T], room: &mut [T]) {
     product(level, (a, a.transposed(), Part::Upper), out, room);
     for i in 0..a.rows {

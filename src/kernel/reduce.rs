@@ -24,16 +24,16 @@ pub(crate) const CHUNK: usize = 1 << 14;
 pub(crate) enum Pass {
     /// As fast as it goes.
     First,
-    /// Each of its own in f64, of terms that are divided by 2^power.
+    /// Each square in f64, of terms that are divided by 2^power.
     Again(i32),
 }
 
-/// What is squared.
+/// The numbers that are squared.
 trait Terms<T>: Copy {
-    /// The numbers of the elements from `start` on, a whole row of lanes.
+    /// Returns the numbers of the elements from `start` on, a whole row of lanes.
     fn lanes(&self, start: usize) -> [T; LANES];
 
-    /// The number of element i.
+    /// Returns the number of element i.
     fn one(&self, i: usize) -> T;
 }
 
@@ -104,7 +104,7 @@ impl TileSum {
     }
 }
 
-/// Adds each x² to its sum.
+/// Adds the square of each x to its sum in `sums`.
 pub(crate) fn add_squares<T: Real>(level: Level, x: &[T], sums: &mut [f64]) {
     vectorize(
         level,
@@ -192,7 +192,7 @@ fn fill<T: Real>(lanes: &mut [f64; LANES], start: usize, end: usize, terms: impl
 }
 
 impl Pass {
-    /// What the terms are multiplied by.
+    /// Returns the factor on the terms.
     #[inline(always)]
     fn scale<T: Real>(self) -> T {
         match self {
@@ -202,8 +202,8 @@ impl Pass {
     }
 }
 
-/// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose
-/// squares are exact in f64.
+/// Returns sum + x², rounded once: a quarter faster than two operations, and the same for f32,
+/// whose squares are exact in f64.
 #[inline(always)]
 fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
@@ -226,7 +226,7 @@ fn tree(lanes: &mut [f64; LANES], used: usize) -> f64 {
     lanes[0]
 }
 
-/// A row of lanes of a column, of a length that the compiler knows.
+/// Returns a row of lanes of a column, of a length that the compiler knows.
 #[inline(always)]
 fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
     column[start..start + LANES].try_into().expect("it has this length")
@@ -281,7 +281,7 @@ const POWER: i32 = 600;
 /// A sum of squares below this has lost digits, or all of them, to underflow.
 const SMALLEST: f64 = 1e-270;
 
-/// 2^power, for powers of the size of [`POWER`].
+/// Returns 2^power, for powers of the size of [`POWER`].
 fn two_to(power: i32) -> f64 {
     if power == 0 { 1.0 } else { 2.0_f64.powi(power) }
 }
@@ -302,13 +302,13 @@ impl SquareSum {
         Self { sum: again(Pass::Again(power)), power }
     }
 
-    /// √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite exactly
-    /// when every element is.
+    /// Returns √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite
+    /// exactly when every element is.
     pub(crate) fn norm(self) -> f64 {
         self.sum.sqrt() * two_to(self.power)
     }
 
-    /// The sum of both, at the power of the larger one.
+    /// Returns the sum of both, at the power of the larger one.
     #[inline]
     pub(crate) fn plus(self, other: Self) -> Self {
         let sum = self.sum + other.sum;
@@ -329,7 +329,7 @@ impl SquareSum {
         Self { sum, power }
     }
 
-    /// The sum in units of 4^power.
+    /// Returns the sum in units of 4^power.
     fn at(self, power: i32) -> f64 {
         let scale = two_to(self.power - power);
         self.sum * scale * scale

@@ -36,7 +36,8 @@ const LOOKS: usize = 100;
 /// The most threads of a pool.
 const MOST: usize = 1024;
 
-/// Threads that optimizers share the work of a step with. A clone is a handle to the same threads.
+/// Threads that optimizers use to share the work of a step. A clone is a handle to
+/// the same threads.
 ///
 /// Threads are started when work first needs them, and sleep while there is none. A pool does one
 /// job at a time: a step that finds it busy works on its own thread alone, as does one for which no
@@ -50,7 +51,7 @@ struct Owner {
     turn: Mutex<Turn>,
 }
 
-/// What the caller whose turn it is knows.
+/// What the caller that has the pool for itself keeps from job to job.
 #[derive(Default)]
 struct Turn {
     workers: Vec<JoinHandle<()>>,
@@ -73,7 +74,7 @@ struct Shared {
     round: AtomicUsize,
     /// Workers that do not sleep.
     awake: AtomicUsize,
-    /// What the first panic of a worker was thrown with.
+    /// The payload of the first panic of a worker.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     closed: AtomicBool,
 }
@@ -94,8 +95,8 @@ struct Seat {
     worker: OnceLock<Thread>,
 }
 
-/// A range of items, its start in the upper half. Only the number is shared, so
-/// relaxed operations do.
+/// A range of items, its start in the upper half. Nothing but this number is shared through it, so
+/// relaxed operations are enough.
 #[derive(Default)]
 struct Items(AtomicU64);
 
@@ -117,13 +118,13 @@ impl Items {
 }
 
 impl Pool {
-    /// The pool of the process, with as many threads as it may run at once.
+    /// Returns the pool of the process, with as many threads as it may run at once.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Pool> = OnceLock::new();
         SHARED.get_or_init(|| Self::of(thread::available_parallelism().map_or(1, |n| n.get().min(MOST))))
     }
 
-    /// A pool of its own, of so many threads with the caller's. They end when the last
+    /// Makes a pool of so many threads, the caller's with them. They end when the last
     /// handle is dropped.
     ///
     /// # Errors
@@ -148,7 +149,7 @@ impl Pool {
         Self(Arc::new(Owner { shared: Arc::new(shared), turn: Mutex::default() }))
     }
 
-    /// The most threads that work at once, the caller's with them.
+    /// Returns how many threads work at once at most, the caller's with them.
     pub fn threads(&self) -> usize {
         self.0.shared.seats.len()
     }
@@ -157,9 +158,9 @@ impl Pool {
     /// calls have ended. `time` is what they take on one thread; it decides how many threads are
     /// used and whether any are woken.
     ///
-    /// Every thread begins with a run of neighbouring items, the same one in every call with
-    /// the same numbers, and then helps the others from the end of theirs. A panic of `work`
-    /// goes on in the caller.
+    /// Every thread begins with a run of neighbouring items, the same one in every call with the
+    /// same numbers, and then helps the others from the end of theirs. A panic of `work` is
+    /// resumed in the caller.
     pub(crate) fn run(&self, threads: usize, items: usize, time: Duration, work: &(dyn Fn(usize) + Sync)) {
         let shares = usize::try_from(time.as_nanos() / SHARE.as_nanos()).unwrap_or(usize::MAX);
         let threads = threads.min(items).min(shares).min(self.threads());
@@ -170,7 +171,7 @@ impl Pool {
         }
     }
 
-    /// The caller's turn, unless another job is under way.
+    /// Takes the pool for the caller, unless another job is under way.
     fn turn(&self) -> Option<MutexGuard<'_, Turn>> {
         match self.0.turn.try_lock() {
             Ok(turn) => Some(turn),
@@ -213,7 +214,7 @@ impl fmt::Debug for Pool {
 }
 
 impl Turn {
-    /// Whether the work without a pause, this job's with it, is enough to wake workers for.
+    /// Returns whether the work without a pause, this job's with it, is enough to wake workers for.
     fn worth_waking(&mut self, time: Duration) -> bool {
         if self.ended.is_none_or(|ended| ended.elapsed() > LOOKOUT) {
             self.work = Duration::ZERO;
@@ -275,8 +276,8 @@ impl Shared {
         open
     }
 
-    /// The job, once no worker holds it. Does not sleep: those that hold it are at their last item
-    /// or about to leave.
+    /// Locks the job for writing, once no worker holds it. It does not sleep, as workers that hold
+    /// the job are at their last item or about to leave.
     fn write(&self) -> RwLockWriteGuard<'_, Option<Job>> {
         let mut looks = 0;
         loop {
@@ -312,7 +313,7 @@ impl Shared {
         }
     }
 
-    /// A worker's life.
+    /// Runs a worker: it takes part in jobs and waits for the next one until the pool is closed.
     fn serve(&self, seat: usize) {
         self.awake.fetch_add(1, Ordering::Relaxed);
         let (mut round, mut worked) = (0, Instant::now());
@@ -341,8 +342,8 @@ impl Shared {
         true
     }
 
-    /// The next round, after this one: looks out for it for a while since the last
-    /// work, then sleeps.
+    /// Waits for the next round after this one and returns it: looks out for it for a while since
+    /// the last work, then sleeps.
     fn look_out(&self, round: usize, worked: Instant) -> usize {
         let next = || Some(self.round.load(Ordering::Acquire)).filter(|&next| next != round);
         while worked.elapsed() < LOOKOUT {
@@ -378,7 +379,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_millis(1);
 
-    /// How often each item is worked on, by a pool of 4.
+    /// Returns how often each item is worked on.
     fn counts(pool: &Pool, threads: usize, items: usize, time: Duration) -> Vec<usize> {
         let counts: Vec<_> = iter::repeat_with(|| AtomicUsize::new(0)).take(items).collect();
         pool.run(threads, items, time, &|i| {
@@ -387,7 +388,7 @@ mod tests {
         counts.into_iter().map(AtomicUsize::into_inner).collect()
     }
 
-    /// A job that ends only if all threads take part in it.
+    /// Runs a job that ends only if all threads take part in it.
     fn meet(pool: &Pool) {
         let barrier = Barrier::new(pool.threads());
         pool.run(pool.threads(), pool.threads(), LONG, &|_| {

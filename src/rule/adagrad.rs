@@ -61,7 +61,7 @@ pub struct Adagrad {
 }
 
 impl Adagrad {
-    /// Adagrad at learning rate `lr`, without decay.
+    /// Returns the settings of Adagrad at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { lr_decay: 0.0, initial: 0.0, eps: 1e-10 }, lr)
@@ -69,21 +69,21 @@ impl Adagrad {
 }
 
 impl<S> Settings<Adagrad, S> {
-    /// κ, by which the learning rate falls: η/(1 + (t − 1)·κ). A schedule acts beside it.
+    /// Sets κ, by which the learning rate falls: η/(1 + (t − 1)·κ). A schedule acts beside it.
     #[must_use]
     pub fn lr_decay(mut self, decay: f64) -> Self {
         self.algorithm.lr_decay = decay;
         self
     }
 
-    /// s₀, what the sum of squares starts from.
+    /// Sets s₀, which the sum of squares starts from.
     #[must_use]
     pub fn initial_accumulator(mut self, sum: f64) -> Self {
         self.algorithm.initial = sum;
         self
     }
 
-    /// ε beside the root of the sum.
+    /// Sets ε, which is added to the root of the sum.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.eps = eps;

@@ -33,7 +33,7 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 /// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t
 /// counts a parameter's own updates from 1. With ε = 0 a weight whose gradients have all been 0
 /// would become NaN (0/0), as in PyTorch: by default the step is refused
-/// ([`NonFinite`](crate::NonFinite)). β that becomes 1 in the weights' type is refused.
+/// ([`NonFinite`](crate::NonFinite)). A β that becomes 1 in the weights' type is refused.
 ///
 /// # Differences
 ///
@@ -129,7 +129,7 @@ enum Epsilon {
 }
 
 impl Adam {
-    /// Adam at learning rate `lr`, without decay.
+    /// Returns the settings of Adam at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         let options =
@@ -139,7 +139,7 @@ impl Adam {
 }
 
 impl AdamW {
-    /// Adam at learning rate `lr` with decoupled decay 0.01.
+    /// Returns the settings of Adam at learning rate η = `lr`, with decoupled decay 0.01.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Adam::new(lr).named::<Self>().weight_decay(Decay::decoupled(0.01))
@@ -147,29 +147,30 @@ impl AdamW {
 }
 
 impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
-    /// β₁ and β₂, the share of the first and second moment that is kept at each step.
+    /// Sets β₁ and β₂, the share of the first and second moment that is kept at each step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);
         self
     }
 
-    /// ε beside the root of the bias-corrected second moment, as in PyTorch and optax.
+    /// Sets ε, which is added to the root of the bias-corrected second moment, as in
+    /// PyTorch and optax.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.epsilon = Epsilon::Corrected(eps);
         self
     }
 
-    /// ε̂ beside the root of the uncorrected second moment, as in Keras and TensorFlow; it takes
-    /// the place of `eps`.
+    /// Sets ε̂, which is added to the root of the uncorrected second moment, as in Keras and
+    /// TensorFlow; it takes the place of `eps`.
     #[must_use]
     pub fn epsilon_hat(mut self, epsilon: f64) -> Self {
         self.algorithm.epsilon = Epsilon::Hat(epsilon);
         self
     }
 
-    /// AMSGrad: the largest second moment seen so far stands for the present one.
+    /// Turns AMSGrad on or off: the largest second moment seen so far stands for the present one.
     #[must_use]
     pub fn amsgrad(mut self, on: bool) -> Self {
         self.algorithm.amsgrad = on;
@@ -277,12 +278,12 @@ impl Formula for Adam {
 
 compiled!(Adam);
 
-/// 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
+/// Returns 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
 pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
     let t = t as f64;
-    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is taken from
-    // 1: saves a power.
+    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is subtracted from 1.
+    // So no power is worked out.
     if (1.0 - beta) * t > 38.0 {
         return 1.0;
     }
@@ -292,8 +293,8 @@ pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
 impl Adam {
     /// Returns a bound on the displacement that holds for all gradients. By Cauchy and Schwarz, m =
     /// Σ(1 − β₁)β₁ᵏ·g and v = Σ(1 − β₂)β₂ᵏ·g² have |m| ≤ c·√v with c² =
-    /// (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. Twice
-    /// that, for all that is rounded; there is no such bound where β₁² ≥ β₂.
+    /// (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. The bound
+    /// is twice that, as all of this is rounded; there is no such bound where β₁² ≥ β₂.
     fn longest<T: Real>(&self, step: f64, root: f64, eps: f64) -> f64 {
         let overlap = 1.0 - self.beta1 * self.beta1 / self.beta2;
         if overlap.is_nan() || overlap <= 0.0 {
@@ -304,7 +305,7 @@ impl Adam {
         2.0 * step * c * (root + lost / eps)
     }
 
-    /// ε or ε̂, by its name.
+    /// Returns ε or ε̂, with its name.
     fn eps(&self) -> (&'static str, f64) {
         match self.epsilon {
             Epsilon::Corrected(eps) => ("eps", eps),
@@ -361,7 +362,7 @@ impl<T: Real> Moments<T> {
         (self.take2 * g).mul_add(g, self.beta2 * v)
     }
 
-    /// The direction has the sign of m, also where step·m is too small to have one.
+    /// Returns the move. Its `lean` is m, which has a sign also where step·m has become 0.
     #[inline(always)]
     fn step(&self, m: T, v: T) -> Move<T> {
         let divisor = self.root.divide(v.sqrt()) + self.eps;

@@ -1,4 +1,4 @@
-//! LAMB: Adam under a trust ratio; a constructor and the ratio.
+//! LAMB: Adam under a trust ratio. It is a constructor and the ratio.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use crate::number::Number;
 use crate::text::Arguments;
 
 /// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's
-/// weights times the rate.
+/// weights times the learning rate.
 ///
 /// ```text
 /// r = m̂ / (√v̂ + ε) + decay          m̂, v̂ as in Adam, corrected for their bias
@@ -67,7 +67,8 @@ pub struct Lamb;
 algorithm!(Lamb: Adam = "lamb");
 
 impl Lamb {
-    /// Adam under LAMB's trust ratio at learning rate `lr`, with ε = 1e-6 and without decay.
+    /// Returns the settings of Adam under LAMB's trust ratio at learning rate η = `lr`, with ε =
+    /// 1e-6 and without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Adam::new(lr).named::<Self>().eps(1e-6).trust_ratio(TrustRatio::Lamb)
@@ -120,7 +121,7 @@ pub enum TrustRatio {
 }
 
 impl TrustRatio {
-    /// LAMB's ratio, held within [`min`, `max`].
+    /// Returns LAMB's ratio, held within [`min`, `max`].
     #[must_use]
     pub fn clamped(min: f64, max: f64) -> Self {
         Self::Clamped { min, max }
@@ -132,7 +133,7 @@ impl TrustRatio {
         in_range("largest trust ratio", max, max >= min, "a finite number, at least as large as the least ratio")
     }
 
-    /// φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
+    /// Returns φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
     pub(super) fn of(self, [weights, displacement]: [f64; 2], lr: f64) -> Prepared {
         let plain = if weights == 0.0 || displacement == 0.0 { 1.0 } else { lr * weights / displacement };
         let ratio = match self {
@@ -171,7 +172,7 @@ impl FromStr for TrustRatio {
 }
 
 impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
-    /// The trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves
+    /// Sets the trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves
     /// its parameters out.
     #[must_use]
     pub fn trust_ratio(mut self, trust: TrustRatio) -> Self {

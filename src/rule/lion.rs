@@ -55,7 +55,7 @@ pub struct Lion {
 }
 
 impl Lion {
-    /// Lion at learning rate `lr`, without decay.
+    /// Returns the settings of Lion at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { beta1: 0.9, beta2: 0.99 }, lr)
@@ -63,7 +63,8 @@ impl Lion {
 }
 
 impl<S> Settings<Lion, S> {
-    /// β₁, the weight of the old momentum in the update, and β₂, its weight in the new momentum.
+    /// Sets β₁, the weight of the old momentum in the update, and β₂, its weight in
+    /// the new momentum.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);

@@ -72,7 +72,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// SGD at learning rate `lr`, without momentum and without decay.
+    /// Returns the settings of SGD at learning rate η = `lr`, without momentum and without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { momentum: 0.0, dampening: 0.0, nesterov: false }, lr)
@@ -80,21 +80,22 @@ impl Sgd {
 }
 
 impl<S> Settings<Sgd, S> {
-    /// The share μ of the momentum buffer that is kept at each step.
+    /// Sets μ, the share of the momentum buffer that is kept at each step.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.algorithm.momentum = momentum;
         self
     }
 
-    /// The share δ of a gradient that does not enter the buffer (never of the first gradient).
+    /// Sets δ, the share of a gradient that does not enter the buffer; the first gradient
+    /// enters it whole.
     #[must_use]
     pub fn dampening(mut self, dampening: f64) -> Self {
         self.algorithm.dampening = dampening;
         self
     }
 
-    /// Nesterov momentum: the step looks ahead along the buffer, u = g + μ·b.
+    /// Turns Nesterov momentum on or off: the step looks ahead along the buffer, u = g + μ·b.
     #[must_use]
     pub fn nesterov(mut self, on: bool) -> Self {
         self.algorithm.nesterov = on;
@@ -203,8 +204,8 @@ impl<T: Real> Rule<T> for Plain {
     }
 }
 
-/// The first step is a rule of its own: a copy of the gradient keeps a −0, which
-/// 0·μ + g would lose.
+/// Momentum. The first step is a rule of its own: it takes the whole gradient, whatever the
+/// dampening, and as a copy, which keeps a −0 that 0·μ + g would lose.
 #[derive(Clone, Copy, Debug)]
 struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
     mu: T,

@@ -45,7 +45,8 @@ impl<F: Fn(u64, [f64; 2]) -> bool> Search<'_, F> {
 }
 
 impl Schedule {
-    /// The steps between which it only rises or only falls: ends of parts, and turns within them.
+    /// Returns the steps between which the schedule only rises or only falls: ends of parts, and
+    /// turns within them.
     fn turns(&self) -> Vec<u64> {
         let starts = std::iter::once(0).chain(self.later.iter().map(|(start, _)| *start));
         let ends = self.later.iter().map(|(start, _)| start.saturating_sub(1)).chain([u64::MAX]);
@@ -64,7 +65,7 @@ impl Form {
         match *self {
             Self::Constant | Self::Step { .. } | Self::Exponential { .. } => vec![0],
             Self::Linear { steps, .. } | Self::Cosine { steps, .. } | Self::Polynomial { steps, .. } => vec![0, steps],
-            // Without steps behind it a warm-up ends in a fall.
+            // A warm-up with no steps behind it ends in a fall.
             Self::WarmupCosine { warmup, steps, .. } => vec![0, warmup.saturating_sub(1), warmup, steps],
             Self::WarmupStableDecay { warmup, stable, decay, .. } => {
                 let settled = warmup.saturating_add(stable);

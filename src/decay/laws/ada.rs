@@ -57,7 +57,7 @@ impl<T: Real> AdaDecay<T> {
         Self { mean: T::of(mean), steepness: T::of(steepness), ..self }
     }
 
-    /// s·θ
+    /// Returns s·θ.
     #[inline(always)]
     fn share(&self, g: T) -> T {
         let one = T::one();

@@ -32,8 +32,7 @@ impl<T: Real> Proximal<T> {
         }
     }
 
-    /// sign(y)·max(|y| − θ, 0) = y − clamp(y): exactly 0 within the threshold, and a
-    /// NaN stays a NaN.
+    /// Returns S(y, θ), as y − clamp(y): exactly 0 within the threshold, and a NaN stays a NaN.
     #[inline(always)]
     fn soft(&self, y: T) -> T {
         y - clamp(y, self.threshold)

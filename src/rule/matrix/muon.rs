@@ -92,7 +92,7 @@ pub struct Muon {
 /// | value | text | φ | who means this |
 /// |---|---|---|---|
 /// | `Original` | `original` | √max(1, r/c) | Jordan, PyTorch's default |
-/// | `MatchRmsAdamw` | `match-rms-adamw` | 0.2·√max(r, c) | Moonlight: rates of AdamW fit |
+/// | `MatchRmsAdamw` | `match-rms-adamw` | 0.2·√max(r, c) | Moonlight: learning rates of AdamW fit |
 /// | `SpectralUnclamped` | `spectral-unclamped` | √(r/c) | Bernstein |
 ///
 /// ```
@@ -106,12 +106,12 @@ pub struct Muon {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AdjustLr {
-    /// √max(1, r/c)
+    /// φ = √max(1, r/c).
     #[default]
     Original,
-    /// 0.2·√max(r, c): an update has the RMS of AdamW's.
+    /// φ = 0.2·√max(r, c): an update has the RMS of AdamW's.
     MatchRmsAdamw,
-    /// √(r/c)
+    /// φ = √(r/c).
     SpectralUnclamped,
 }
 
@@ -151,7 +151,7 @@ impl FromStr for AdjustLr {
 }
 
 impl Muon {
-    /// Muon at learning rate `lr` with decoupled decay 0.1.
+    /// Returns the settings of Muon at learning rate η = `lr`, with decoupled decay 0.1.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         let coefficients = [3.4445, -4.775, 2.0315];
@@ -161,21 +161,21 @@ impl Muon {
 }
 
 impl<S> Settings<Muon, S> {
-    /// The share μ of the momentum that is kept at each step.
+    /// Sets μ, the share of the momentum that is kept at each step.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.algorithm.momentum = momentum;
         self
     }
 
-    /// Nesterov momentum: what is orthogonalised looks ahead along the buffer.
+    /// Turns Nesterov momentum on or off: what is orthogonalised looks ahead along the buffer.
     #[must_use]
     pub fn nesterov(mut self, on: bool) -> Self {
         self.algorithm.nesterov = on;
         self
     }
 
-    /// The coefficients of the polynomial a·x + b·x³ + c·x⁵ that each singular value goes
+    /// Sets the coefficients of the polynomial a·x + b·x³ + c·x⁵ that each singular value goes
     /// through, k times.
     #[must_use]
     pub fn ns_coefficients(mut self, a: f64, b: f64, c: f64) -> Self {
@@ -183,21 +183,21 @@ impl<S> Settings<Muon, S> {
         self
     }
 
-    /// The number k of Newton-Schulz steps.
+    /// Sets k, the number of Newton-Schulz steps.
     #[must_use]
     pub fn ns_steps(mut self, steps: usize) -> Self {
         self.algorithm.steps = steps;
         self
     }
 
-    /// ε, the least norm that a matrix is divided by.
+    /// Sets ε, the least norm that a matrix is divided by.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.eps = eps;
         self
     }
 
-    /// What the shape of a matrix makes of its learning rate.
+    /// Sets how the learning rate of a matrix depends on its shape.
     #[must_use]
     pub fn adjust_lr(mut self, adjust: AdjustLr) -> Self {
         self.algorithm.adjust = adjust;
@@ -218,7 +218,7 @@ impl fmt::Display for Muon {
 pub(crate) struct Scalars<T> {
     lr: f64,
     rule: Orthogonal<T>,
-    /// From the gradient to the buffer, which X is; without Nesterov all the way.
+    /// X as a point on the way from the gradient to the buffer; without Nesterov it is the buffer.
     ahead: Lerp<T>,
     coefficients: [T; 3],
 }
@@ -244,7 +244,7 @@ impl Formula for Muon {
         (of.rank != 2).then_some("a matrix, a shape of two axes")
     }
 
-    /// X
+    /// Returns the extent of X.
     fn work(&self, _of: Matrices) -> Vec<Extent> {
         vec![Extent::Weights]
     }
@@ -295,7 +295,7 @@ compiled!(Muon);
 algorithm!(Muon: Muon = "muon");
 
 impl<T: Real> Scalars<T> {
-    /// X, as it is before it is orthogonal.
+    /// Works out X as it is before it is made orthogonal.
     fn look_ahead(&self, whole: &mut Parameter<'_, T>, x: &mut [T]) {
         let level = whole.task.level;
         for (start, x) in (0..).step_by(TILE).zip(x.chunks_mut(TILE)) {
@@ -316,7 +316,7 @@ impl<T: Real> Scalars<T> {
     }
 }
 
-/// x ← x / norm, in f64: the norm may be no number of the weights' type.
+/// Replaces x by x / norm, worked out in f64: the norm may not be a number of the weights' type.
 fn divide<T: Real>(level: Level, x: &mut [T], norm: f64) {
     vectorize(
         level,
@@ -329,7 +329,7 @@ fn divide<T: Real>(level: Level, x: &mut [T], norm: f64) {
     );
 }
 
-/// X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ; of a tall matrix, the same of its transpose.
+/// Replaces X by a·X + (b·A + c·A²)·X with A = X·Xᵀ; of a tall matrix, the same of its transpose.
 fn newton_schulz<T: Real>(level: Level, x: &mut [T], of: Matrices, [a, b, c]: [T; 3], room: &mut Vec<T>) {
     let Matrices { rows, columns, .. } = of;
     let (short, wide) = (rows.min(columns), rows <= columns);
@@ -349,7 +349,7 @@ fn newton_schulz<T: Real>(level: Level, x: &mut [T], of: Matrices, [a, b, c]: [T
     combine(level, x, a, product, T::one());
 }
 
-/// out ← α·out + β·x
+/// Replaces out by α·out + β·x.
 fn combine<T: Real>(level: Level, out: &mut [T], alpha: T, x: &[T], beta: T) {
     vectorize(
         level,
