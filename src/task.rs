@@ -16,6 +16,7 @@ use crate::kernel::{Law, Level, Moves, Rule, Scaling, SquareSum, TILE, Whole, di
 
 /// Scratch memory for one thread.
 pub(crate) struct Desk<T> {
+    // Boxed, as it is tens of kilobytes, and an engine with a desk is moved.
     tile: Box<Scratch<T>>,
     /// Memory for looks at whole parameters, kept at the length that the largest parameter needs.
     pub(crate) sums: Vec<f64>,
@@ -195,6 +196,7 @@ impl<'a, T: Real> Task<'a, T> {
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
+        // A law has one column at most: its own, or the numbers of rows.
         let beside =
             if self.own.is_empty() { row_numbers(self.rows, self.len, place, d.len(), rows) } else { part(self.own, &tile) };
         if self.anchor.is_empty() || !law.settles() {
@@ -283,6 +285,7 @@ impl<'a, T: Real> Task<'a, T> {
         let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
         let (own, right_own) = cut(self.own, n);
         let mut right_state: [&mut [T]; MAX_COLUMNS] = Default::default();
+        // `map` returns one array; the right halves go into the other one on the way.
         let mut rest = right_state.iter_mut();
         let state = self.state.map(|column| {
             let (left, right) = cut(column, n);

@@ -189,7 +189,8 @@ impl Decay {
             Strength::Independent(lambda) => (rates.relative, lambda * m),
             Strength::Fixed(lambda) => (1.0, lambda * m),
             Strength::Timescale(tau) => (rates.relative, m / tau),
-            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others.
+            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others. `exp_m1` keeps
+            // the digits of a small s.
             Strength::HalfLife(h) if self.place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
             Strength::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
         };
@@ -205,6 +206,7 @@ impl Decay {
             Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
         };
         match (self.place, self.penalty) {
+            // First of all, so that a decay of 0 has the bits of a run without decay.
             _ if share.removed() == 0.0 => StepDecay::Free,
             (Place::Coupled, _) => StepDecay::Coupled { l1: l1.removed(), l2: l2.removed() },
             (Place::Decoupled, Penalty::L2) => StepDecay::Shrink(l2),

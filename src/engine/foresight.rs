@@ -80,10 +80,13 @@ impl<T: Real> Engine<T> {
                 rehearsal.own = own;
                 (rehearsal.state, rehearsal.short) = state.cells();
                 rehearsal.run(&mut self.desk);
+                // The shorter columns change at the end of a step; they are to be
+                // looked at here too.
                 self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
                     return Err(self.run.refuse(|| overflow.of(param.name)));
                 }
+                // An infinite ceiling stands for state of unknown origin, which stays rehearsed.
                 if slot.ceiling.gradient < f64::INFINITY {
                     bounds.ceiling.gradient = self.stage.largest_gradient();
                 }

@@ -117,6 +117,7 @@ impl Member {
         if !(0.0..1.0).contains(&share) {
             return Err(Error::ShrinkOutOfRange { group: group.into(), decay: self.decay.to_string(), share, step });
         }
+        // An adaptive strength is checked in `plan`, where `NonFinite` decides what becomes of it.
         let effect = if self.decay.adaptive_lambda().is_some() { effect } else { effect.faded::<T>()? };
         Ok((faded::<T>("learning rate", rates.now)?, effect))
     }
@@ -246,6 +247,7 @@ impl<T: Real> Plan<T> {
     fn insert(&mut self, entry: Entry<T>) -> usize {
         let place = self.entries.len();
         self.entries.push(entry);
+        // The table is filled from the second entry on: most steps have one, and need no table.
         match place {
             0 => {}
             1 => self.places.extend(self.entries.iter().map(|entry| key(entry.t, &entry.kept)).zip(0..)),
@@ -256,6 +258,8 @@ impl<T: Real> Plan<T> {
 
     /// Takes out all entries; their memory stays.
     fn clear(&mut self) {
+        // One by one: clearing the table costs as much as the largest step did, after
+        // a small one too.
         if self.entries.len() > 1 {
             for entry in &self.entries {
                 self.places.remove(&key(entry.t, &entry.kept));

@@ -35,6 +35,7 @@ impl Run {
         in_range("learning rate", self.peak, self.peak >= 0.0, "a finite number, at least 0")?;
         self.schedule.check()?;
         self.clip.check()?;
+        // Only clipping by value has a bound that a kernel compares with.
         if self.clip.bound().is_finite() {
             rounded::<T>("clipping bound", self.clip.bound())?;
         }
@@ -56,6 +57,7 @@ impl Run {
 
     /// Checks that a norm, or what is made of norms, is a number no larger than `largest`.
     pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Refusal> {
+        // Written so that a NaN does not pass.
         if value <= largest || self.non_finite == NonFinite::LetThrough {
             return Ok(());
         }

@@ -94,6 +94,8 @@ impl<T: Real> Clone for Pieces<T> {
 
 /// Returns the same memory for pieces of another lifetime.
 fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> Vec<Mutex<Option<Piece<'b, 'q, T>>>> {
+    // A `Vec` cannot change its lifetime in place. Collecting the empty iterator keeps the memory,
+    // as both types have one layout.
     list.clear();
     list.into_iter().map(|_| Mutex::new(None)).collect()
 }
@@ -132,7 +134,10 @@ impl<T: Real> Pieces<T> {
         cut(sweep, params, slots, weights.div_ceil(pieces), &mut list);
         let desks = &self.desks;
         threads.pool().run(threads.most, list.len(), time, &|i| {
+            // A thread works on one piece at a time, so there is a desk that nobody has locked.
             let mut desk = desks.iter().find_map(|desk| desk.try_lock().ok()).expect("there is one for each thread");
+            // The pool hands out each i once. The lock is there to move the piece out;
+            // nobody waits for it.
             match lock(&list[i]).take() {
                 Some(Piece::Run(params, slots)) => sweep.all(params, slots, &mut desk),
                 Some(Piece::Part(mut task)) => task.run(&mut desk),
@@ -208,6 +213,7 @@ impl<T: Real> Engine<T> {
         let read = &*slots;
         threads.pool().run(threads.most, chunks.div_ceil(each), time, &|i| {
             let (mut chunk, end) = (i * each, chunks.min((i + 1) * each));
+            // Of the slots that begin at one chunk, all but the last have no chunks.
             let mut at = read.partition_point(|slot| slot.step.chunk <= chunk) - 1;
             while chunk < end {
                 let grad = params[at].grad.unwrap_or_default();

@@ -104,7 +104,7 @@ impl<T: Float> Slots<T> {
             }
             if slots.slots.get(i).is_none_or(|slot| *slot.name != *param.name) {
                 let j = slots.find_or_insert(param, &mut group)?;
-                // Slots before i are under their parameters already.
+                // The slots before i are under their parameters already, so this name came before.
                 if j < i {
                     return Err(Error::DuplicateName { name: param.name.into() });
                 }
@@ -189,6 +189,8 @@ impl<T: Float> Slots<T> {
             return;
         }
         let end = self.slots.len().saturating_sub(1);
+        // Backwards, so that what `swap_remove` puts into a gap is not a new name yet
+        // to be looked at.
         for i in std::iter::once(end).chain((0..n.min(end)).rev()) {
             if self.slots[i].fresh {
                 self.remove(i);

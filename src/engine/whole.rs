@@ -78,6 +78,7 @@ impl<T: Real> Sweep<'_, T> {
     fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Refusal> {
         let group = &self.groups[slot.group];
         let (entry, of) = (slot.step.scalars, slot.state.of);
+        // The task borrows the slot while `prepare` writes to the state, so the state is taken out.
         let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
         let (cells, next, work) = state.parts();
         let task = Task { state: cells, short: Default::default(), ..self.task(param, slot) };
@@ -97,7 +98,10 @@ impl<T: Real> Sweep<'_, T> {
         let group = &self.groups[slot.group];
         let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect, group.anchor) };
         if law.looks() {
+            // The task borrows the slot while the law writes the rows, so the rows are taken out.
             let mut rows = std::mem::take(&mut slot.rows);
+            // Without a shape or an axis, the parameter is one row; `max` is for an
+            // axis of length 0.
             let row = slot.len / slot.shape.map_or(1, |shape| shape.axes().first().copied().unwrap_or(1)).max(1);
             let task = self.task(param, slot);
             let law = law.prepare(&mut Look { task: &task, row, desk }, &mut rows);
@@ -130,6 +134,7 @@ impl Run {
         if share < 1.0 {
             return Ok(moved);
         }
+        // Where the displacement is shorter than the weights, the update holds against the decay.
         if moved >= weights {
             let (name, decay) = (name.into(), decay.to_string());
             return Err(Error::ShrinkUnderTrust { name, decay, ratio, share }.into());

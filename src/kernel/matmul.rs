@@ -115,6 +115,7 @@ fn at_level<T: Real, const H: usize, const W: usize>(level: Level, factors: Fact
         level,
         #[inline(always)]
         || {
+            // Without terms no block runs that would write the product.
             if a.columns == 0 {
                 out.fill(T::zero());
             }

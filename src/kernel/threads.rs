@@ -240,6 +240,7 @@ impl Turn {
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        // A new round makes workers that wait for one see that the pool is closed.
         self.shared.closed.store(true, Ordering::Relaxed);
         self.shared.round.fetch_add(1, Ordering::Release);
         let turn = self.turn.get_mut().unwrap_or_else(PoisonError::into_inner);

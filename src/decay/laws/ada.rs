@@ -61,6 +61,7 @@ impl<T: Real> AdaDecay<T> {
     #[inline(always)]
     fn share(&self, g: T) -> T {
         let one = T::one();
+        // Where the exponential overflows, the quotient is its limit 0.
         (self.s + self.s) / (one + (self.steepness * (self.mean - g.abs())).exp())
     }
 }
