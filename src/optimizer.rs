@@ -48,7 +48,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`step_scaled`](Self::step_scaled).
+    /// Returns the errors of [`step_scaled`](Self::step_scaled).
     fn step(&mut self, params: &mut [Param<'_, T>]) -> Result<Report> {
         self.step_scaled(params, 1.0)
     }
@@ -62,7 +62,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`step_scaled`](Self::step_scaled).
+    /// Returns the errors of [`step_scaled`](Self::step_scaled).
     fn step_slice(&mut self, weights: &mut [T], grads: &[T]) -> Result<Report> {
         self.step(&mut [Param::slice(weights, grads)])
     }
@@ -72,7 +72,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// A bad name, length, shape or group, as in a step.
+    /// Returns an error for a bad name, length, shape or group, as a step does.
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
     /// Captures the anchors of these parameters (again): a decay towards
@@ -95,7 +95,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`register`](Self::register); no anchor has changed then.
+    /// Returns the errors of [`register`](Self::register); no anchor has changed then.
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
     /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or

@@ -23,10 +23,10 @@ use crate::param::Param;
 /// Upper bounds on the absolute values that a parameter has met.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ceiling {
-    /// Of all gradients so far, as the optimizer saw them.
+    /// The bound on all gradients so far, as the optimizer saw them.
     pub(crate) gradient: f64,
-    /// Of the weights, with a captured anchor; infinite until the weights are looked at. Weights
-    /// that change outside of steps are not noticed.
+    /// The bound on the weights, with a captured anchor; infinite until the weights are looked at.
+    /// Weights that change outside of steps are not noticed.
     pub(crate) weight: f64,
 }
 

@@ -74,9 +74,9 @@ pub(crate) struct Motion<'a, T> {
 /// Upper bounds on absolute values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reach {
-    /// Of every number in the state, and of those on the way to the displacement.
+    /// The bound on every number in the state, and on those on the way to the displacement.
     pub(crate) state: f64,
-    /// Of rate·u.
+    /// The bound on rate·u.
     pub(crate) displacement: f64,
 }
 

@@ -22,7 +22,7 @@ pub(crate) const CHUNK: usize = 1 << 14;
 /// How squares are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
-    /// As fast as it goes.
+    /// The fast way: four squares of f32 at a time are added up in f32.
     First,
     /// Each square in f64, of terms that are divided by 2^power.
     Again(i32),

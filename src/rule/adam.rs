@@ -337,7 +337,7 @@ impl<T: Real> Lerp<T> {
 
 #[derive(Clone, Copy, Debug)]
 struct Moments<T> {
-    /// With the weight 1 − β₁.
+    /// The interpolation of m, with the weight 1 − β₁.
     lerp: Lerp<T>,
     beta2: T,
     take2: T,

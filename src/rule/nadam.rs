@@ -167,7 +167,7 @@ algorithm!(NAdam: NAdam = "nadam");
 
 #[derive(Clone, Copy, Debug)]
 struct LookAhead<T> {
-    /// With the weight 1 − β₁.
+    /// The interpolation of m, with the weight 1 − β₁.
     lerp: Lerp<T>,
     beta2: T,
     take2: T,

@@ -366,7 +366,7 @@ fn combine<T: Real>(level: Level, out: &mut [T], alpha: T, x: &[T], beta: T) {
 /// Moves along X, which has been worked out already.
 #[derive(Clone, Copy, Debug)]
 struct Orthogonal<T> {
-    /// With the weight 1 − μ.
+    /// The interpolation of B, with the weight 1 − μ.
     momentum: Lerp<T>,
 }
 
