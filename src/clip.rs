@@ -1,4 +1,5 @@
-//! What happens to gradients before the optimizer: clipping, and what to do with values that are not finite.
+//! What happens to gradients before the optimizer: clipping, and what to do with values
+//! that are not finite.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,9 +17,10 @@ use crate::text::Arguments;
 /// | `GlobalNorm(c)` | `global-norm:c` | g·min(1, c/(‖g‖ + 1e-6)), PyTorch's `clip_grad_norm_` |
 /// | `OptaxGlobalNorm(c)` | `optax-global-norm:c` | g·c/‖g‖ where ‖g‖ > c, optax's `clip_by_global_norm` |
 ///
-/// ‖g‖ is the Euclidean norm over all gradients of the step that are not frozen, after the gradient factor, in f64. Bounds are finite
-/// and above 0, also in the weights' type where they bound elements. The factor is multiplied with the gradient factor and rounded once; where
-/// nothing is left of the product in the weights' type, the step is refused, as for a norm that is not finite.
+/// ‖g‖ is the Euclidean norm over all gradients of the step that are not frozen, after the gradient
+/// factor, in f64. Bounds are finite and above 0, also in the weights' type where they bound
+/// elements. The factor is multiplied with the gradient factor and rounded once; where nothing is
+/// left of the product in the weights' type, the step is refused, as for a norm that is not finite.
 ///
 /// ```
 /// use wane::{Clip, Optimizer, Sgd};
@@ -33,14 +35,14 @@ use crate::text::Arguments;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Clip {
-    /// Gradients as they are.
+    /// Gradients stay as they are.
     #[default]
     Off,
-    /// Each element within [−v, v].
+    /// Each element is held within [−v, v].
     Value(f64),
-    /// The norm over everything at most c, by PyTorch's formula.
+    /// The norm of all gradients is at most c, by PyTorch's formula.
     GlobalNorm(f64),
-    /// The norm over everything at most c, by optax's formula.
+    /// The norm of all gradients is at most c, by optax's formula.
     OptaxGlobalNorm(f64),
 }
 
@@ -70,7 +72,7 @@ impl Clip {
         }
     }
 
-    /// The bound on each element.
+    /// Returns the bound on each element.
     pub(crate) fn bound(self) -> f64 {
         if let Self::Value(bound) = self { bound } else { f64::INFINITY }
     }
@@ -104,7 +106,8 @@ impl FromStr for Clip {
     }
 }
 
-/// What a step does about gradients that are NaN or infinite, about norms that are, and about what a finite gradient would make infinite.
+/// What a step does about gradients that are NaN or infinite, about norms that are, and about what
+/// a finite gradient would make infinite.
 ///
 /// | value | text form | a bad gradient | cost |
 /// |---|---|---|---|
@@ -112,18 +115,23 @@ impl FromStr for Clip {
 /// | `Skip` | `skip` | skips the step: nothing changes, no count advances, the report says so | the same |
 /// | `LetThrough` | `let-through` | goes through the equations, see below | none |
 ///
-/// Errors are [`NonFiniteGradient`](Error::NonFiniteGradient), [`NonFiniteAnchor`](Error::NonFiniteAnchor) for what is lent as an anchor,
-/// [`NonFiniteNorm`](Error::NonFiniteNorm), and [`Overflow`](Error::Overflow) where a weight or a number of the state would be infinite or NaN after
-/// the step and was finite before: in `f32` Adam's second moment from gradients of about 2e19 on, every optimizer at about 1e38, and
-/// with ε = 0 a weight that has seen no gradient (0/0). Bounds that come with the norm tell the usual case; only beyond gradients of
-/// 1e18, with ε = 0, with μ ≥ 1, or in a group of other options than those that made the state, the step is rehearsed on copies, which takes twice
-/// the time and, once, as much memory as the parameter. Under coupled decay and towards anchors, weights count as well. They are read when a
-/// parameter is first seen, and again where the bounds have become wide; weights beyond 1e18 that are put in later, from outside, are not
-/// noticed.
+/// Errors are [`NonFiniteGradient`](Error::NonFiniteGradient),
+/// [`NonFiniteAnchor`](Error::NonFiniteAnchor) for what is lent as an anchor,
+/// [`NonFiniteNorm`](Error::NonFiniteNorm), and [`Overflow`](Error::Overflow) where a weight or a
+/// number of the state would be infinite or NaN after the step and was finite before: in `f32`
+/// Adam's second moment from gradients of about 2e19 on, every optimizer at about 1e38, and with
+/// ε = 0 a weight that has seen no gradient (0/0). Usually bounds that come with the norm are
+/// enough to rule this out. Only beyond gradients of 1e18, with ε = 0, with μ ≥ 1, or in a group of
+/// other options than those that made the state, the step is rehearsed on copies, which takes twice
+/// the time and, once, as much memory as the parameter. Under coupled decay and towards anchors,
+/// weights count as well. They are read when a parameter is first seen, and again where the bounds
+/// have become wide; weights beyond 1e18 that are put in later, from outside, are not noticed.
 ///
-/// A skipped step makes new names known and captures their anchors; no weight, no state and no count changes.
+/// A skipped step makes new names known and captures their anchors; no weight, no state and
+/// no count changes.
 ///
-/// Under `LetThrough` a bad gradient g leaves, without clipping by norm, adaptive decay or a trust ratio:
+/// Under `LetThrough` a bad gradient g leaves, without clipping by norm, adaptive decay
+/// or a trust ratio:
 ///
 /// | optimizer | g = NaN | g = ±∞ |
 /// |---|---|---|
@@ -132,20 +140,22 @@ impl FromStr for Clip {
 /// | Adam, AdamW | weight and moments NaN | weight NaN; m = ±∞, v = ∞, in the next step m = NaN |
 /// | Lion | weight and momentum NaN | weight finite, momentum ±∞ for good: from then on always the same sign |
 ///
-/// and no other weight is touched. [`Clip::Value`] makes the bound of an infinity. Where a norm joins weights, a NaN makes all of them NaN; an
-/// infinity makes the factor of clipping by norm 0, so that its own weight becomes NaN and all others stay as they are; trust ratios and adaptive
+/// and no other weight is touched. [`Clip::Value`] turns an infinity into its bound. Where a norm
+/// joins weights, a NaN makes all of them NaN; an infinity makes the factor of clipping by norm 0,
+/// so that its own weight becomes NaN and all others stay as they are; trust ratios and adaptive
 /// strengths become NaN or infinite with it, and so do all weights that they scale.
 ///
-/// The extra read gives the gradient norm of the report as well, so clipping by norm costs nothing more.
+/// The extra read gives the gradient norm of the report as well, so clipping by norm
+/// costs nothing more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NonFinite {
-    /// Refuse the step.
+    /// The step is refused.
     #[default]
     Error,
-    /// Skip the step.
+    /// The step is skipped.
     Skip,
-    /// Do not look.
+    /// Gradients are not looked at.
     LetThrough,
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::number::Number;
 use crate::report::Status;
 
-/// What an optimizer would do in its next step: groups with their effective settings, parameters with their groups, and notes on what may not be
-/// meant. Print it.
+/// What an optimizer would do in its next step: groups with their effective settings, parameters
+/// with their groups, and notes on what may not be intended. It is made to be printed.
 ///
 /// ```
 /// use wane::{AdamW, Decay, Optimizer, Param, Policy};
@@ -71,19 +71,21 @@ pub struct ParamRow {
 }
 
 impl Description {
-    /// The groups: `default`, those that were defined, and where they have parameters `undecayed` and those joined from several.
+    /// Returns the groups: `default` and those that were defined; `undecayed` and those joined from
+    /// several only where they have parameters.
     #[must_use]
     pub fn groups(&self) -> &[GroupRow] {
         &self.groups
     }
 
-    /// The parameters, in the order in which they were first seen.
+    /// Returns the parameters, in the order in which they were first seen.
     #[must_use]
     pub fn params(&self) -> &[ParamRow] {
         &self.params
     }
 
-    /// What may not be meant: policies without a match, groups that decay though their rate is 0, groups with equal settings.
+    /// Returns notes on what may not be intended: policies without a match, groups that decay
+    /// though their learning rate is 0, groups with equal settings.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -91,50 +93,51 @@ impl Description {
 }
 
 impl GroupRow {
-    /// The group's name.
+    /// Returns the group's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its number of parameters.
+    /// Returns the number of parameters in the group.
     #[must_use]
     pub fn params(&self) -> usize {
         self.params
     }
 
-    /// The number of weights in them.
+    /// Returns the number of weights in these parameters.
     #[must_use]
     pub fn weights(&self) -> usize {
         self.weights
     }
 
-    /// The learning rate of the next step, with the group's factor.
+    /// Returns the learning rate of the next step, with the group's factor.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    /// The decay's text form.
+    /// Returns the decay's text form.
     #[must_use]
     pub fn decay(&self) -> &str {
         &self.decay
     }
 
-    /// What the decay will amount to in the next step: the share `s` of a weight, the threshold `θ`, or the strength `λ` (L2) and `λ₁` (L1) in
-    /// the gradient. An adaptive one is shown at its average so far.
+    /// Returns what the decay will amount to in the next step: the share `s` of a weight, the
+    /// threshold `θ`, or the strength `λ` (L2) and `λ₁` (L1) in the gradient. An adaptive one is
+    /// shown at its average so far.
     #[must_use]
     pub fn strength(&self) -> &str {
         &self.strength
     }
 
-    /// The optimizer's options.
+    /// Returns the optimizer's options.
     #[must_use]
     pub fn optimizer(&self) -> &str {
         &self.optimizer
     }
 
-    /// Whether the group is frozen.
+    /// Returns whether the group is frozen.
     #[must_use]
     pub fn frozen(&self) -> bool {
         self.frozen
@@ -155,49 +158,49 @@ impl GroupRow {
 }
 
 impl ParamRow {
-    /// The parameter's name.
+    /// Returns the parameter's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its shape, where one was given.
+    /// Returns the parameter's shape, where one was given.
     #[must_use]
     pub fn shape(&self) -> Option<&[usize]> {
         self.shape.as_deref()
     }
 
-    /// Its number of weights.
+    /// Returns the parameter's number of weights.
     #[must_use]
     pub fn weights(&self) -> usize {
         self.len
     }
 
-    /// Its group's name.
+    /// Returns the name of the parameter's group.
     #[must_use]
     pub fn group(&self) -> &str {
         &self.group
     }
 
-    /// The learning rate of its next update.
+    /// Returns the learning rate of the parameter's next update.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    /// Its decay's text form.
+    /// Returns the text form of the parameter's decay.
     #[must_use]
     pub fn decay(&self) -> &str {
         &self.decay
     }
 
-    /// Its number of updates.
+    /// Returns the parameter's number of updates.
     #[must_use]
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// What became of it in the last step.
+    /// Returns what became of the parameter in the last step.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
@@ -231,7 +234,7 @@ impl fmt::Display for Description {
     }
 }
 
-/// Left-aligned columns, two spaces apart, nothing behind the last one.
+/// Writes left-aligned columns, two spaces apart, with nothing behind the last one.
 fn columns(f: &mut fmt::Formatter<'_>, head: &[&str], rows: Vec<Vec<String>>) -> fmt::Result {
     let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).fold(head[c].chars().count(), usize::max);
     let widths: Vec<_> = (0..head.len()).map(width).collect();

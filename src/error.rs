@@ -5,10 +5,11 @@ use crate::number::Number;
 /// The most axes of a shape that are kept.
 pub(crate) const MAX_RANK: usize = 8;
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is wrong: the thing by name, its value, and what is allowed. Nothing has changed when a step returns one.
+/// What is wrong: the thing by name, its value, and what is allowed. Nothing has changed when a
+/// step returns one.
 ///
 /// ```
 /// use wane::{AdamW, Error, Optimizer};
@@ -44,7 +45,8 @@ pub enum Error {
         /// What was given instead.
         found: String,
     },
-    /// A decay that this combination of penalty, place and strength does not give; see the table at [`Decay`](crate::Decay).
+    /// A decay that this combination of penalty, place and strength does not give; see the table at
+    /// [`Decay`](crate::Decay).
     #[error("the decay `{decay}` does not exist: {reason}")]
     NoSuchDecay {
         /// The decay's text form.
@@ -84,7 +86,8 @@ pub enum Error {
         /// The groups that exist.
         known: String,
     },
-    /// A policy has matched no parameter by the end of the first step, and [policies are strict](crate::Settings::strict_policies).
+    /// A policy matches no parameter of the first step, and
+    /// [policies are strict](crate::Settings::strict_policies).
     #[error("the policy `{policy}`, which assigns to the group `{group}`, matches no parameter")]
     PolicyWithoutMatch {
         /// The policy.
@@ -99,7 +102,7 @@ pub enum Error {
         what: &'static str,
         /// The text.
         text: String,
-        /// What is understood.
+        /// What would be understood.
         expected: String,
     },
     /// A parameter has no name.
@@ -133,7 +136,7 @@ pub enum Error {
         name: String,
         /// The column.
         column: String,
-        /// Where in the column.
+        /// The number's position in the column.
         index: usize,
         /// The number.
         value: f64,
@@ -302,7 +305,8 @@ pub enum Error {
         /// Its value.
         value: f64,
     },
-    /// A decay would remove a share outside [0, 1) of each weight, in the step ahead or in one that schedules will reach.
+    /// A decay would remove a share outside [0, 1) of each weight, in the step ahead or in one that
+    /// schedules will reach.
     #[error(
         "the decay `{decay}` of group `{group}` would remove the share {} of each weight in step {step}: it must be in [0, 1)", Number(*share)
     )]
@@ -381,7 +385,7 @@ impl Error {
     }
 }
 
-/// `value` must be finite and fulfil `rule`, which is written so that a NaN fails it.
+/// Checks that `value` is finite and fulfils `rule`.
 pub(crate) fn in_range(setting: &'static str, value: f64, rule: bool, allowed: &'static str) -> Result<()> {
     if value.is_finite() && rule { Ok(()) } else { Err(Error::OutOfRange { setting, value, allowed }) }
 }

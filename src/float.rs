@@ -6,8 +6,9 @@ use crate::error::{Result, in_range};
 
 /// The type of a weight: `f32` or `f64`.
 ///
-/// Sealed, so that operations can be added without breaking anybody: every kernel of this crate is compiled for these two types inside the
-/// crate itself. The names of its two methods are none of `num_traits`', so that generic code may use both.
+/// Sealed, so that operations can be added without breaking anybody: every kernel of this crate is
+/// compiled for these two types inside the crate itself. Its two methods have names that
+/// `num_traits` does not use, so generic code may use both traits.
 ///
 /// `T: Float` is all that code generic over the type of the weights needs:
 ///
@@ -66,8 +67,8 @@ impl Float for f64 {
 pub(crate) mod sealed {
     use super::Float;
 
-    /// The way from code that is generic over the weights' type to what was compiled for it inside this
-    /// crate.
+    /// The way from code that is generic over the weights' type to what was compiled for it
+    /// inside this crate.
     pub trait Pick: Sized {
         fn pick<C: Cases>(cases: C) -> C::Of<Self>
         where
@@ -122,17 +123,19 @@ impl Real for f64 {
     const RANGE: &'static str = "0, or between 4.9e-324 and 1.8e308: a number of the weights' type, f64";
 }
 
-/// Rounds a scalar to the weights' type: an error where that makes it infinite, or makes 0 of something else.
+/// Rounds a scalar to the weights' type. It is an error where that makes it infinite, or makes 0
+/// of something else.
 ///
-/// Settings and what is made of them go through here or through [`faded`] before a kernel sees them, and nowhere else.
+/// Settings and what is made of them go through here or through [`faded`] before a kernel sees
+/// them, and nowhere else.
 pub(crate) fn rounded<T: Real>(name: &'static str, value: f64) -> Result<T> {
     let near = T::of(value);
     in_range(name, value, near.is_finite() && (value == 0.0 || !near.is_zero()), T::RANGE)?;
     Ok(near)
 }
 
-/// Returns a scalar that a schedule has brought down: what is too small for the weights' type is 0, the end of every fading schedule.
-/// Infinity is an error as before.
+/// Returns a scalar that a schedule has brought down: what is too small for the weights' type is 0,
+/// the end of every fading schedule. Infinity is an error as in [`rounded`].
 pub(crate) fn faded<T: Real>(name: &'static str, value: f64) -> Result<f64> {
     let near = T::of(value);
     in_range(name, value, near.is_finite(), T::RANGE)?;
@@ -146,14 +149,16 @@ pub(crate) fn kept<T: Real>(name: &'static str, value: f64) -> Result<T> {
     Ok(near)
 }
 
-/// `x` held within [−bound, bound]; a NaN stays a NaN, which `min` and `max` would turn into a number.
+/// Returns `x` held within [−bound, bound]. A NaN stays a NaN; `min` and `max` would
+/// make it a number.
 #[inline(always)]
 pub(crate) fn clamp<T: Real>(x: T, bound: T) -> T {
     let x = if x > bound { bound } else { x };
     if x < -bound { -bound } else { x }
 }
 
-/// −1, 0 or 1 as `x` is negative, zero or positive; a NaN stays a NaN, and a zero keeps its sign.
+/// Returns −1, 0 or 1 as `x` is negative, zero or positive. A NaN stays a NaN, and a
+/// zero keeps its sign.
 #[inline(always)]
 pub(crate) fn sign<T: Real>(x: T) -> T {
     if x > T::zero() || x < T::zero() { T::one().copysign(x) } else { x }

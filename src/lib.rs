@@ -1,8 +1,9 @@
-//! Optimizers in which weight decay is a first-class part: SGD, Adam, AdamW, NAdam, Adagrad, Adafactor,
-//! Lion, LAMB and Muon on plain parameter slices, with coupled L2, decoupled decay in every unit in use,
-//! and the laws beyond.
+//! Optimizers in which weight decay is a first-class part: SGD, Adam, AdamW, NAdam, Adagrad,
+//! Adafactor, Lion, LAMB and Muon on plain parameter slices, with coupled L2, decoupled decay in
+//! every unit in use, and the laws beyond.
 //!
-//! You own the parameters as memory (`Vec`, `ndarray`, your own engine's buffers) and have their gradients; wane takes the step.
+//! You own the parameters as memory (`Vec`, `ndarray`, your own engine's buffers) and have their
+//! gradients; wane takes the step.
 //!
 //! ```
 //! use wane::{AdamW, Decay, Optimizer, Param, Policy};
@@ -50,16 +51,22 @@
 //!
 //! # Five promises
 //!
-//! 1. **The decay is what it says.** Coupled or decoupled, in which units, scheduled or adaptive: a value with a name, the same for every
-//!    optimizer, with its equation, its paper, and where other libraries differ.
-//! 2. **A step is all or nothing.** Everything is checked before the first write, also that nothing finite becomes infinite or NaN; an error names
-//!    the parameter, and no weight and no state has changed by one bit.
-//! 3. **The same bits everywhere.** On one target, every CPU [`Level`], any number of [threads](Settings::threads) and every order of the parameters give the same bits. (Across
-//!    targets, powers of β and schedules may differ in the last bit: they come from the platform's math library.)
-//! 4. **As fast as memory.** One pass, plus one read of the gradient where a check or a norm is wanted; no allocation once every
-//!    name has had its first gradient. `benches/README.md` has the measurements.
-//! 5. **PyTorch's numbers.** The same options give the same trajectory; for SGD, Adam, AdamW and Adagrad the same bits as PyTorch 2.15's fused CPU
-//!    kernels, on whole vectors: all but the last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one.
+//! 1. **The decay is what it says.** Coupled or decoupled, in which units, scheduled or adaptive: a
+//!    value with a name, the same for every optimizer, with its equation, its paper, and where
+//!    other libraries differ.
+//! 2. **A step is all or nothing.** Everything is checked before the first write, including that
+//!    nothing finite becomes infinite or NaN; an error names the parameter, and no weight and no
+//!    state has changed by one bit.
+//! 3. **The same bits everywhere.** On one target, every CPU [`Level`], any number of
+//!    [threads](Settings::threads) and every order of the parameters give the same bits. (Across
+//!    targets, powers of β, schedules and AdaDecay's exponentials may differ in the last bit: they
+//!    come from the platform's math library.)
+//! 4. **As fast as memory.** One pass, plus one read of the gradient where a check or a norm is
+//!    wanted; no allocation once every name has had its first gradient. `benches/README.md` has
+//!    the measurements.
+//! 5. **PyTorch's numbers.** The same options give the same trajectory; for SGD, Adam, AdamW and
+//!    Adagrad the same bits as PyTorch 2.15's fused CPU kernels, on whole vectors: all but the last
+//!    n mod 8 elements of an f32 tensor, n mod 4 of an f64 one.
 //!
 //! # Features
 //!
@@ -72,8 +79,8 @@
 //!
 //! # How fast in a debug build
 //!
-//! The loops are compiled inside this crate. Give dependencies optimisation in your `Cargo.toml` and a debug build of your program steps about
-//! as fast as a release build:
+//! The loops are compiled inside this crate. Give dependencies optimisation in your `Cargo.toml`
+//! and a debug build of your program steps about as fast as a release build:
 //!
 //! ```toml
 //! [profile.dev.package."*"]

@@ -1,7 +1,7 @@
 //! Parameters from `ndarray` arrays, without a copy: feature `ndarray`.
 //!
-//! Arrays must be contiguous in row-major (C) order, which is how `ndarray` makes them; others are a clear error, as this crate's shapes carry
-//! no layout yet. Views work as well as owned arrays.
+//! Arrays must be contiguous in row-major (C) order, which is how `ndarray` makes them; others are
+//! an error, as this crate's shapes carry no layout yet. Views work as well as owned arrays.
 //!
 //! ```
 //! use ndarray::{Array1, Array2, array};
@@ -32,11 +32,12 @@ use crate::error::{Error, Result};
 use crate::float::Float;
 use crate::param::Param;
 
-/// A parameter from an array and its gradient; the shape is the array's.
+/// Makes a parameter from an array and its gradient; the shape is the array's.
 ///
 /// # Errors
 ///
-/// [`Error::GradientShape`] where the shapes differ, [`Error::NotRowMajor`] where an array is not contiguous in row-major order.
+/// [`Error::GradientShape`] where the shapes differ, [`Error::NotRowMajor`] where an array is not
+/// contiguous in row-major order.
 pub fn param<'a, T, S, G, D>(name: &'a str, value: &'a mut ArrayBase<S, D>, grad: &'a ArrayBase<G, D>) -> Result<Param<'a, T>>
 where
     T: Float,
@@ -53,7 +54,7 @@ where
     Ok(Param { grad: Some(grad), ..param })
 }
 
-/// A parameter from an array that has no gradient in this step.
+/// Makes a parameter from an array that has no gradient in this step.
 ///
 /// # Errors
 ///

@@ -6,7 +6,8 @@ use std::fmt;
 pub(crate) struct Number(pub(crate) f64);
 
 impl Number {
-    /// To four digits, for people; as it is where rounding up would make it infinite.
+    /// Returns `x` rounded to four digits, for people, or unrounded where rounding up would
+    /// make it infinite.
     pub(crate) fn rounded(x: f64) -> Self {
         Self(format!("{x:.3e}").parse().ok().filter(|near: &f64| near.is_finite()).unwrap_or(x))
     }

@@ -10,9 +10,11 @@ use crate::report::{Report, Status};
 
 /// An optimizer: object safe, so that a program can pick one at run time.
 ///
-/// A step is all or nothing: names, lengths, shapes, settings, gradients and norms are checked before the first write, and after an
-/// error no weight and no state has changed by one bit. Unless [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) says so, no step makes an
-/// infinity or a NaN out of finite numbers: a gradient of 6e20, whose square Adam cannot hold in `f32`, is an error like an infinite one.
+/// A step is all or nothing: names, lengths, shapes, settings, gradients and norms are checked
+/// before the first write, and after an error no weight and no state has changed by one bit. Unless
+/// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) says so, no step makes an infinity or a
+/// NaN out of finite numbers: a gradient of 6e20, whose square Adam cannot hold in `f32`, is an
+/// error like an infinite one.
 ///
 /// ```
 /// use wane::{AdamW, Lion, Optimizer, Param};
@@ -28,50 +30,55 @@ use crate::report::{Report, Status};
 /// # Ok::<(), wane::Error>(())
 /// ```
 pub trait Optimizer<T: Float>: Debug + Send + Sync {
-    /// One step on gradients that are multiplied by `gradient_factor` first: 1/scale for scaled losses, 1/n after n accumulated
-    /// batches. Gradients are not written.
+    /// Takes one step on gradients that are multiplied by `gradient_factor` first: 1/scale for
+    /// scaled losses, 1/n after n accumulated batches. Gradients are not written.
     ///
-    /// A step that ends without an error, and is not skipped, is completed and moves the schedules on, even if it was given no parameter or no
-    /// gradient: k counts the rounds of your loop.
+    /// A step that ends without an error, and is not skipped, is completed and moves the schedules
+    /// on, even if it was given no parameter or no gradient: k counts the rounds of your loop.
     ///
     /// # Errors
     ///
-    /// A bad factor (it must be finite and above 0), name, length, shape or group; a gradient, anchor or norm that is not finite, or a step that
-    /// would leave something infinite, under [`NonFinite::Error`](crate::NonFinite::Error); a decay whose share leaves [0, 1). Nothing has
-    /// changed then.
+    /// Returns an error for a bad factor (it must be finite and above 0), name, length, shape or
+    /// group; for a gradient, anchor or norm that is not finite, or a step that would leave
+    /// something infinite, under [`NonFinite::Error`](crate::NonFinite::Error); and for a decay
+    /// whose share leaves [0, 1). Nothing has changed then.
     fn step_scaled(&mut self, params: &mut [Param<'_, T>], gradient_factor: f64) -> Result<Report>;
 
-    /// One step.
+    /// Takes one step.
     ///
     /// # Errors
     ///
-    /// As [`step_scaled`](Self::step_scaled).
+    /// Returns the errors of [`step_scaled`](Self::step_scaled).
     fn step(&mut self, params: &mut [Param<'_, T>]) -> Result<Report> {
         self.step_scaled(params, 1.0)
     }
 
-    /// One step on one flat slice, under the reserved name `(slice)`. The optimizer then has no other parameter: named ones are refused before
-    /// and after. Use one optimizer for each slice; another slice of the same length cannot be told from the first.
+    /// Takes one step on one flat slice, under the reserved name `(slice)`. The optimizer then has
+    /// no other parameter: named ones are refused before and after. Use one optimizer for each
+    /// slice; another slice of the same length cannot be told from the first.
     ///
-    /// The same with a shape, a group or a gradient factor: [`Param::slice`] in [`step_scaled`](Self::step_scaled).
+    /// For a slice with a shape, a group or a gradient factor, use [`Param::slice`] in
+    /// [`step_scaled`](Self::step_scaled).
     ///
     /// # Errors
     ///
-    /// As [`step_scaled`](Self::step_scaled).
+    /// Returns the errors of [`step_scaled`](Self::step_scaled).
     fn step_slice(&mut self, weights: &mut [T], grads: &[T]) -> Result<Report> {
         self.step(&mut [Param::slice(weights, grads)])
     }
 
-    /// Makes parameters known without a step: checks them, chooses their groups, captures anchors. Optional: a step does it too.
+    /// Makes parameters known without a step: checks them, chooses their groups, captures anchors.
+    /// A step does all of this for new names too.
     ///
     /// # Errors
     ///
-    /// A bad name, length, shape or group, as in a step.
+    /// Returns an error for a bad name, length, shape or group, as a step does.
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
-    /// Captures the anchors of these parameters (again): a decay towards [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are
-    /// now. For weights that were loaded after they were registered. Parameters whose decay has no such anchor stay as they are; new
-    /// names become known.
+    /// Captures the anchors of these parameters (again): a decay towards
+    /// [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are now. This is for
+    /// weights that were loaded after they were registered. Parameters whose decay has no such
+    /// anchor stay as they are; new names become known.
     ///
     /// ```
     /// use wane::{Anchor, Decay, Optimizer, Param, Sgd};
@@ -88,24 +95,29 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`register`](Self::register); no anchor has changed then.
+    /// Returns the errors of [`register`](Self::register); no anchor has changed then.
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
-    /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or several joined by ` + `. Columns of its state
-    /// that both optimizers have are kept, others begin with 0; so are its step count and, where both pull to it, its anchor. A group that pulls
-    /// towards the start captures a missing anchor in the parameter's next step. Where the options of both groups' optimizers differ (not only rates
-    /// and decays), every step of the parameter is from then on rehearsed for overflow, unless that is [let
-    /// through](crate::NonFinite::LetThrough).
+    /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or
+    /// several joined by ` + `. Its step count is kept, and so are the columns of its state that
+    /// both optimizers have and, where both pull to it, its anchor. Other columns start as those of
+    /// a new parameter. A group that pulls towards the start captures a missing anchor in the
+    /// parameter's next step. Where the options of both groups' optimizers differ (not only rates
+    /// and decays), every step of the parameter is from then on rehearsed for overflow, unless that
+    /// is [let through](crate::NonFinite::LetThrough).
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter), [`Error::UnknownGroup`](crate::Error::UnknownGroup), or what is wrong with the
-    /// settings of a group that is made by joining others.
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter),
+    /// [`Error::UnknownGroup`](crate::Error::UnknownGroup), or what is wrong with the settings of a
+    /// group that is made by joining others.
     fn assign(&mut self, name: &str, group: &str) -> Result<()>;
 
-    /// Gives a known parameter the length and shape that `param` has: for a vocabulary that grows. The state is kept for those elements that it
-    /// had before (the first rows, the first columns ...), and is 0 for new ones; so is a captured anchor, whose new elements are the
-    /// weights in `param`. Step counts are kept: the bias correction of new elements is that of old ones.
+    /// Gives a known parameter the length and shape that `param` has: for a vocabulary that grows.
+    /// State and a captured anchor are kept for the elements that were there before (the first
+    /// rows, the first columns ...). The state of new elements starts as that of a new parameter
+    /// (from 0, or Adagrad's s₀), and their anchor is the weights in `param`. Step counts are kept:
+    /// the bias correction of new elements is that of old ones.
     ///
     /// ```
     /// use wane::{Adam, Optimizer, Param};
@@ -122,53 +134,63 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter); a shape that does not multiply to the length; and
-    /// [`Error::AxesChanged`](crate::Error::AxesChanged) where the number of axes differs, or only one of both has a shape.
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter); a shape that does not multiply
+    /// to the length; and [`Error::AxesChanged`](crate::Error::AxesChanged) where the number of
+    /// axes differs, or only one of both has a shape.
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()>;
 
-    /// The learning rate of the next step, before any group's factor.
+    /// Returns the learning rate of the next step, before any group's factor.
     fn learning_rate(&self) -> f64;
 
-    /// The peak learning rate, which independent decay is measured against.
+    /// Returns the peak learning rate, which independent decay is measured against.
     fn peak_learning_rate(&self) -> f64;
 
-    /// From now on the learning rate is `lr`, whatever the schedule says; the peak stays as it is.
+    /// Sets the learning rate to `lr`, whatever the schedule says, until
+    /// [`resume_schedule`](Self::resume_schedule); the peak stays as it is.
     ///
-    /// An outer scheduler that calls this scales independent and timescale decay by lr/peak with it, so `new` must be given the largest rate
-    /// that it will set; fixed and half-life decay do not notice.
+    /// An outer scheduler that calls this scales independent and timescale decay by lr/peak with
+    /// it, so `new` must be given the largest learning rate that it will set. Fixed and half-life
+    /// decay do not change with it.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `lr` is finite and at least 0, and a number of the weights' type times every
-    /// group's factor; [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) where a group's decay would remove everything at this rate.
-    /// The rate is then as it was.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `lr` is finite and at least 0, and a
+    /// number of the weights' type times every group's factor;
+    /// [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) where a group's decay would
+    /// remove everything at this learning rate. The learning rate is then as it was.
     fn set_learning_rate(&mut self, lr: f64) -> Result<()>;
 
-    /// Undoes [`set_learning_rate`](Self::set_learning_rate): the rate is peak × schedule again.
+    /// Undoes [`set_learning_rate`](Self::set_learning_rate): the learning rate is
+    /// peak × schedule again.
     fn resume_schedule(&mut self);
 
-    /// The number of completed steps k, which schedules see. A step without parameters or gradients counts, a skipped or refused one does not.
+    /// Returns the number of completed steps k, which schedules see. A step without parameters or
+    /// gradients counts, a skipped or refused one does not.
     fn completed_steps(&self) -> u64;
 
-    /// The names of all known parameters, in the order in which they were first seen.
+    /// Returns the names of all known parameters, in the order in which they were first seen.
     fn names(&self) -> Vec<&str>;
 
-    /// The number of updates t of one parameter; `None` for a name not seen.
+    /// Returns the number of updates t of one parameter; `None` for a name not seen.
     fn steps_of(&self, name: &str) -> Option<u64>;
 
-    /// The names of a parameter's state columns, PyTorch's where it has them, and of the column that its decay keeps: `anchor` for
-    /// [`Anchor::Start`](crate::Anchor::Start), `running_average` for [`Anchor::Average`](crate::Anchor::Average). `None` for a name not seen.
+    /// Returns the names of a parameter's state columns, PyTorch's where it has them, and of the
+    /// column that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
+    /// `running_average` for [`Anchor::Average`](crate::Anchor::Average). `None` for a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
-    /// A column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer` ...); `None` before its first update. Most columns have a
-    /// number for each weight; `row_var` and `col_var` of [`Adafactor`](crate::Adafactor) have fewer, `mu_product` of [`NAdam`](crate::NAdam) has one.
+    /// Returns a column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer`
+    /// ...); `None` before its first update, unless a column was [put back](Self::restore_state).
+    /// Most columns have a number for each weight; `row_var` and `col_var` of
+    /// [`Adafactor`](crate::Adafactor) have fewer, `mu_product` of [`NAdam`](crate::NAdam) has one.
     #[doc(alias = "exp_avg")]
     #[doc(alias = "exp_avg_sq")]
     #[doc(alias = "momentum_buffer")]
     fn state(&self, name: &str, column: &str) -> Option<&[T]>;
 
-    /// Puts a column of a known parameter's state back: what [`state`](Self::state) has returned before. The step count stays as it is. From
-    /// then on every step of the parameter is rehearsed for overflow, as after [`assign`](Self::assign) between optimizers of other options.
+    /// Puts a column of a known parameter's state back: what [`state`](Self::state) has returned
+    /// before. The step count stays as it is. From then on every step of the parameter is rehearsed
+    /// for overflow, as after [`assign`](Self::assign) between optimizers of other options.
     ///
     /// ```
     /// use wane::{Optimizer, Sgd};
@@ -184,27 +206,30 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter), [`Error::NoSuchColumn`](crate::Error::NoSuchColumn), or
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter),
+    /// [`Error::NoSuchColumn`](crate::Error::NoSuchColumn), or
     /// [`Error::NonFiniteState`](crate::Error::NonFiniteState). The state is then as it was.
     fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()>;
 
-    /// What became of a parameter in the last step; `None` for a name not seen.
+    /// Returns what became of a parameter in the last step; `None` for a name not seen.
     fn status(&self, name: &str) -> Option<Status>;
 
-    /// Drops a parameter's state and name; false if there was none.
+    /// Drops a parameter's state and name, and returns whether the name was known.
     fn forget(&mut self, name: &str) -> bool;
 
-    /// Back to the moment after `build`: no names, no state, no counts, the scheduled learning rate.
+    /// Brings the optimizer back to the moment after `build`: no names, no state, no counts, the
+    /// scheduled learning rate.
     fn reset(&mut self);
 
-    /// All parameters with their groups and effective settings, as a table to print.
+    /// Returns all parameters with their groups and effective settings, as a table to print.
     fn describe(&self) -> Description;
 
-    /// A copy with all its state, behind a box.
+    /// Returns a copy with all its state, behind a box.
     fn boxed_clone(&self) -> Box<dyn Optimizer<T>>;
 }
 
-/// The methods of `Optimizer<$T>`, each passed on to what `self` becomes with tokens before and behind it.
+/// Writes the methods of `Optimizer<$T>`, each of which calls the same method of `self` with these
+/// tokens before and behind it.
 macro_rules! forward {
     ($T:ty, [$($before:tt)*] self [$($behind:tt)*]) => {
         $crate::optimizer::forward!(@all [$($before)*] [$($behind)*]

@@ -1,4 +1,5 @@
-//! A parameter as it is handed to a step: a name, its weights, its gradients, and what else is known of it.
+//! A parameter as it is handed to a step: a name, its weights, its gradients, and what
+//! else is known of it.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ pub(crate) const SLICE: &str = "(slice)";
 
 /// One parameter in one step: a borrowed slice of weights with its gradient, under a name.
 ///
-/// The name is the parameter's identity: the optimizer keeps its state under it. Everything is borrowed, nothing is copied.
+/// The name is the parameter's identity: the optimizer keeps its state under it. Everything is
+/// borrowed, nothing is copied.
 ///
 /// | method | meaning | without it |
 /// |---|---|---|
@@ -22,11 +24,12 @@ pub(crate) const SLICE: &str = "(slice)";
 /// | [`frozen`](Self::frozen) | not updated in this step | |
 /// | [`anchor`](Self::anchor) | what a decay [towards](crate::Decay::towards) a lent anchor pulls to | |
 ///
-/// A group is chosen when a name is first seen; asking for another one later is an error, unless [`Optimizer::assign`](crate::Optimizer::assign)
-/// has moved the parameter there.
+/// A group is chosen when a name is first seen; asking for another one later is an error, unless
+/// [`Optimizer::assign`](crate::Optimizer::assign) has moved the parameter there.
 ///
-/// The name is borrowed, so it must live as long as the parameter: keep names beside the layers (a `Vec<String>`, or a field), where
-/// `Param::new(&format!("layer.{i}"), ..)` in a statement of its own would be gone too early.
+/// The name is borrowed, so it must live as long as the parameter: keep names beside the layers (a
+/// `Vec<String>`, or a field), where `Param::new(&format!("layer.{i}"), ..)` in a statement of its
+/// own would be gone too early.
 ///
 /// ```
 /// use wane::{AdamW, Optimizer, Param};
@@ -51,7 +54,7 @@ pub struct Param<'a, T: Float> {
     pub(crate) frozen: bool,
 }
 
-/// Without the numbers themselves.
+/// Prints everything but the numbers themselves.
 impl<T: Float> fmt::Debug for Param<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let grad = if self.grad.is_some() { "" } else { ", no gradient" };
@@ -60,7 +63,7 @@ impl<T: Float> fmt::Debug for Param<'_, T> {
     }
 }
 
-/// What a parameter says of its group; policies say the rest.
+/// What a parameter says about its group. Policies decide where it says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GroupChoice<'a> {
     pub(crate) named: Option<&'a str>,
@@ -68,32 +71,34 @@ pub(crate) struct GroupChoice<'a> {
 }
 
 impl<'a, T: Float> Param<'a, T> {
-    /// Weights and their gradient, under a name.
+    /// Makes a parameter of weights and their gradient, under a name.
     #[must_use]
     pub fn new(name: &'a str, value: &'a mut [T], grad: &'a [T]) -> Self {
         Self { grad: Some(grad), ..Self::without_grad(name, value) }
     }
 
-    /// Weights that have no gradient in this step: left alone with their state, as in PyTorch.
+    /// Makes a parameter without a gradient in this step: weights and state are left
+    /// alone, as in PyTorch.
     #[must_use]
     pub fn without_grad(name: &'a str, value: &'a mut [T]) -> Self {
         Self { name, value, grad: None, shape: None, group: GroupChoice::default(), anchor: None, frozen: false }
     }
 
-    /// One flat slice under the name that [`step_slice`](crate::Optimizer::step_slice) uses.
+    /// Makes a parameter of one flat slice, under the name that
+    /// [`step_slice`](crate::Optimizer::step_slice) uses.
     #[must_use]
     pub fn slice(value: &'a mut [T], grad: &'a [T]) -> Self {
         Self::new(SLICE, value, grad)
     }
 
-    /// The lengths of the axes; their product must be the number of weights.
+    /// Sets the lengths of the axes; their product must be the number of weights.
     #[must_use]
     pub fn shape(mut self, shape: &[usize]) -> Self {
         self.shape = Some(Shape::new(shape));
         self
     }
 
-    /// Not decayed, whatever else its group says.
+    /// Leaves the parameter undecayed, whatever its group says.
     #[doc(alias = "exclude_from_weight_decay")]
     #[must_use]
     pub fn no_decay(mut self) -> Self {
@@ -101,15 +106,16 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// In this group, whatever the policies say. Several groups in one, as policies make them: `"head + no decay"`.
+    /// Puts the parameter in this group, whatever the policies say. It may be several groups in
+    /// one, as policies make them: `"head + no decay"`.
     #[must_use]
     pub fn in_group(mut self, group: &'a str) -> Self {
         self.group.named = Some(group);
         self
     }
 
-    /// Not updated in this step if `on`, and its gradient not looked at. The way to freeze and unfreeze during a run; [`Settings::frozen`] is
-    /// for good.
+    /// Leaves the parameter as it is in this step if `on`, without a look at its gradient. This is
+    /// for freezing and unfreezing during a run; [`Settings::frozen`] lasts for the whole run.
     ///
     /// [`Settings::frozen`]: crate::Settings::frozen
     #[must_use]
@@ -118,7 +124,8 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// Where a decay towards [`Anchor::Lent`](crate::Anchor::Lent) pulls to: as many numbers as there are weights.
+    /// Lends what a decay towards [`Anchor::Lent`](crate::Anchor::Lent) pulls to: as many numbers
+    /// as there are weights.
     #[must_use]
     pub fn anchor(mut self, anchor: &'a [T]) -> Self {
         self.anchor = Some(anchor);
@@ -139,25 +146,25 @@ pub struct ParamInfo<'a> {
 }
 
 impl<'a> ParamInfo<'a> {
-    /// The parameter's name.
+    /// Returns the parameter's name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// Its shape, where one was given.
+    /// Returns the parameter's shape, where one was given.
     #[must_use]
     pub fn shape(&self) -> Option<&'a [usize]> {
         self.shape
     }
 
-    /// Its number of weights.
+    /// Returns the parameter's number of weights.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it has no weights at all.
+    /// Returns whether the parameter has no weights at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -172,7 +179,8 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse the shape by name.
+    /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse
+    /// the shape by name.
     fn new(shape: &[usize]) -> Self {
         let kept = shape.len().min(MAX_RANK);
         let mut axes = [0; MAX_RANK];
@@ -188,7 +196,8 @@ impl Shape {
         &self.axes[..self.rank.min(MAX_RANK)]
     }
 
-    /// The product of the axes, if it fits; 0 if one of them is, whatever the others are.
+    /// Returns the product of the axes, if it fits in a `usize`; 0 if one of them is 0,
+    /// whatever the others are.
     pub(crate) fn len(&self) -> Option<usize> {
         if self.axes().contains(&0) {
             return Some(0);

@@ -1,4 +1,4 @@
-//! What a step tells: a small report, and a status for each parameter.
+//! What a step returns and leaves behind: a small report, and a status for each parameter.
 
 /// What happened in a step; small and `Copy`.
 ///
@@ -20,34 +20,37 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many parameters were updated.
+    /// Returns how many parameters were updated.
     #[must_use]
     pub fn updated(&self) -> usize {
         self.updated
     }
 
-    /// How many were given and left as they are: no gradient, frozen, or the step was skipped.
+    /// Returns how many parameters were given and left as they are, because they had no gradient,
+    /// were frozen, or the step was skipped.
     #[must_use]
     pub fn left_alone(&self) -> usize {
         self.left_alone
     }
 
-    /// The Euclidean norm of all gradients that are not frozen, after the gradient factor and before clipping, in f64; it neither overflows nor
-    /// vanishes with the squares. `None` where the step had no reason to look at it, which is
-    /// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm and without a group under
-    /// [adaptive decay](crate::Decay::adaptive), and where the step was skipped.
+    /// Returns the Euclidean norm of all gradients that are not frozen, after the gradient factor
+    /// and before clipping, in f64; it neither overflows nor vanishes with the squares. It is
+    /// `None` where the step had no reason to look at it, which is
+    /// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm and without
+    /// a group under [adaptive decay](crate::Decay::adaptive), and where the step was skipped.
     #[must_use]
     pub fn grad_norm(&self) -> Option<f64> {
         self.grad_norm
     }
 
-    /// The factor by which clipping by norm has scaled the gradients; 1 without.
+    /// Returns the factor by which clipping by norm has scaled the gradients; 1 without clipping.
     #[must_use]
     pub fn clip_factor(&self) -> f64 {
         self.clip_factor
     }
 
-    /// Whether the step was skipped for something that is not finite ([`NonFinite::Skip`](crate::NonFinite::Skip)).
+    /// Returns whether the step was skipped for something that is not finite
+    /// ([`NonFinite::Skip`](crate::NonFinite::Skip)).
     #[must_use]
     pub fn skipped(&self) -> bool {
         self.skipped

@@ -1,4 +1,5 @@
-//! Schedules: dimensionless multipliers of a learning rate or a decay strength, as functions of the step.
+//! Schedules: dimensionless multipliers of a learning rate or a decay strength, as
+//! functions of the step.
 
 mod course;
 mod text;
@@ -9,7 +10,8 @@ use std::f64::consts::PI;
 
 use crate::error::{Error, Result, in_range};
 
-/// A multiplier m(k) of the peak learning rate, or of a decay's strength; k counts the optimizer's completed steps from 0.
+/// A multiplier m(k) of the peak learning rate, or of a decay's strength; k counts the optimizer's
+/// completed steps from 0.
 ///
 /// | schedule | text form | m(k) |
 /// |---|---|---|
@@ -23,18 +25,23 @@ use crate::error::{Error, Result, in_range};
 /// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor[,start]` | s + (1 − s)·k/W, then 1, then linear to f |
 /// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
 ///
-/// A floor f and a [start](Self::warmup_start) s are shares of the peak. Multipliers and floors are finite and at least 0, which is checked when
-/// the optimizer is built. A schedule past its end keeps its last value, exactly. A part of no steps is passed over: a line over 0 steps is at
-/// its end at once, a warm-up of 0 steps is none, and `a.then(0, b)` is b, so that a length of 0 from a configuration needs no branch.
+/// A floor f and a [start](Self::warmup_start) s are shares of the peak. Multipliers and floors are
+/// finite and at least 0, which is checked when the optimizer is built. A schedule past its end
+/// keeps its last value, exactly. A part of no steps is passed over: a line over 0 steps is at its
+/// end at once, a warm-up of 0 steps is none, and `a.then(0, b)` is b, so that a length of 0 from a
+/// configuration needs no branch.
 ///
-/// A rate or strength that a schedule brings below the smallest number of the weights' type counts as 0.
+/// A learning rate or strength that a schedule brings below the smallest number of the weights'
+/// type counts as 0.
 ///
 /// # Differences
 ///
-/// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's cosine rises again past its end,
-/// this one stays; a torch scheduler is advanced by hand, this one counts the optimizer's completed steps: those without any gradient too, skipped ones
-/// not. A warm-up starts from 0, as in optax's `warmup_cosine_decay_schedule`, so that its first step changes nothing, unless
-/// [`warmup_start`](Self::warmup_start) says otherwise. Powers and cosines come from the platform's `libm`.
+/// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's
+/// cosine rises again past its end, this one stays; a torch scheduler is advanced by hand, this one
+/// counts the optimizer's completed steps: those without any gradient too, skipped ones not. A
+/// warm-up starts from 0, as in optax's `warmup_cosine_decay_schedule`, so that its first step
+/// changes nothing, unless [`warmup_start`](Self::warmup_start) says otherwise. Powers and cosines
+/// come from the platform's `libm`.
 ///
 /// # Example
 ///
@@ -73,57 +80,63 @@ enum Form {
 }
 
 impl Schedule {
-    /// m = 1.
+    /// Makes the schedule m = 1.
     #[must_use]
     pub fn constant() -> Self {
         Form::Constant.into()
     }
 
-    /// A straight line from `from` to `to` over `steps` steps.
+    /// Makes a straight line from `from` to `to` over T = `steps` steps.
     #[must_use]
     pub fn linear(from: f64, to: f64, steps: u64) -> Self {
         Form::Linear { from, to, steps }.into()
     }
 
-    /// Half a cosine wave from 1 to `floor` over `steps` steps (Loshchilov & Hutter, arXiv 1608.03983).
+    /// Makes half a cosine wave from 1 to f = `floor` over T = `steps` steps (Loshchilov & Hutter,
+    /// arXiv 1608.03983).
     #[must_use]
     pub fn cosine(steps: u64, floor: f64) -> Self {
         Form::Cosine { steps, floor }.into()
     }
 
-    /// A line from 0 to 1 over `warmup` steps, then a cosine to `floor` at step `steps`.
+    /// Makes a line from 0 to 1 over W = `warmup` steps, then a cosine to f = `floor` at
+    /// step T = `steps`.
     #[must_use]
     pub fn warmup_cosine(warmup: u64, steps: u64, floor: f64) -> Self {
         Form::WarmupCosine { warmup, steps, floor, start: 0.0 }.into()
     }
 
-    /// Multiplied by `factor` every `every` steps.
+    /// Makes a multiplier that starts from 1 and is multiplied by γ = `factor` every `every` steps.
     #[must_use]
     pub fn step(every: u64, factor: f64) -> Self {
         Form::Step { every, factor }.into()
     }
 
-    /// From 1 to `floor` over `steps` steps, along (1 − k/T)^`power`.
+    /// Makes a fall from 1 to f = `floor` over T = `steps` steps, along (1 − k/T)^p
+    /// with p = `power`.
     #[must_use]
     pub fn polynomial(steps: u64, power: f64, floor: f64) -> Self {
         Form::Polynomial { steps, power, floor }.into()
     }
 
-    /// Multiplied by `factor` at every step.
+    /// Makes a multiplier that starts from 1 and is multiplied by γ = `factor` at every step.
     #[must_use]
     pub fn exponential(factor: f64) -> Self {
         Form::Exponential { factor }.into()
     }
 
-    /// A line from 0 to 1 over `warmup` steps, 1 for `stable` steps, then a line to `floor` over `decay` steps.
+    /// Makes a line from 0 to 1 over W = `warmup` steps, 1 for `stable` steps, then a line to f =
+    /// `floor` over `decay` steps.
     #[must_use]
     pub fn warmup_stable_decay(warmup: u64, stable: u64, decay: u64, floor: f64) -> Self {
         Form::WarmupStableDecay { warmup, stable, decay, floor, start: 0.0 }.into()
     }
 
-    /// The same schedule, whose warm-up begins at `start` instead of 0; schedules and parts without a warm-up are as before.
+    /// Makes the warm-up begin at s = `start` instead of 0; schedules and parts without a warm-up
+    /// stay as they are.
     ///
-    /// `1/(W + 1)` makes the W steps of a warm-up, and the first one after it, the multiples (k + 1)/(W + 1): none of them is lost.
+    /// `1/(W + 1)` makes the W steps of a warm-up, and the first one after it, the multiples (k +
+    /// 1)/(W + 1): none of them is lost.
     ///
     /// ```
     /// use wane::Schedule;
@@ -142,7 +155,8 @@ impl Schedule {
         self
     }
 
-    /// This schedule before step `at`; from there on `next`, which begins at its own step 0. With `at` = 0 that is `next` alone.
+    /// Makes `next` follow this schedule from step `at` on, where it begins at its own step 0. With
+    /// `at` = 0 that is `next` alone.
     #[must_use]
     pub fn then(mut self, at: u64, next: Self) -> Self {
         if at == 0 {
@@ -157,7 +171,7 @@ impl Schedule {
         self
     }
 
-    /// m(k).
+    /// Returns m(k).
     #[must_use]
     pub fn multiplier(&self, k: u64) -> f64 {
         match self.later.iter().rev().find(|(start, _)| *start <= k) {
@@ -193,13 +207,14 @@ impl From<Form> for Schedule {
     }
 }
 
-/// k/T, held at 1 past the end (so 1 where T is 0). Step counts stay far below 2⁵³, so the conversions are exact.
+/// Returns k/T, held at 1 past the end (so 1 where T is 0). Step counts stay far below 2⁵³, so the
+/// conversions are exact.
 #[expect(clippy::cast_precision_loss, reason = "step counts")]
 fn share(k: u64, steps: u64) -> f64 {
     if k < steps { k as f64 / steps as f64 } else { 1.0 }
 }
 
-/// A point on the line from `from` to `to`; exactly `to` at its end.
+/// Returns a point on the line from `from` to `to`; exactly `to` at its end.
 fn between(from: f64, to: f64, share: f64) -> f64 {
     if share == 1.0 { to } else { from + (to - from) * share }
 }

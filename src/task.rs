@@ -1,7 +1,8 @@
 //! The work order of one parameter: its columns, its rule and its law, and how they are joined.
 //!
-//! Rule and law are chosen once per parameter. The pairs that most steps are made of run in one fused
-//! loop; all others run through a pipeline of short loops over tiles, which gives the same bits.
+//! Rule and law are chosen once per parameter. The pairs that most steps are made of run
+//! in one fused loop; all others run through a pipeline of short loops over tiles, which
+//! gives the same bits.
 
 use std::fmt::{self, Debug};
 use std::ops::Range;
@@ -16,10 +17,11 @@ use crate::kernel::{Law, Level, Moves, Rule, Scaling, SquareSum, TILE, Whole, di
 #[cfg(test)]
 mod tests;
 
-/// Scratch memory.
+/// Scratch memory for one thread.
 pub(crate) struct Desk<T> {
+    // Boxed, as it is tens of kilobytes, and an engine with a desk is moved.
     tile: Box<Scratch<T>>,
-    /// Memory for those who look at whole parameters, kept at the length that the longest one needs.
+    /// Memory for looks at whole parameters, kept at the length that the largest parameter needs.
     pub(crate) sums: Vec<f64>,
     pub(crate) room: Vec<T>,
 }
@@ -52,7 +54,8 @@ pub(crate) enum Denormals {
     Flush,
 }
 
-/// How one parameter is updated: x ← settle(x, u), where the rule's direction u is multiplied by `rate`.
+/// How one parameter is updated: x ← settle(x, u), where the rule's direction u is
+/// multiplied by `rate`.
 #[derive(Debug)]
 pub(crate) struct Task<'a, T> {
     pub(crate) level: Level,
@@ -83,12 +86,12 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// Returns the moves of a tile, and writes its new state.
     fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
 
-    /// Updates weights and state in one loop, if this rule and this law have one: says whether they
-    /// have.
+    /// Updates weights and state in one loop, if this rule and this law have one, and returns
+    /// whether they have.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
 
-    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one: says
-    /// whether they have.
+    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one,
+    /// and returns whether they have.
     fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool;
 }
 
@@ -107,7 +110,8 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
         tile::update(level, *self, x, g, state, moves);
     }
 
-    /// The list of fused pairs: the rules that say so, with no decay, coupled or decoupled L2.
+    /// Lists the fused pairs: rules with [`Rule::FUSED`], with no decay, coupled L2
+    /// or decoupled L2.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
         if R::FUSED {
             match *law {
@@ -153,7 +157,7 @@ impl<T: Real> Fused<'_, '_, T> {
 }
 
 impl<'a, T: Real> Task<'a, T> {
-    /// Returns what makes the gradient that the rule sees.
+    /// Returns what the gradient that the rule sees is worked out from.
     pub(crate) fn seen(&self) -> Seen<'a, T> {
         let Self { level, scaling, law, g, anchor, .. } = *self;
         Seen { level, scaling, law, g, anchor }
@@ -169,12 +173,13 @@ impl<'a, T: Real> Task<'a, T> {
         }
     }
 
-    /// Whether the law acts on the weights themselves.
+    /// Returns whether the law acts on the weights themselves, and not on a
+    /// distance from an anchor.
     fn is_plain(&self) -> bool {
         self.anchor.is_empty() || matches!(self.law, AnyLaw::Free(_))
     }
 
-    /// The same by tiles.
+    /// Updates the weights and their state tile by tile.
     pub(crate) fn run_tiled(&mut self, desk: &mut Desk<T>) {
         for tile in tiles(self.x.len()) {
             self.run_tile(tile, &mut desk.tile);
@@ -194,6 +199,7 @@ impl<'a, T: Real> Task<'a, T> {
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
+        // A law has one column at most: its own, or the numbers of rows.
         let beside =
             if self.own.is_empty() { row_numbers(self.rows, self.len, place, d.len(), rows) } else { part(self.own, &tile) };
         if self.anchor.is_empty() || !law.settles() {
@@ -225,7 +231,7 @@ impl<'a, T: Real> Task<'a, T> {
         SquareSum::of::<T>(first, self.x.len(), |pass| self.squares(Self::direction, pass, desk))
     }
 
-    /// Returns Σ of the squares of what is worked out tile by tile.
+    /// Returns the sum of the squares of what `of` works out tile by tile.
     fn squares(&self, of: for<'s> fn(&Self, Range<usize>, &'s mut Scratch<T>) -> &'s [T], pass: Pass, desk: &mut Desk<T>) -> f64 {
         let mut sum = TileSum::new();
         tiles(self.x.len()).for_each(|tile| sum.add_squares(self.level, of(self, tile, &mut desk.tile), pass));
@@ -275,13 +281,14 @@ impl<'a, T: Real> Task<'a, T> {
         &r[..n]
     }
 
-    /// Cuts at a weight: two tasks that do what the one would.
+    /// Cuts the task at weight n, into two that together do the same.
     pub(crate) fn split_at(self, n: usize) -> (Self, Self) {
         let (x, right_x) = self.x.split_at_mut(n);
         let (g, right_g) = self.g.split_at(n);
         let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
         let (own, right_own) = cut(self.own, n);
         let mut right_state: [&mut [T]; MAX_COLUMNS] = Default::default();
+        // `map` returns one array; the right halves go into the other one on the way.
         let mut rest = right_state.iter_mut();
         let state = self.state.map(|column| {
             let (left, right) = cut(column, n);
@@ -323,7 +330,7 @@ pub(crate) struct Seen<'a, T> {
 }
 
 impl<'a, T: Real> Seen<'a, T> {
-    /// Whether the rule sees the gradient as it was given.
+    /// Returns whether the rule sees the gradient as it was given.
     fn is_given(&self) -> bool {
         !self.law.tiled().couples() && self.scaling.is_plain()
     }
@@ -362,8 +369,8 @@ fn copied<'s, T: Copy>(column: &[T], tile: &Range<usize>, copy: &'s mut [T; TILE
     copy
 }
 
-/// Puts the short columns behind those with a number for each weight, spread over the n weights from
-/// `place` on.
+/// Puts the short columns behind those with a number for each weight, spread over the n weights
+/// from `place` on.
 fn spread_behind<'s, T: Copy>(
     state: &mut [&'s mut [T]; MAX_COLUMNS],
     short: Short<'_, T>,
@@ -391,7 +398,7 @@ fn row_numbers<'s, T: Copy>(rows: &[T], len: usize, place: usize, n: usize, scra
 /// A task as its law looks at the whole of it.
 pub(crate) struct Look<'l, 'a, T: Real> {
     pub(crate) task: &'l Task<'a, T>,
-    /// Weights of a row.
+    /// The number of weights in a row.
     pub(crate) row: usize,
     pub(crate) desk: &'l mut Desk<T>,
 }

@@ -1,4 +1,5 @@
-//! Text forms: `name:number,number`, read and written the same way by schedules, decays and clipping.
+//! Text forms: `name:number,number`, read and written the same way by schedules,
+//! decays and clipping.
 
 use std::str::FromStr;
 
@@ -21,17 +22,17 @@ impl<'a> Arguments<'a> {
         (word.trim(), Self { what, text, rest })
     }
 
-    /// The next argument, called `name` in an error.
+    /// Takes the next argument, called `name` in an error.
     pub(crate) fn take(&mut self, name: &str) -> Result<f64> {
         self.parse(name, "a number")
     }
 
-    /// The next argument, or `usual` where there is none left.
+    /// Takes the next argument, or `usual` where there is none left.
     pub(crate) fn take_or(&mut self, name: &str, usual: f64) -> Result<f64> {
         if self.rest.is_some() { self.take(name) } else { Ok(usual) }
     }
 
-    /// The next argument, a number of steps.
+    /// Takes the next argument, a number of steps.
     pub(crate) fn count(&mut self, name: &str) -> Result<u64> {
         self.parse(name, "a whole number")
     }
@@ -46,7 +47,7 @@ impl<'a> Arguments<'a> {
         word.trim().parse().map_err(|_| self.error(format!("{expected} for {name}, not `{}`", word.trim())))
     }
 
-    /// There must be no further argument.
+    /// Checks that there is no further argument, and returns `value`.
     pub(crate) fn end<V>(&self, value: V) -> Result<V> {
         match self.rest {
             None => Ok(value),

@@ -1,4 +1,5 @@
-//! Adaptive weight decay (AWD): coupled L2 whose strength keeps the decay a fixed share of the gradient.
+//! Adaptive weight decay (AWD): coupled L2 whose strength keeps the decay a fixed share
+//! of the gradient.
 
 /// The running strength of one group.
 ///
@@ -7,15 +8,16 @@
 /// λ̄ ← 0.1·λ̄ + 0.9·λ_t               from λ̄ = 0; times the decay's schedule, the coupled strength of this step
 /// ```
 ///
-/// ‖g‖ is taken after unscaling and after clipping by norm, before clipping by value. Where all d are 0 there is nothing to
-/// decay and λ_t counts as 0.
+/// ‖g‖ is taken after unscaling and after clipping by norm, before clipping by value. Where all d
+/// are 0 there is nothing to decay and λ_t counts as 0.
 ///
-/// Ghiasi, Shafahi & Ardekani, *Improving Robustness with Adaptive Weight Decay*, NeurIPS 2023, arXiv 2210.00094.
+/// Ghiasi, Shafahi & Ardekani, *Improving Robustness with Adaptive Weight Decay*, NeurIPS 2023,
+/// arXiv 2210.00094.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Average(f64);
 
 impl Average {
-    /// λ̄ after a step with these norms.
+    /// Returns λ̄ after a step with these norms.
     #[must_use]
     pub(crate) fn next(self, lambda: f64, gradient: f64, distance: f64) -> Self {
         let ratio = if distance == 0.0 { 0.0 } else { lambda * gradient / distance };

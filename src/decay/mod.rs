@@ -14,8 +14,9 @@ use crate::schedule::Schedule;
 
 /// A weight decay: the same value for every optimizer.
 ///
-/// Three independent questions, and a name for each usual answer. With x a weight, d = x − a its distance from an anchor a (0
-/// unless said otherwise), g its gradient and u the optimizer's direction:
+/// A decay has a penalty, a place and a strength, which are independent of each other, and usual
+/// combinations have a name. With x a weight, d = x − a its distance from an anchor a (0 unless
+/// said otherwise), g its gradient and u the optimizer's direction:
 ///
 /// | constructor | text form | what it does | who means this |
 /// |---|---|---|---|
@@ -40,7 +41,8 @@ use crate::schedule::Schedule;
 ///
 /// # Penalty × place
 ///
-/// [`Decay::new`] takes the three answers one by one. Each cell is a kernel, another cell's, or an error when the optimizer is built:
+/// [`Decay::new`] takes penalty, place and strength one by one. Each cell is a kernel, the kernel
+/// of another cell, or an error when the optimizer is built:
 ///
 /// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
 /// |---|---|---|---|---|---|---|
@@ -49,15 +51,19 @@ use crate::schedule::Schedule;
 /// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
 /// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
 ///
-/// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of AdaDecay, which θ may double, is refused
-/// from ½ on. For an optimizer without a metric of its own (SGD, Lion) the metric is 1.
+/// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
+/// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
+/// (SGD, Lion) the metric is 1.
 ///
-/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled decay is part of the gradient,
-/// which the learning rate scales, so it takes [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive);
-/// the other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight, so only L2 takes them.
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled
+/// decay is part of the gradient, which the learning rate scales, so it takes
+/// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
+/// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
+/// so only L2 takes them.
 ///
-/// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it there, else of the step, before anything is
-/// written (the proximal place, which cannot pass 0, takes any s); where λ is 0 in a step, no bit differs from a run without decay.
+/// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
+/// there, else of the step, before anything is written (the proximal place, which cannot pass 0,
+/// takes any s); where λ is 0 in a step, no bit differs from a run without decay.
 ///
 /// | number | default | allowed |
 /// |---|---|---|
@@ -68,8 +74,9 @@ use crate::schedule::Schedule;
 ///
 /// # Which parameters
 ///
-/// Decay acts on every parameter of the group it is set for, and only where there is a gradient, as in PyTorch. Biases and gains are
-/// usually left out: [`Policy::vectors`](crate::Policy::vectors), or [`Param::no_decay`](crate::Param::no_decay).
+/// Decay acts on every parameter of the group it is set for, and only where there is a gradient, as
+/// in PyTorch. Biases and gains are usually left out: [`Policy::vectors`](crate::Policy::vectors),
+/// or [`Param::no_decay`](crate::Param::no_decay).
 ///
 /// # Example
 ///
@@ -87,9 +94,10 @@ use crate::schedule::Schedule;
 ///
 /// # Source
 ///
-/// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv 1711.05101 (decoupled, independent);
-/// Wang & Aitchison, arXiv 2405.13698 (timescale); Li, Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv
-/// 2510.12402 (cautious); Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
+/// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv
+/// 1711.05101 (decoupled, independent); Wang & Aitchison, arXiv 2405.13698 (timescale); Li,
+/// Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv 2510.12402 (cautious);
+/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
 #[doc(alias = "weight_decay")]
 #[doc(alias = "l2")]
 #[doc(alias = "l1")]
@@ -104,7 +112,7 @@ pub struct Decay {
     schedule: Schedule,
 }
 
-/// What is penalised.
+/// What a decay penalises.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Penalty {
@@ -117,8 +125,8 @@ pub enum Penalty {
         /// ρ, the share of L1, in [0, 1].
         ratio: f64,
     },
-    /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights. Rows
-    /// become 0 as a whole.
+    /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights.
+    /// Rows become 0 as a whole.
     GroupLasso,
 }
 
@@ -134,11 +142,11 @@ pub enum Place {
     Proximal,
     /// Beside the update, and only where the update already moves the weight the same way.
     Cautious,
-    /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ + ε:
-    /// weights that have seen little gradient are pulled the harder.
+    /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ +
+    /// ε: weights that have seen little gradient are pulled the harder.
     Metric,
-    /// Beside the update, times θ = 2/(1 + exp(−α·(|g| − μ)/σ)), with μ and σ the mean and the deviation
-    /// of |g| over the parameter, g as the optimizer sees it.
+    /// Beside the update, times θ = 2/(1 + exp(−α·(|g| − μ)/σ)), with μ and σ the mean and the
+    /// deviation of |g| over the parameter, g as the optimizer sees it.
     AdaDecay {
         /// α, how fast θ rises with the gradient; at least 0, where θ = 1.
         alpha: f64,
@@ -147,7 +155,8 @@ pub enum Place {
 
 /// How strong, and in which units: the same number means different things in different libraries.
 ///
-/// Under a trust ratio φ ([`Lamb`](crate::Lamb)) the decay is part of the displacement that φ scales, so s becomes φ·s.
+/// Under a trust ratio φ ([`Lamb`](crate::Lamb)) the decay is part of the displacement that φ
+/// scales, so s becomes φ·s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Strength {
@@ -155,13 +164,15 @@ pub enum Strength {
     None,
     /// s = η_t·λ: PyTorch, optax, Keras. For coupled decay λ itself.
     LrScaled(f64),
-    /// s = (η_t/η_peak)·λ: the schedule acts on it, the peak rate does not.
+    /// s = (η_t/η_peak)·λ: the learning rate's schedule acts on it, the peak
+    /// learning rate does not.
     Independent(f64),
     /// s = λ: no learning rate, no schedule but its own.
     Fixed(f64),
     /// s = (η_t/η_peak)/τ: the weights are an average over the last τ steps.
     Timescale(f64),
-    /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1: without gradient a weight halves every h steps.
+    /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1: without gradient a weight
+    /// halves every h steps.
     HalfLife(f64),
     /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
     Adaptive(f64),
@@ -178,9 +189,9 @@ pub enum Anchor {
     Start,
     /// What [`Param::anchor`](crate::Param::anchor) lends at each step.
     Lent,
-    /// The running average e of the weight itself, which starts from the weights as they are when the
-    /// parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts. For
-    /// decoupled L2; costs one column of memory.
+    /// The running average e of the weight itself, which starts from the weights as they are when
+    /// the parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts.
+    /// For decoupled L2; costs one column of memory.
     Average {
         /// β, in [0, 1).
         beta: f64,
@@ -188,103 +199,106 @@ pub enum Anchor {
 }
 
 impl Decay {
-    /// A decay from its three answers, checked when the optimizer is built. Without strength the other two do not matter.
+    /// Makes a decay from its penalty, place and strength; the optimizer's `build` checks it. With
+    /// [`Strength::None`] penalty and place do not matter.
     #[must_use]
     pub fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
         let (penalty, place) = if strength == Strength::None { (Penalty::L2, Place::Decoupled) } else { (penalty, place) };
         Self { penalty, place, strength, anchor: Anchor::Origin, schedule: Schedule::constant() }
     }
 
-    /// No decay.
+    /// Makes a decay that does nothing.
     #[must_use]
     pub fn none() -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::None)
     }
 
-    /// Classical L2: g ← g + λ·d.
+    /// Makes classical L2: g ← g + λ·d.
     #[doc(alias = "weight_decay")]
     #[must_use]
     pub fn coupled_l2(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Coupled, Strength::LrScaled(lambda))
     }
 
-    /// The L1 subgradient: g ← g + λ·sign(d). Never leaves exact zeros; [`l1`](Self::l1) does.
+    /// Makes coupled L1, by its subgradient: g ← g + λ·sign(d). It leaves no exact zeros;
+    /// [`l1`](Self::l1) does.
     #[must_use]
     pub fn coupled_l1(lambda: f64) -> Self {
         Self::new(Penalty::L1, Place::Coupled, Strength::LrScaled(lambda))
     }
 
-    /// L1 and L2 in the gradient, with `ratio` the share of L1.
+    /// Makes L1 and L2 in the gradient, with ρ = `ratio` the share of L1.
     #[must_use]
     pub fn coupled_elastic_net(lambda: f64, ratio: f64) -> Self {
         Self::new(Penalty::ElasticNet { ratio }, Place::Coupled, Strength::LrScaled(lambda))
     }
 
-    /// Decoupled L2 in PyTorch's units: s = η_t·λ.
+    /// Makes decoupled L2 in PyTorch's units: s = η_t·λ.
     #[doc(alias = "adamw")]
     #[must_use]
     pub fn decoupled(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(lambda))
     }
 
-    /// Decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
+    /// Makes decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
     #[must_use]
     pub fn independent(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::Independent(lambda))
     }
 
-    /// Decoupled L2 by the same share at every step: s = λ.
+    /// Makes decoupled L2 by the same share at every step: s = λ.
     #[must_use]
     pub fn fixed(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::Fixed(lambda))
     }
 
-    /// Decoupled L2 that averages over `steps` steps at the peak rate: s = (η_t/η_peak)/τ.
+    /// Makes decoupled L2 that averages over τ = `steps` steps at the peak learning rate:
+    /// s = (η_t/η_peak)/τ.
     #[must_use]
     pub fn timescale(steps: f64) -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::Timescale(steps))
     }
 
-    /// Decoupled L2 that halves a weight every `steps` steps.
+    /// Makes decoupled L2 that halves a weight every h = `steps` steps: s = 1 − 2^(−1/h).
     #[must_use]
     pub fn half_life(steps: f64) -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::HalfLife(steps))
     }
 
-    /// Decoupled L1, a soft threshold of η_t·λ after the update: leaves exact zeros.
+    /// Makes decoupled L1, a soft threshold of η_t·λ after the update, which leaves exact zeros.
     #[must_use]
     pub fn l1(lambda: f64) -> Self {
         Self::new(Penalty::L1, Place::Decoupled, Strength::LrScaled(lambda))
     }
 
-    /// Decoupled L1 and L2, with `ratio` the share of L1.
+    /// Makes decoupled L1 and L2, with ρ = `ratio` the share of L1.
     #[must_use]
     pub fn elastic_net(lambda: f64, ratio: f64) -> Self {
         Self::new(Penalty::ElasticNet { ratio }, Place::Decoupled, Strength::LrScaled(lambda))
     }
 
-    /// Decoupled L2, only where the update moves the weight towards 0 already.
+    /// Makes decoupled L2 that acts only where the update already moves the weight towards 0.
     #[must_use]
     pub fn cautious(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Cautious, Strength::LrScaled(lambda))
     }
 
-    /// AdaDecay with α = 4: decoupled L2 times θ, which is larger where the gradient is; see
-    /// [`Place::AdaDecay`].
+    /// Makes AdaDecay with α = 4: decoupled L2 times θ, which is larger where the gradient is
+    /// larger; see [`Place::AdaDecay`].
     #[must_use]
     pub fn ada_decay(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::AdaDecay { alpha: 4.0 }, Strength::LrScaled(lambda))
     }
 
-    /// L1 as a soft threshold in the optimizer's metric: η_t·λ/(√v̂ + ε) under Adam. Where
+    /// Makes L1 as a soft threshold in the optimizer's metric: η_t·λ/(√v̂ + ε) under Adam. Where
     /// [`l1`](Self::l1) uses the same threshold for all weights, this is the exact proximal step.
     #[must_use]
     pub fn metric_l1(lambda: f64) -> Self {
         Self::new(Penalty::L1, Place::Metric, Strength::LrScaled(lambda))
     }
 
-    /// Group lasso over rows: after the update each slice along the first axis shrinks as a whole, and
-    /// is 0 where its norm was at most η_t·λ·√n.
+    /// Makes group lasso over rows: after the update each slice along the first axis shrinks as a
+    /// whole, and is 0 where its norm was at most η_t·λ·√n.
     ///
     /// ```
     /// use wane::{Decay, Optimizer, Param, Sgd};
@@ -301,24 +315,25 @@ impl Decay {
         Self::new(Penalty::GroupLasso, Place::Decoupled, Strength::LrScaled(lambda))
     }
 
-    /// Coupled L2 whose strength follows λ·‖g‖/‖d‖, taken over the group.
+    /// Makes coupled L2 whose strength follows λ·‖g‖/‖d‖, taken over the group.
     ///
     /// ```text
     /// λ̄ ← 0.1·λ̄ + 0.9·λ·‖g‖/‖d‖          from λ̄ = 0;   g ← g + λ̄·d
     /// ```
     ///
-    /// The norms go over the group's parameters that have a gradient and are not frozen, after unscaling and clipping by norm. The paper has
-    /// one ratio over all decayed parameters: the same, as long as they are one group.
+    /// The norms are over the group's parameters that have a gradient and are not frozen, after
+    /// unscaling and clipping by norm. The paper has one ratio over all decayed parameters, which
+    /// is the same as long as they are one group.
     ///
-    /// A [schedule](Self::schedule) m multiplies the strength, λ̄·m(k), and not what the average is made of: where m is 0 nothing decays, and the
-    /// average goes on.
+    /// A [schedule](Self::schedule) m multiplies the strength, λ̄·m(k), and not the ratios that are
+    /// averaged: where m is 0 nothing decays, and the average goes on.
     #[doc(alias = "AWD")]
     #[must_use]
     pub fn adaptive(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Coupled, Strength::Adaptive(lambda))
     }
 
-    /// The same decay, pulling towards `anchor`.
+    /// Makes the decay pull towards `anchor`.
     ///
     /// ```
     /// use wane::{Anchor, Decay, Optimizer, Sgd};
@@ -348,7 +363,7 @@ impl Decay {
         }
     }
 
-    /// The same decay, its strength multiplied by a schedule (beside that of the learning rate).
+    /// Multiplies the decay's strength by a schedule, beside the schedule of the learning rate.
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;

@@ -1,4 +1,5 @@
-//! What a decay amounts to in one step: its checks, its strength at the present rates, and the kernel that it takes.
+//! What a decay amounts to in one step: its checks, its strength at the present learning rate, and
+//! the kernel that it takes.
 
 use std::f64::consts::LN_2;
 use std::fmt;
@@ -9,7 +10,8 @@ use crate::float::{Real, faded, rounded};
 use crate::number::Number;
 use crate::schedule::Schedule;
 
-/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all parameters of a group.
+/// What a decay amounts to in this step: the kernel and its scalars, in f64, the same for all
+/// parameters of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum StepDecay {
     Free,
@@ -28,7 +30,8 @@ pub(crate) enum StepDecay {
         threshold: f64,
         after: f64,
     },
-    /// The share that is removed where the gradient is as large as it is in the mean; up to twice that.
+    /// The share that is removed where the gradient is as large as it is in the mean;
+    /// up to twice that.
     AdaDecay {
         share: ShrinkFraction,
         alpha: f64,
@@ -43,7 +46,8 @@ pub(crate) enum StepDecay {
     },
 }
 
-/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as PyTorch's kernels do it.
+/// The share s = rate·λ of a weight, kept as its two factors: 1 − s is then rounded once, as
+/// PyTorch's kernels do it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ShrinkFraction {
     pub(crate) rate: f64,
@@ -51,23 +55,23 @@ pub(crate) struct ShrinkFraction {
 }
 
 impl ShrinkFraction {
-    /// The share of a displacement that is `trust` times as long.
+    /// Returns the share for a displacement that is `trust` times as long.
     pub(crate) fn times(self, trust: f64) -> Self {
         Self { rate: self.rate * trust, ..self }
     }
 
-    /// s
+    /// Returns s.
     pub(crate) fn removed(self) -> f64 {
         self.rate * self.lambda
     }
 
-    /// 1 − s
+    /// Returns 1 − s, rounded once in f64.
     pub(crate) fn kept(self) -> f64 {
         (-self.rate).mul_add(self.lambda, 1.0)
     }
 }
 
-/// The rates that a strength is measured in.
+/// The learning rates that a strength is measured in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rates {
     /// η_t, with the group's factor.
@@ -77,13 +81,13 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Where the schedule stands at `multiplier`.
+    /// Returns the rates where the schedule stands at `multiplier`.
     pub(crate) fn at(peak: f64, multiplier: f64, factor: f64) -> Self {
         let rate = peak * multiplier;
         Self { now: rate * factor, relative: rate / peak }
     }
 
-    /// At this rate, before the group's factor.
+    /// Returns the rates where the learning rate, before the group's factor, is `rate`.
     pub(crate) fn now(peak: f64, rate: f64, factor: f64) -> Self {
         Self { now: rate * factor, relative: rate / peak }
     }
@@ -93,22 +97,23 @@ impl Rates {
 const WEIGHT_DECAY: &str = "weight decay";
 
 impl Decay {
-    /// What the decay pulls towards, if it does anything at all.
+    /// Returns what the decay pulls towards; a decay without strength pulls towards
+    /// nothing else than 0.
     pub(crate) fn anchor(&self) -> Anchor {
         if self.strength == Strength::None { Anchor::Origin } else { self.anchor }
     }
 
-    /// Whether the peak rate divides something.
+    /// Returns whether the strength is divided by the peak learning rate.
     pub(crate) fn needs_peak(&self) -> bool {
         matches!(self.strength, Strength::Independent(_) | Strength::Timescale(_))
     }
 
-    /// Whether it looks at rows.
+    /// Returns whether the decay looks at rows, and so needs the shape.
     pub(crate) fn needs_shape(&self) -> bool {
         self.penalty == Penalty::GroupLasso
     }
 
-    /// λ, where the strength follows the group's norms.
+    /// Returns λ where the strength follows the group's norms.
     pub(crate) fn adaptive_lambda(&self) -> Option<f64> {
         match self.strength {
             Strength::Adaptive(lambda) => Some(lambda),
@@ -116,12 +121,12 @@ impl Decay {
         }
     }
 
-    /// The schedule of the strength.
+    /// Returns the schedule of the strength.
     pub(crate) fn strength_schedule(&self) -> &Schedule {
         &self.schedule
     }
 
-    /// Checks that every number is in range, and that there is such a decay.
+    /// Checks that every number is in range, and that the combination exists.
     pub(crate) fn check(&self) -> Result<()> {
         const AT_LEAST_0: &str = "a finite number, at least 0";
         self.schedule.check()?;
@@ -148,7 +153,8 @@ impl Decay {
         }
     }
 
-    /// Why this combination of penalty, place and strength is not there.
+    /// Returns why this combination of penalty, place, strength and anchor does not
+    /// exist, if it does not.
     fn missing(&self) -> Option<&'static str> {
         use {Place as P, Strength as S};
         if matches!(self.anchor, Anchor::Average { .. }) && (self.penalty, self.place) != (Penalty::L2, P::Decoupled) {
@@ -172,7 +178,8 @@ impl Decay {
         }
     }
 
-    /// What the decay amounts to where its schedule stands at `m`; `average` is the group's running strength where it is adaptive.
+    /// Returns what the decay amounts to where its schedule stands at `m`; `average` is the group's
+    /// running strength where it is adaptive.
     pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
         let (rate, lambda) = match self.strength {
             Strength::None => (0.0, 0.0),
@@ -182,7 +189,8 @@ impl Decay {
             Strength::Independent(lambda) => (rates.relative, lambda * m),
             Strength::Fixed(lambda) => (1.0, lambda * m),
             Strength::Timescale(tau) => (rates.relative, m / tau),
-            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others.
+            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others. `exp_m1` keeps
+            // the digits of a small s.
             Strength::HalfLife(h) if self.place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
             Strength::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
         };
@@ -198,6 +206,7 @@ impl Decay {
             Penalty::ElasticNet { ratio } => (part(ratio), part(1.0 - ratio)),
         };
         match (self.place, self.penalty) {
+            // First of all, so that a decay of 0 has the bits of a run without decay.
             _ if share.removed() == 0.0 => StepDecay::Free,
             (Place::Coupled, _) => StepDecay::Coupled { l1: l1.removed(), l2: l2.removed() },
             (Place::Decoupled, Penalty::L2) => StepDecay::Shrink(l2),
@@ -211,7 +220,8 @@ impl Decay {
     }
 }
 
-/// What acts in a step: the share s of a weight, the threshold θ, or the strengths λ and λ₁ in the gradient.
+/// Shows what acts in a step: the share s of a weight, the threshold θ, or the strengths λ and λ₁
+/// in the gradient.
 impl fmt::Display for StepDecay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = match *self {
@@ -230,18 +240,20 @@ impl fmt::Display for StepDecay {
 }
 
 impl StepDecay {
-    /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of something else, in the weights' type.
-    /// A share is kept as 1 − s, where a small one may be lost: that is PyTorch's order.
+    /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of
+    /// something else, in the weights' type. A share is kept as 1 − s, where a small one may be
+    /// lost: that is PyTorch's order.
     pub(crate) fn check<T: Real>(self) -> Result<()> {
         self.map(|amount| rounded::<T>(WEIGHT_DECAY, amount).map(|_| amount)).map(|_| ())
     }
 
-    /// Returns the same with amounts of 0 where a schedule, or a rate under one, has made them too small for the weights' type.
+    /// Returns the same with amounts of 0 where a schedule, or a rate under one, has made them too
+    /// small for the weights' type.
     pub(crate) fn faded<T: Real>(self) -> Result<Self> {
         self.map(|amount| faded::<T>(WEIGHT_DECAY, amount))
     }
 
-    /// The same with other amounts.
+    /// Returns the same kernel with other amounts.
     fn map(self, change: impl Fn(f64) -> Result<f64>) -> Result<Self> {
         Ok(match self {
             Self::Coupled { l1, l2 } => match (change(l1)?, change(l2)?) {
@@ -257,7 +269,8 @@ impl StepDecay {
         })
     }
 
-    /// The effect on a displacement that is `trust` times as long: what is coupled stays in the gradient.
+    /// Returns the effect on a displacement that is `trust` times as long: what is coupled stays
+    /// in the gradient.
     pub(crate) fn times(self, trust: f64) -> Self {
         match self {
             Self::Free | Self::Coupled { .. } => self,
@@ -272,7 +285,7 @@ impl StepDecay {
         }
     }
 
-    /// The strengths of the penalty in the gradient, L1 and L2.
+    /// Returns the strengths of the penalty in the gradient, L1 and L2.
     pub(crate) fn coupled(self) -> [f64; 2] {
         if let Self::Coupled { l1, l2 } = self { [l1, l2] } else { [0.0; 2] }
     }

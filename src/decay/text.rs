@@ -1,7 +1,7 @@
 //! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
 //!
-//! Words that say what is usual anyway are left out: `decoupled` stands for decoupled L2 in lr-scaled units, `half-life` for decoupled L2
-//! with a half-life, `l1` for the decoupled L1.
+//! Words for what is usual are left out: `decoupled` stands for decoupled L2 in lr-scaled units,
+//! `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1.
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,7 +47,7 @@ impl fmt::Display for Decay {
 }
 
 impl Decay {
-    /// Strength, place and penalty, as far as they are not what is usual anyway.
+    /// Returns the words for strength, place and penalty, without those for what is usual.
     fn words(&self) -> String {
         let units = match self.strength {
             Strength::None => return "none".into(),
@@ -99,7 +99,7 @@ impl FromStr for Decay {
     }
 }
 
-/// What stands behind `@`.
+/// Reads what stands behind `@`.
 fn pulled_to(text: &str, anchor: &str) -> Result<Anchor> {
     let (word, mut next) = Arguments::of("anchor", anchor);
     match word {
@@ -113,7 +113,7 @@ fn pulled_to(text: &str, anchor: &str) -> Result<Anchor> {
     }
 }
 
-/// Everything before the anchor: words, then numbers.
+/// Reads everything before the anchor: words, then numbers.
 fn law(text: &str) -> Result<Decay> {
     let (words, mut next) = Arguments::of("decay", text);
     if words == "none" {
@@ -163,12 +163,13 @@ const PENALTIES: &[(&str, Penalty)] = &[
     ("group-lasso", Penalty::GroupLasso),
 ];
 
-/// Adaptive decay is coupled, everything else decoupled, unless said otherwise.
+/// Returns the place where the text names none: adaptive decay is coupled,
+/// everything else decoupled.
 fn usual_place(units: Units) -> Place {
     if matches!(units(0.0), Strength::Adaptive(_)) { Place::Coupled } else { Place::Decoupled }
 }
 
-/// The choice that `words` begins with, and the words after it.
+/// Returns the choice that `words` begins with, and the words after it.
 fn choose<'a, C: Copy>(words: &'a str, choices: &[(&str, C)]) -> Option<(C, &'a str)> {
     choices.iter().find_map(|(word, choice)| {
         let rest = words.strip_prefix(word)?;

@@ -1,9 +1,10 @@
 //! Foresight: no step makes an infinity or a NaN out of finite numbers.
 //!
-//! The square of a gradient that is finite may be infinite, and so may a sum of finite gradients, or a step along them. Bounds on what a step
-//! can make come from the norm of the gradient, which the check for finite gradients has anyway, and cost a few operations for each
-//! parameter. Where they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state that another optimizer's options
-//! have made, the step is rehearsed on copies first.
+//! The square of a gradient that is finite may be infinite, and so may a sum of finite gradients,
+//! or a step along them. Bounds on what a step can make come from the norm of the gradient, which
+//! the check for finite gradients has anyway, and cost a few operations for each parameter. Where
+//! they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state
+//! that another optimizer's options have made, the step is rehearsed on copies first.
 
 use super::Engine;
 use super::formula::Reach;
@@ -22,9 +23,10 @@ use crate::param::Param;
 /// Upper bounds on the absolute values that a parameter has met.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ceiling {
-    /// Of all gradients so far, as the optimizer saw them.
+    /// The bound on all gradients so far, as the optimizer saw them.
     pub(crate) gradient: f64,
-    /// Of the weights, with a captured anchor; infinite where nobody has asked. Weights that change outside of steps are not noticed.
+    /// The bound on the weights, with a captured anchor; infinite until the weights are looked at.
+    /// Weights that change outside of steps are not noticed.
     pub(crate) weight: f64,
 }
 
@@ -49,7 +51,8 @@ impl<T> Default for Stage<T> {
 }
 
 impl<T: Real> Engine<T> {
-    /// Refuses a step that would leave something infinite or NaN where everything was finite before.
+    /// Refuses a step that would leave something infinite or NaN where everything
+    /// was finite before.
     pub(crate) fn foresee(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if self.run.non_finite == NonFinite::LetThrough {
             return Ok(());
@@ -77,10 +80,13 @@ impl<T: Real> Engine<T> {
                 rehearsal.own = own;
                 (rehearsal.state, rehearsal.short) = state.cells();
                 rehearsal.run(self.pieces.own_desk());
+                // The shorter columns change at the end of a step; they are to be
+                // looked at here too.
                 self.stage.state.settle();
                 if let Some(overflow) = self.stage.lost(param, slot) {
                     return Err(self.run.refuse(|| overflow.of(param.name)));
                 }
+                // An infinite ceiling stands for state of unknown origin, which stays rehearsed.
                 if slot.ceiling.gradient < f64::INFINITY {
                     bounds.ceiling.gradient = self.stage.largest_gradient();
                 }
@@ -91,12 +97,12 @@ impl<T: Real> Engine<T> {
     }
 }
 
-/// Whether the decay makes something of the weights that may be larger than they are.
+/// Returns whether the decay works out something from the weights that may be larger than they are.
 fn looks_at_weights<T: Real>(group: &Group<T>) -> bool {
     matches!(group.plan.effect, StepDecay::Coupled { .. }) || group.is_anchored() && group.plan.effect != StepDecay::Free
 }
 
-/// What can be said of a step before it is made.
+/// What is known of a step before it is made.
 struct Bounds {
     ceiling: Ceiling,
     /// Whether all that is made is sure to be finite.
@@ -104,9 +110,10 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds for gradients up to `gradient`.
+    /// Returns the bounds for gradients up to `gradient`.
     ///
-    /// A weight of any size may move by less than half of the distance between the largest numbers, as the sum is rounded back.
+    /// A weight of any size may move by less than half of the distance between the largest numbers,
+    /// as the sum is rounded back.
     fn of<T: Real>(group: &Group<T>, slot: &Slot<T>, gradient: f64) -> Self {
         let (room, nudge) = (T::LARGEST / 8.0, T::LARGEST * T::EPS / 8.0);
         let looks = looks_at_weights(group);
@@ -137,7 +144,8 @@ impl Overflow {
 }
 
 impl<T: Real> Stage<T> {
-    /// Returns the largest gradient that the state which was rehearsed speaks of: |m| ≤ g and v ≤ g². One huge gradient is so forgotten in time.
+    /// Returns the largest gradient that the rehearsed state can come from, as |m| ≤ g and v ≤ g².
+    /// So the bound falls again some time after one huge gradient.
     fn largest_gradient(&self) -> f64 {
         let largest = self.state.numbers.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
         largest.max(largest.sqrt())

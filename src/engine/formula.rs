@@ -1,8 +1,8 @@
 //! What the engine knows of an optimizer: its formula, and the scalars that it makes for each step.
 //!
 //! A formula is a type of its own, so that a file in `rule/` reads like the paper. The engine is
-//! compiled once for each type of the weights, for all optimizers: it holds a group's formula behind
-//! [`AnyFormula`], and the scalars of a group's step behind [`AnyScalars`].
+//! compiled once for each type of the weights, for all optimizers: it holds a group's formula
+//! behind [`AnyFormula`], and the scalars of a group's step behind [`AnyScalars`].
 
 use std::any::Any;
 use std::fmt::{self, Debug, Display};
@@ -17,52 +17,54 @@ use super::whole::{Parameter, Prepared};
 
 /// An optimizer's options, and how they become a rule: what a file in `rule/` implements.
 pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
-    /// The scalars of one step, worked out in f64 and rounded once per group and distinct step count.
+    /// The scalars of one step, worked out in f64 and rounded once per group and
+    /// distinct step count.
     type Scalars<T: Real>: Copy + Debug + Send + Sync;
 
     /// Checks that every option is in its range.
     fn check(&self) -> Result<()>;
 
-    /// Returns the columns of state that a parameter of these axes has: first those with a number for
-    /// each weight, in the order in which the rule reads them.
+    /// Returns the columns of state that a parameter of these axes has: first those with a number
+    /// for each weight, in the order in which the rule reads them.
     fn columns(&self, of: Matrices) -> Vec<Column>;
 
-    /// Returns what kind of parameter this optimizer needs, if one of these axes is none.
+    /// Returns what kind of parameter this optimizer needs, if it cannot update one of these axes.
     fn refuses(&self, _of: Matrices) -> Option<&'static str> {
         None
     }
 
-    /// Returns the extents of the columns that [`prepare`](Self::prepare) leaves for this step only. The
-    /// rule reads the columns of state that have a number for each weight, and then these.
+    /// Returns the extents of the columns that [`prepare`](Self::prepare) leaves for
+    /// this step only. The rule reads the columns of state that have a number for each
+    /// weight, and then these.
     fn work(&self, _of: Matrices) -> Vec<Extent> {
         Vec::new()
     }
 
-    /// Returns the scalars at learning rate `lr` for a parameter's update number `t`, the first being 1.
-    /// `kept` holds the numbers that the parameter keeps, its columns of one, and is changed to what
-    /// it keeps after this step.
+    /// Returns the scalars at learning rate `lr` for a parameter's update number `t`, the first
+    /// being 1. `kept` holds the numbers that the parameter keeps, its columns of one, and is
+    /// changed to what it keeps after this step.
     fn scalars<T: Real>(&self, lr: f64, t: u64, kept: &mut Kept<T>) -> Result<Self::Scalars<T>>;
 
-    /// Returns bounds on what a step can make, when no gradient that the parameter has seen was larger
-    /// than `g`.
+    /// Returns bounds on what a step can make, when no gradient that the parameter has seen was
+    /// larger than `g`.
     fn reach<T: Real>(&self, scalars: &Self::Scalars<T>, g: f64) -> Reach;
 
     /// Returns the rule of this step for a parameter of these axes.
     fn rule<'a, T: Real>(&self, scalars: &'a Self::Scalars<T>, of: Matrices) -> Motion<'a, T>;
 
-    /// Whether a parameter is looked at as a whole before its tiles are worked on.
+    /// Returns whether a parameter is looked at as a whole before its tiles are worked on.
     fn looks(&self) -> bool {
         false
     }
 
-    /// Looks at a whole parameter. It may leave small state and work columns behind, and can fail: no
-    /// weight and no state has been written then.
+    /// Looks at a whole parameter. It may leave small state and work columns behind, and can fail:
+    /// no weight and no state has been written then.
     fn prepare<T: Real>(&self, _scalars: &Self::Scalars<T>, _whole: &mut Parameter<'_, T>) -> Result<Prepared> {
         Ok(Prepared::default())
     }
 }
 
-/// A rule, and the rate before its direction.
+/// A rule, and the factor on its direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Motion<'a, T> {
     pub(crate) rule: &'a dyn AnyRule<T>,
@@ -72,9 +74,9 @@ pub(crate) struct Motion<'a, T> {
 /// Upper bounds on absolute values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reach {
-    /// Of every number in the state, and of those on the way to the displacement.
+    /// The bound on every number in the state, and on those on the way to the displacement.
     pub(crate) state: f64,
-    /// Of rate·u.
+    /// The bound on rate·u.
     pub(crate) displacement: f64,
 }
 
@@ -150,7 +152,7 @@ pub(crate) trait AnyScalars<T>: Debug + Send + Sync {
 
     fn prepare(&self, entry: usize, whole: &mut Parameter<'_, T>) -> Result<Prepared>;
 
-    /// A copy with the same room.
+    /// Returns a copy with room for as many entries.
     fn boxed_clone(&self) -> Box<dyn AnyScalars<T>>;
 }
 

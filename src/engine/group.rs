@@ -32,9 +32,9 @@ pub(crate) struct Group<T> {
     pub(crate) column: Option<Column>,
     /// The running strength of an adaptive decay.
     average: Average,
-    /// What the plan's rate and law come from.
+    /// What the plan's learning rate and law were worked out from.
     planned: Option<(Rates, f64, Average)>,
-    /// Of this step.
+    /// What is worked out for the present step.
     pub(crate) plan: Plan<T>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Plan<T> {
     places: HashMap<Key, usize>,
 }
 
-/// What scalars depend on, beside settings and rate, and what is kept after the step.
+/// What scalars depend on, beside settings and learning rate, and what is kept after the step.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     t: u64,
@@ -81,7 +81,8 @@ impl<T: Clone> Clone for Plan<T> {
 }
 
 impl Member {
-    /// Checks every number, and what the schedules will make of it in every step that can be foreseen, for weights of type `T`.
+    /// Checks every number, and what the schedules will make of it in every step that can be
+    /// foreseen, for weights of type `T`.
     pub(crate) fn check<T: Real>(&self, group: &str, run: &Run) -> Result<()> {
         self.formula.any().check()?;
         self.decay.check()?;
@@ -102,7 +103,8 @@ impl Member {
         }
     }
 
-    /// Returns the rate, and what the decay amounts to, at these rates, at this multiplier of its schedule and with this average.
+    /// Returns the learning rate, and what the decay amounts to, at these rates, at this multiplier
+    /// of its schedule and with this average.
     pub(crate) fn strength<T: Real>(
         &self,
         group: &str,
@@ -116,6 +118,7 @@ impl Member {
         if !(0.0..1.0).contains(&share) {
             return Err(Error::ShrinkOutOfRange { group: group.into(), decay: self.decay.to_string(), share, step });
         }
+        // An adaptive strength is checked in `plan`, where `NonFinite` decides what becomes of it.
         let effect = if self.decay.adaptive_lambda().is_some() { effect } else { effect.faded::<T>()? };
         Ok((faded::<T>("learning rate", rates.now)?, effect))
     }
@@ -137,8 +140,8 @@ impl<T: Real> Group<T> {
         Self { name: name.into(), edits, settings, anchor, column, average, planned: None, plan }
     }
 
-    /// Works out the rate and strength of a step, from the norms of gradient and distance where the
-    /// decay looks at them.
+    /// Works out the learning rate and the decay's strength of a step, from the norms of gradient
+    /// and distance where the decay looks at them.
     pub(crate) fn prepare(&mut self, run: &Run, norms: Option<[f64; 2]>) -> Result<()> {
         let decay = &self.settings.decay;
         let average = match (decay.adaptive_lambda(), norms) {
@@ -158,23 +161,24 @@ impl<T: Real> Group<T> {
         Ok(())
     }
 
-    /// Whether its formula or its law looks at whole parameters.
+    /// Returns whether the group's formula or law looks at whole parameters.
     pub(crate) fn looks(&self) -> bool {
         self.plan.scalars.looks() || self.plan.law.looks()
     }
 
-    /// Whether an anchor is captured when a parameter is first seen.
+    /// Returns whether an anchor is captured when a parameter is first seen.
     #[inline]
     pub(crate) fn captures(&self) -> bool {
         self.column.is_some()
     }
 
-    /// Whether the decay acts on the distance from an anchor.
+    /// Returns whether the decay acts on the distance from an anchor.
     pub(crate) fn is_anchored(&self) -> bool {
         self.anchor != Anchor::Origin
     }
 
-    /// Returns the rate and what the decay will amount to in the next step; for an adaptive one, at its average so far.
+    /// Returns the learning rate and what the decay will amount to in the next step; for an
+    /// adaptive decay, at its average so far.
     pub(crate) fn outlook(&self, run: &Run) -> (f64, StepDecay) {
         let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let multiplier = self.settings.decay.strength_schedule().multiplier(run.completed);
@@ -193,8 +197,8 @@ impl<T: Real> Group<T> {
         self.settings.strength::<T>(&self.name, rates, multiplier, average.strength(), run.completed)
     }
 
-    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if they
-    /// are not there.
+    /// Returns the place in the plan of the scalars for update number `t`, which are worked out if
+    /// they are not there.
     pub(crate) fn scalars_at(&mut self, t: u64, kept: Kept<T>) -> Result<usize> {
         if let Some(known) = self.plan.find(t, &kept) {
             return Ok(known);
@@ -209,14 +213,16 @@ impl<T: Real> Group<T> {
         &self.plan.entries[entry].next
     }
 
-    /// Makes room for as many step counts as there are parameters, so that a step need not allocate.
+    /// Makes room for as many step counts as there are parameters, so that a step
+    /// need not allocate.
     pub(crate) fn reserve(&mut self, params: usize) {
         self.plan.scalars.reserve(params);
         self.plan.entries.reserve(params);
         self.plan.places.reserve(params);
     }
 
-    /// The step has been taken. A strength that is not finite, which only `LetThrough` lets pass, is forgotten.
+    /// Keeps the average of a step that has been taken. A strength that is not finite, which only
+    /// `LetThrough` lets pass, is not kept.
     pub(crate) fn commit(&mut self) {
         if self.plan.active > 0 && self.plan.average.strength().is_finite() {
             self.average = self.plan.average;
@@ -229,7 +235,8 @@ impl<T: Real> Group<T> {
 }
 
 impl<T: Real> Plan<T> {
-    /// Most steps have one count for all, so the last one is tried before the table is asked.
+    /// Returns the place of the scalars for this step count, if they are there. In most steps all
+    /// parameters have one count, so the last entry is tried before the table.
     fn find(&self, t: u64, kept: &Kept<T>) -> Option<usize> {
         match self.entries.last() {
             Some(last) if last.t == t && last.kept == *kept => Some(self.entries.len() - 1),
@@ -241,6 +248,7 @@ impl<T: Real> Plan<T> {
     fn insert(&mut self, entry: Entry<T>) -> usize {
         let place = self.entries.len();
         self.entries.push(entry);
+        // The table is filled from the second entry on: most steps have one, and need no table.
         match place {
             0 => {}
             1 => self.places.extend(self.entries.iter().map(|entry| key(entry.t, &entry.kept)).zip(0..)),
@@ -249,8 +257,10 @@ impl<T: Real> Plan<T> {
         place
     }
 
-    /// Takes out what is there, one by one: emptying a table costs as much as its largest step did.
+    /// Takes out all entries; their memory stays.
     fn clear(&mut self) {
+        // One by one: clearing the table costs as much as the largest step did, after
+        // a small one too.
         if self.entries.len() > 1 {
             for entry in &self.entries {
                 self.places.remove(&key(entry.t, &entry.kept));

@@ -1,7 +1,8 @@
 //! All groups of an optimizer, and how a parameter comes to one.
 //!
-//! A group's settings are the optimizer's own, changed by edits. `default` has none, `undecayed` has one, and so has every group that was
-//! defined. A parameter that several policies match is in a group with all their edits, which is made when the first such parameter is seen.
+//! A group's settings are the optimizer's own, changed by edits. `default` has none, `undecayed`
+//! has one, and so has every group that was defined. A parameter that several policies match is in
+//! a group with all their edits, which is made when the first such parameter is seen.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ struct Assigned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Matched {
     Never,
-    /// One whose step has not ended yet.
+    /// It has, in a step that has not ended yet.
     Fresh,
     Yes,
 }
@@ -65,7 +66,8 @@ pub(crate) struct Groups<T> {
 }
 
 impl<T: Real> Groups<T> {
-    /// `default`, `undecayed`, and the groups of these edits, in this order, with everything checked.
+    /// Makes `default`, `undecayed`, and the groups of these edits, in this order, and
+    /// checks all of them.
     pub(crate) fn new(base: Member, defined: Vec<Edit>, policies: Vec<(String, Policy)>, run: &Run) -> Result<Self> {
         let undecayed = Arc::new(|member| Member { decay: Decay::none(), ..member });
         let reserved: [Change; 2] = [Arc::new(|member| member), undecayed];
@@ -120,7 +122,8 @@ impl<T: Real> Groups<T> {
         }
     }
 
-    /// Returns the place of a new parameter's group: its own word first, then all policies that match; `no_decay` on top of either.
+    /// Returns the place of a new parameter's group: the one that it names, else that of all
+    /// policies that match; `no_decay` comes on top of either.
     pub(crate) fn choose(&mut self, param: &Param<'_, T>, run: &Run) -> Result<usize> {
         let mut edits = match param.group.named {
             Some(name) => self.named(name, || format!("parameter `{}`", param.name))?,
@@ -138,7 +141,7 @@ impl<T: Real> Groups<T> {
         self.place(&edits, run)
     }
 
-    /// The edits of a group by its name: one that is there, or names joined by ` + `.
+    /// Returns the edits of a group by its name: one that is there, or names joined by ` + `.
     fn named(&self, name: &str, by: impl Fn() -> String) -> Result<Vec<usize>> {
         if let Some(known) = self.groups.iter().find(|group| *group.name == *name) {
             return Ok(known.edits.clone());
@@ -169,7 +172,7 @@ impl<T: Real> Groups<T> {
         Ok(edits)
     }
 
-    /// Checks that a known parameter is where it asks to be.
+    /// Checks that a known parameter is in the group that it asks for.
     #[inline]
     pub(crate) fn check(&self, known: usize, param: &Param<'_, T>) -> Result<()> {
         if param.group == GroupChoice::default() { Ok(()) } else { self.check_choice(known, param) }
@@ -213,12 +216,13 @@ impl<T: Real> Groups<T> {
         Error::UnknownGroup { by, group: group.into(), known: known.join(", ") }
     }
 
-    /// The policies that have matched no parameter of an ended step or registration, with their groups.
+    /// Returns the policies that have matched no parameter of an ended step or registration,
+    /// with their groups.
     pub(crate) fn without_match(&self) -> impl Iterator<Item = (&Policy, &str)> {
         self.with(&[Matched::Never, Matched::Fresh])
     }
 
-    /// The same, counting what they have matched in the step at hand.
+    /// Returns the policies that have matched no parameter, not even in the present step.
     pub(crate) fn without_match_now(&self) -> impl Iterator<Item = (&Policy, &str)> {
         self.with(&[Matched::Never])
     }
@@ -228,12 +232,13 @@ impl<T: Real> Groups<T> {
         such.map(|assigned| (&assigned.policy, &*self.edits[assigned.edit].name))
     }
 
-    /// What policies have matched in this step stays.
+    /// Keeps what policies have matched in this step.
     pub(crate) fn accept(&mut self) {
         self.settle(Matched::Yes);
     }
 
-    /// The step that brought new names has failed. (Groups that were made for them stay, unseen, without a parameter.)
+    /// Forgets what policies have matched in a step that has failed. Groups that were made for its
+    /// new names stay, without a parameter, and are not shown.
     pub(crate) fn rollback(&mut self) {
         self.settle(Matched::Never);
     }
@@ -244,7 +249,7 @@ impl<T: Real> Groups<T> {
         }
     }
 
-    /// As after `build`.
+    /// Brings all groups back to the moment after `build`.
     pub(crate) fn reset(&mut self) {
         self.groups.iter_mut().for_each(Group::reset);
         for assigned in &mut self.policies {
@@ -253,7 +258,8 @@ impl<T: Real> Groups<T> {
     }
 }
 
-/// Adds an edit at the end, where the last word is; an edit has one word only.
+/// Adds an edit at the end, where it overrides those before it. An edit that is there already
+/// moves to the end.
 fn append(edits: &mut Vec<usize>, edit: usize) {
     edits.retain(|&known| known != edit);
     edits.push(edit);

@@ -1,5 +1,5 @@
-//! The engine: an optimizer with its memory, and how it is asked and told. It alone knows names and
-//! groups. What a step does is in `step.rs`.
+//! The engine: an optimizer with its memory, behind the trait [`Optimizer`]. It alone knows names
+//! and groups. What a step does is in `step.rs`.
 
 mod foresight;
 mod formula;
@@ -61,7 +61,7 @@ pub(crate) struct Engine<T: Real> {
 }
 
 impl<T: Real> Engine<T> {
-    /// Checks everything.
+    /// Makes an engine, and checks everything that can be checked before the first step.
     pub(crate) fn new(recipe: Recipe) -> Result<Self> {
         let Recipe { run, base, edits, policies } = recipe;
         run.check::<T>()?;

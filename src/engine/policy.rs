@@ -17,12 +17,14 @@ use crate::param::ParamInfo;
 /// | [`name_ends_with`](Self::name_ends_with)`(suffix)` | by the end of the name |
 /// | [`when`](Self::when)`(label, predicate)` | whatever you say; the label is printed |
 ///
-/// Policies are asked once, when a name is first seen. The edits of all groups whose policies match are applied in the order of
-/// [`assign`](crate::Settings::assign), so that the last word wins: a parameter that is in `head` and in `no decay` is in the group
-/// `head + no decay`, which has both edits. `vectors` and `rank_below` are an error for a parameter that was given without a shape.
+/// Policies are applied once, when a name is first seen. The edits of all groups whose policies
+/// match are applied in the order of [`assign`](crate::Settings::assign), so that later ones
+/// override earlier ones: a parameter that is in `head` and in `no decay` is in the group
+/// `head + no decay`, which has both edits. `vectors` and `rank_below` are an error for a parameter
+/// that was given without a shape.
 ///
-/// [`Description::notes`](crate::Description::notes) lists policies that have matched nothing so far;
-/// [`Settings::strict_policies`](crate::Settings::strict_policies) makes that an error.
+/// [`Description::notes`](crate::Description::notes) lists policies that have matched nothing so
+/// far; [`Settings::strict_policies`](crate::Settings::strict_policies) makes that an error.
 ///
 /// ```
 /// use wane::{AdamW, Decay, Optimizer, Param, Policy};
@@ -54,41 +56,44 @@ enum Test {
 }
 
 impl Policy {
-    /// Shapes with at most one axis longer than 1, whatever their rank.
+    /// Matches shapes with at most one axis longer than 1, whatever their rank.
     #[must_use]
     pub fn vectors() -> Self {
         Self(Test::Vectors)
     }
 
-    /// What transformers usually leave undecayed, by the names that GPT-2, Llama, BERT, T5, ViT and their kin give: a last part `bias`; a part
-    /// with `norm` in it, or `ln` by itself or before a digit or `_`; a part with `embed` in it (but for `patch_embed`, a projection), or
-    /// `wte`, `wpe`, `cls_token`. Parts are separated by `.` or `/`, and case does not matter. No shape is needed.
+    /// Matches what transformers usually leave undecayed, by the names that GPT-2, Llama, BERT, T5,
+    /// ViT and similar models give: a last part `bias`; a part with `norm` in it, or `ln` by itself
+    /// or before a digit or `_`; a part with `embed` in it (but for `patch_embed`, a projection),
+    /// or `wte`, `wpe`, `cls_token`. Parts are separated by `.` or `/`, and case does not matter.
+    /// No shape is needed.
     ///
-    /// nanoGPT decays its embeddings: for that, [`vectors`](Self::vectors).
+    /// nanoGPT decays its embeddings; for that, use [`vectors`](Self::vectors).
     #[must_use]
     pub fn transformer_undecayed() -> Self {
         Self(Test::TransformerUndecayed)
     }
 
-    /// Shapes of fewer than `rank` axes.
+    /// Matches shapes of fewer than `rank` axes.
     #[must_use]
     pub fn rank_below(rank: usize) -> Self {
         Self(Test::RankBelow(rank))
     }
 
-    /// Names that begin with `prefix`.
+    /// Matches names that begin with `prefix`.
     #[must_use]
     pub fn name_starts_with(prefix: impl Into<String>) -> Self {
         Self(Test::StartsWith(prefix.into()))
     }
 
-    /// Names that end with `suffix`.
+    /// Matches names that end with `suffix`.
     #[must_use]
     pub fn name_ends_with(suffix: impl Into<String>) -> Self {
         Self(Test::EndsWith(suffix.into()))
     }
 
-    /// Parameters for which `predicate` is true; `label` stands for it in errors and tables.
+    /// Matches parameters for which `predicate` is true; `label` stands for it in
+    /// errors and tables.
     #[must_use]
     pub fn when<F>(label: impl Into<String>, predicate: F) -> Self
     where

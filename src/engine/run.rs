@@ -15,7 +15,7 @@ pub(crate) struct Run {
     pub(crate) name: &'static str,
     pub(crate) peak: f64,
     pub(crate) schedule: Schedule,
-    /// The rate that was set by hand.
+    /// The learning rate that was set by hand.
     pub(crate) manual: Option<f64>,
     pub(crate) clip: Clip,
     pub(crate) non_finite: NonFinite,
@@ -35,6 +35,7 @@ impl Run {
         in_range("learning rate", self.peak, self.peak >= 0.0, "a finite number, at least 0")?;
         self.schedule.check()?;
         self.clip.check()?;
+        // Only clipping by value has a bound that a kernel compares with.
         if self.clip.bound().is_finite() {
             rounded::<T>("clipping bound", self.clip.bound())?;
         }
@@ -49,13 +50,14 @@ impl Run {
         (self.manual, self.completed, self.ended) = (None, 0, 0);
     }
 
-    /// Returns what becomes of a step over something that is not finite.
+    /// Returns how a step ends that met something that is not finite.
     pub(crate) fn refuse(&self, error: impl FnOnce() -> Error) -> Refusal {
         if self.non_finite == NonFinite::Skip { Refusal::Skip } else { Refusal::Error(error()) }
     }
 
-    /// A norm, or what is made of norms, must be a number no larger than `largest`.
+    /// Checks that a norm, or what is made of norms, is a number no larger than `largest`.
     pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Refusal> {
+        // Written so that a NaN does not pass.
         if value <= largest || self.non_finite == NonFinite::LetThrough {
             return Ok(());
         }

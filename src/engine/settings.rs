@@ -23,9 +23,9 @@ use crate::task::Denormals;
 
 /// The settings of an optimizer `A`, or of one of its groups.
 ///
-/// An optimizer's constructor ([`AdamW::new`](crate::AdamW::new) ...) returns them, every method changes one of them, and
-/// [`build`](Self::build) checks them all. In a group (`S` = [`InGroup`]) the same methods are there but for those that only make
-/// sense for the whole.
+/// An optimizer's constructor ([`AdamW::new`](crate::AdamW::new) ...) returns them, every method
+/// changes one of them, and [`build`](Self::build) checks them all. In a group (`S` = [`InGroup`])
+/// the same methods are there, without those that only make sense for the whole optimizer.
 ///
 /// | setting | default | scope |
 /// |---|---|---|
@@ -44,22 +44,26 @@ use crate::task::Denormals;
 ///
 /// # What is refused
 ///
-/// [`build`](Self::build) refuses numbers out of their range, and numbers that are so in the type of the weights, where a kernel uses them:
+/// [`build`](Self::build) refuses numbers out of their range, and numbers that are so in the type
+/// of the weights, where a kernel uses them:
 ///
 /// | number | refused |
 /// |---|---|
 /// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal shares; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 |
 /// | β₁, β₂ | what becomes 1: above 1 − 3e-8 in `f32` |
 /// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach |
-/// | rates and strengths under their schedules | what becomes infinite in any step that they will reach |
+/// | learning rates and strengths under their schedules | what becomes infinite in any step that they will reach |
 ///
-/// Schedules that grow without end (a factor above 1) reach as far as one trains: beyond the last step at which any schedule turns or ends they are
-/// checked at every step, before anything is written. So are the numbers that are known only then: a [rate by hand](crate::Optimizer::set_learning_rate), the gradient factor times the clip factor,
-/// trust ratios, and norms.
+/// What schedules that grow without end (a factor above 1) reach depends on how long one trains:
+/// beyond the last step at which any schedule turns or ends they are checked at every step, before
+/// anything is written. So are the numbers that are known only then: a
+/// [learning rate set by hand](crate::Optimizer::set_learning_rate), the gradient factor times the
+/// clip factor, trust ratios, and norms.
 ///
-/// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive strength too small to count, beside a gradient
-/// that is as small; and a share s so small that 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing,
-/// as in PyTorch, whose order of operations this is.
+/// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive
+/// strength too small to count, beside a gradient that is as small; and a share s so small that
+/// 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing, as in
+/// PyTorch, whose order of operations this is.
 ///
 /// ```
 /// use wane::{AdamW, Clip, Decay, Policy, Schedule};
@@ -98,7 +102,8 @@ pub struct InGroup {
     frozen: bool,
 }
 
-/// How a group's settings come from the optimizer's; run by `build`, so the order of calls does not matter.
+/// How a group's settings come from the optimizer's. `build` runs it, so the order of calls
+/// does not matter.
 type Change<A> = Arc<dyn Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync>;
 
 impl<A: Algorithm> fmt::Debug for Whole<A> {
@@ -109,7 +114,7 @@ impl<A: Algorithm> fmt::Debug for Whole<A> {
 }
 
 impl<A: Algorithm, S> Settings<A, S> {
-    /// The weight decay, in place of the one before.
+    /// Sets the weight decay, in place of the one before.
     #[doc(alias = "l2")]
     #[doc(alias = "regularization")]
     #[must_use]
@@ -120,15 +125,18 @@ impl<A: Algorithm, S> Settings<A, S> {
 }
 
 impl<A: Algorithm> Settings<A, InGroup> {
-    /// A factor on the learning rate for this group's parameters; 1 by default, finite and at least 0. It scales the peak as well, so
-    /// independent decay does not see it: a factor of 0 does not freeze what an independent, fixed, timescale or half-life decay shrinks.
+    /// Sets a factor on the learning rate for this group's parameters; 1 by default, finite and
+    /// at least 0. It scales the peak learning rate as well, so independent decay does not
+    /// depend on it: a factor of 0 does not freeze what an independent, fixed, timescale or
+    /// half-life decay shrinks.
     #[must_use]
     pub fn lr_factor(mut self, factor: f64) -> Self {
         self.scope.lr_factor = factor;
         self
     }
 
-    /// This group's parameters stay as they are if `on`, and their gradients are not looked at.
+    /// Freezes this group if `on`: its parameters stay as they are, and their gradients
+    /// are not looked at.
     #[must_use]
     pub fn frozen(mut self, on: bool) -> Self {
         self.scope.frozen = on;
@@ -165,20 +173,22 @@ impl<A: Algorithm> Settings<A> {
         Self { algorithm, decay: Decay::none(), scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
     }
 
-    /// The same settings under another name for the formula; before any group is defined.
+    /// Returns the same settings under another name for the formula; to be called before any
+    /// group is defined.
     pub(crate) fn named<B: Algorithm<Formula = A::Formula>>(self) -> Settings<B> {
         let run = Run { name: B::NAME, ..self.scope.run };
         Settings { algorithm: self.algorithm, decay: self.decay, scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
     }
 
-    /// A schedule for the learning rate: η_k = peak · m(k) · group factor, with k the completed steps.
+    /// Sets a schedule for the learning rate: η_k = peak · m(k) · group factor, with k the
+    /// completed steps.
     #[must_use]
     pub fn lr_schedule(mut self, schedule: Schedule) -> Self {
         self.scope.run.schedule = schedule;
         self
     }
 
-    /// Gradient clipping.
+    /// Sets gradient clipping.
     #[doc(alias = "clip_grad_norm")]
     #[must_use]
     pub fn clip(mut self, clip: Clip) -> Self {
@@ -186,43 +196,49 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// What to do about gradients that are not finite.
+    /// Sets what a step does about gradients that are not finite.
     #[must_use]
     pub fn non_finite(mut self, policy: NonFinite) -> Self {
         self.scope.run.non_finite = policy;
         self
     }
 
-    /// Climb instead of descend if `on`: the gradient's sign is flipped before anything else. Decay still shrinks.
+    /// Makes steps climb instead of descend if `on`: the gradient's sign is flipped before anything
+    /// else. Decay still shrinks.
     #[must_use]
     pub fn maximize(mut self, on: bool) -> Self {
         self.scope.run.maximize = on;
         self
     }
 
-    /// State below the smallest normal number (1.2e-38 in `f32`, 2.2e-308 in `f64`) becomes 0 of its sign after every step, if `on`.
+    /// Sets state below the smallest normal number (1.2e-38 in `f32`, 2.2e-308 in `f64`) to 0 of
+    /// its sign after every step, if `on`.
     ///
-    /// Where gradients are 0 for long, momentum and moments fade into denormal numbers, on which many CPUs are several times slower, and
-    /// rounding may hold them there for good: a buffer with μ = 0.9 ends at 6e-45 in `f32` and never reaches 0. PyTorch keeps such
-    /// numbers, so that this costs the equality of bits once there are any; `benches/README.md` has what either costs.
+    /// Where gradients are 0 for long, momentum and moments fade into denormal numbers, on which
+    /// many CPUs are several times slower, and rounding may hold them there for good: a buffer with
+    /// μ = 0.9 ends at 6e-45 in `f32` and never reaches 0. PyTorch keeps such numbers, so once
+    /// there are any the bits are no longer PyTorch's. `benches/README.md` has the time that
+    /// keeping and flushing take.
     #[must_use]
     pub fn flush_denormals(mut self, on: bool) -> Self {
         self.scope.run.denormals = if on { Denormals::Flush } else { Denormals::Keep };
         self
     }
 
-    /// Run on this CPU level instead of the best one; the bits are the same.
+    /// Runs steps on this CPU level instead of the best one; the bits are the same.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.scope.run.level = level;
         self
     }
 
-    /// At most so many threads, the caller's with them; at least 1. The bits are the same with any number.
+    /// Sets the largest number of threads of a step, the caller's with them; at least 1. The bits
+    /// are the same with any number.
     ///
-    /// By default a step uses up to 8 threads of the [pool of the process](Pool::shared), and no more than its length is worth: a
-    /// step on less than about 20,000 weights stays on the caller's thread, and sleeping threads are woken only for steps of 100 µs
-    /// or more, or that come one after another.
+    /// By default a step uses up to 8 threads of the [pool of the process](Pool::shared), and no
+    /// more than its length is worth: a step of Adam on less than about 20,000 `f32` weights stays
+    /// on the caller's thread, and sleeping threads are woken only for an estimated 300 µs of work,
+    /// in one step or in several that follow each other without a pause.
     #[must_use]
     pub fn threads(mut self, most: usize) -> Self {
         self.scope.run.threads.most = most;
@@ -236,7 +252,8 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// A group: a copy of the final settings, edited. Its name has no ` + ` in it, which joins names. Parameters come into it by [`assign`](Self::assign) or
+    /// Defines a group: an edited copy of the final settings. Its name must not have ` + ` in it,
+    /// which joins names. Parameters come into it by [`assign`](Self::assign) or
     /// [`Param::in_group`](crate::Param::in_group). `default` and `undecayed` are always there.
     #[must_use]
     pub fn group<F>(mut self, name: impl Into<String>, edit: F) -> Self
@@ -247,8 +264,9 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// Parameters that `policy` matches are in `group`, unless they name a group themselves. Where several policies match, the edits of all
-    /// their groups are applied in the order of these calls, and the last word wins: "head ×10, and no decay on biases" is
+    /// Puts the parameters that `policy` matches into `group`, unless they name a group themselves.
+    /// Where several policies match, the edits of all their groups are applied in the order of
+    /// these calls, and later ones override earlier ones. So "head ×10, and no decay on biases" is
     ///
     /// ```
     /// # use wane::{AdamW, Decay, Policy};
@@ -266,18 +284,21 @@ impl<A: Algorithm> Settings<A> {
         self
     }
 
-    /// A first step that leaves a policy without a match is refused if `on`, before anything is written: for a typing error in a name.
+    /// Refuses a first step that leaves a policy without a match, if `on`, before anything is
+    /// written. This finds typing errors in names.
     #[must_use]
     pub fn strict_policies(mut self, on: bool) -> Self {
         self.scope.run.strict_policies = on;
         self
     }
 
-    /// Checks every setting and makes the optimizer, for weights of type `T`, which its use tells.
+    /// Checks every setting and makes the optimizer, for weights of type `T`, which the compiler
+    /// usually infers from the first step.
     ///
     /// # Errors
     ///
-    /// The first setting that is out of range, contradictory or unknown, with its group; see [what is refused](Settings#what-is-refused).
+    /// Returns the first setting that is out of range, contradictory or unknown, with its group;
+    /// see [what is refused](Settings#what-is-refused).
     pub fn build<T: Float>(self) -> Result<Stepper<A, T>> {
         let Self { algorithm, decay, scope: Whole { run, groups, policies } } = self;
         let base = Member { formula: algorithm.into_options(), decay, lr_factor: 1.0, frozen: false };

@@ -1,12 +1,12 @@
 //! The work of a step, shared among threads.
 //!
 //! The weights of a step are one list, cut into pieces of about equal length: a run of whole small
-//! parameters, or a part of a large one. So one large tensor and ten thousand small ones both spread.
-//! Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
+//! parameters, or a part of a large one. So one large tensor and ten thousand small ones both
+//! spread. Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::Engine;
@@ -31,7 +31,7 @@ pub(crate) struct Threads {
 /// The most threads that a step uses unless told otherwise: beyond, memory is the limit.
 const USUALLY: usize = 8;
 
-/// Pieces for each thread: enough that one who comes late leaves little to wait for.
+/// Pieces for each thread: enough that the others wait little for a thread that is late.
 const PIECES: usize = 8;
 
 impl Default for Threads {
@@ -45,7 +45,8 @@ impl Threads {
         self.pool.as_ref().unwrap_or_else(|| Pool::shared())
     }
 
-    /// Returns how many pieces work of this length is worth cutting into; 1 is all on one thread.
+    /// Returns how many pieces work of this length is worth cutting into; 1 means that one
+    /// thread does all of it.
     fn pieces(&self, time: Duration) -> usize {
         if self.most < 2 || time < 2 * SHARE {
             return 1;
@@ -61,7 +62,7 @@ impl Threads {
 enum Piece<'a, 'p, T: Real> {
     /// Whole parameters.
     Run(&'a mut [Param<'p, T>], &'a mut [Slot<T>]),
-    /// A part of one.
+    /// A part of one parameter.
     Part(Task<'a, T>),
 }
 
@@ -93,8 +94,10 @@ impl<T: Real> Clone for Pieces<T> {
     }
 }
 
-/// Returns the same memory for pieces of another lifetime. Nothing is left in it, so it is used again.
+/// Returns the same memory for pieces of another lifetime.
 fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> Vec<Mutex<Option<Piece<'b, 'q, T>>>> {
+    // A `Vec` cannot change its lifetime in place. Collecting the empty iterator keeps the memory,
+    // as both types have one layout.
     list.clear();
     list.into_iter().map(|_| Mutex::new(None)).collect()
 }
@@ -175,7 +178,10 @@ impl<T: Real> Pieces<T> {
         cut(sweep, params, slots, (weights.div_ceil(threads.pieces(time)), at), &mut list);
         let desks = &self.desks;
         threads.pool().run(threads.most, list.len(), time, &|i| {
-            let mut desk = desks.iter().find_map(|desk| desk.try_lock().ok()).expect("there is one for each thread");
+            // A thread works on one piece at a time, so there is a desk that nobody has locked.
+            let mut desk = desks.iter().find_map(free).expect("there is one for each thread");
+            // The pool hands out each i once. The lock is there to move the piece out;
+            // nobody waits for it.
             if let Some(piece) = lock(&list[i]).take() {
                 work(i, piece, &mut desk);
             }
@@ -269,6 +275,7 @@ impl<T: Real> Engine<T> {
         let read = &*slots;
         threads.pool().run(threads.most, chunks.div_ceil(each), time, &|i| {
             let (mut chunk, end) = (i * each, chunks.min((i + 1) * each));
+            // Of the slots that begin at one chunk, all but the last have no chunks.
             let mut at = read.partition_point(|slot| slot.step.chunk <= chunk) - 1;
             while chunk < end {
                 let grad = params[at].grad.unwrap_or_default();
@@ -292,6 +299,15 @@ impl<T: Real> Engine<T> {
     }
 }
 
-fn lock<L>(mutex: &Mutex<L>) -> std::sync::MutexGuard<'_, L> {
+/// Returns a desk that nobody works at; one that a panic has left is as good as any.
+fn free<T>(desk: &Mutex<Desk<T>>) -> Option<MutexGuard<'_, Desk<T>>> {
+    match desk.try_lock() {
+        Ok(desk) => Some(desk),
+        Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+fn lock<L>(mutex: &Mutex<L>) -> MutexGuard<'_, L> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

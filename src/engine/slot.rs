@@ -33,13 +33,13 @@ pub(crate) struct Slot<T> {
     pub(crate) ceiling: Ceiling,
     /// How many names were there before this one.
     pub(crate) born: usize,
-    /// Not yet part of a completed step or registration.
+    /// Whether it is not yet part of an ended step or a registration.
     pub(crate) fresh: bool,
-    /// Of this step.
+    /// What is worked out for the present step.
     pub(crate) step: OfStep<T>,
 }
 
-/// Without the memory itself, which may be gigabytes.
+/// Prints everything but the memory itself, which may be gigabytes.
 impl<T> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, len, shape, group, t, status, .. } = self;
@@ -57,7 +57,7 @@ pub(crate) struct OfStep<T> {
     pub(crate) chunk: usize,
     /// Where the group's plan holds the scalars.
     pub(crate) scalars: usize,
-    /// A factor on the rate, 1 unless the parameter was looked at as a whole.
+    /// A factor on the learning rate, 1 unless the parameter was looked at as a whole.
     pub(crate) rate: f64,
     /// The law, where it is not the group's.
     pub(crate) law: Option<AnyLaw<T>>,
@@ -69,7 +69,7 @@ pub(crate) struct OfStep<T> {
     pub(crate) lent: f64,
     /// The bounds after this step.
     pub(crate) ceiling: Ceiling,
-    /// Whether the anchor is of this step.
+    /// Whether the anchor was captured for this step.
     pub(crate) captured: bool,
 }
 
@@ -116,7 +116,8 @@ impl<T: Float> Slot<T> {
         self.step.status == Status::Updated
     }
 
-    /// Checks that this parameter is what it was before, and whole in itself.
+    /// Checks that this parameter has the length and shape that it had before, and that its
+    /// gradient and anchor fit.
     pub(crate) fn check(&self, param: &Param<'_, T>) -> Result<()> {
         let name = || param.name.to_string();
         let len = param.value.len();
@@ -135,7 +136,7 @@ impl<T: Float> Slot<T> {
     }
 }
 
-/// Gradient and anchor must be as long as the weights.
+/// Checks that gradient and anchor are as long as the weights.
 fn check_lengths<T: Float>(param: &Param<'_, T>) -> Result<()> {
     let len = param.value.len();
     if let Some(grad) = param.grad
@@ -151,7 +152,7 @@ fn check_lengths<T: Float>(param: &Param<'_, T>) -> Result<()> {
     Ok(())
 }
 
-/// A shape must be one that is kept, and multiply to the length.
+/// Checks that the shape has no more axes than are kept, and multiplies to the length.
 pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
     let Some(shape) = &param.shape else { return Ok(()) };
     let name = param.name.to_string();
@@ -164,7 +165,7 @@ pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
     Ok(())
 }
 
-/// A parameter must be one that its optimizer can update.
+/// Checks that the parameter is one that its optimizer can update.
 pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, formula: &Options) -> Result<()> {
     match formula.any().refuses(matrices(&param.shape, param.value.len())) {
         Some(needs) => {
@@ -176,19 +177,19 @@ pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, formula: &Options) -> R
 }
 
 impl<T> Slot<T> {
-    /// The step has ended: what was decided is what became of the parameter.
+    /// Ends a step: what was decided is now what became of the parameter.
     pub(crate) fn end(&mut self, ended: u64) {
         self.status = self.step.status;
         self.seen = ended;
         self.step.captured = false;
     }
 
-    /// An anchor that was captured without a step stays.
+    /// Keeps an anchor that was captured without a step.
     pub(crate) fn keep(&mut self) {
         self.step.captured = false;
     }
 
-    /// The step has failed: an anchor that it captured goes again.
+    /// Drops the anchor that a failed step has captured.
     pub(crate) fn release(&mut self) {
         if std::mem::take(&mut self.step.captured) {
             self.anchor.clear();
@@ -197,8 +198,8 @@ impl<T> Slot<T> {
 }
 
 impl<T: Real> Slot<T> {
-    /// Makes memory for the first step of a parameter: its columns as they start, and its anchor,
-    /// captured if it is not there.
+    /// Makes the columns of a parameter before its first update, and captures its anchor if
+    /// it is not there.
     #[inline]
     pub(crate) fn prepare(&mut self, captures: bool, value: &[T]) {
         if captures && self.anchor.is_empty() {
@@ -210,15 +211,16 @@ impl<T: Real> Slot<T> {
         }
     }
 
-    /// These weights are what the decay pulls towards from now on.
+    /// Captures these weights as the anchor that the decay pulls towards.
     pub(crate) fn capture(&mut self, value: &[T]) {
         self.anchor.clear();
         self.anchor.extend_from_slice(value);
         self.ceiling.weight = f64::INFINITY;
     }
 
-    /// Moves it into another group, of this formula. Columns that both formulas have are kept, others
-    /// start anew; those that start from the weights do so at 0 here, where nobody knows them.
+    /// Moves the parameter into another group, of this formula. Columns that both formulas have are
+    /// kept, others start anew. A column that starts from the weights starts from 0 here, where the
+    /// weights are not known.
     pub(crate) fn regroup(&mut self, group: usize, formula: &Options) {
         let mut state = State::new(formula, self.state.of);
         if !self.state.numbers.is_empty() {
@@ -236,8 +238,8 @@ impl<T: Real> Slot<T> {
         self.group = group;
     }
 
-    /// The parameter has the length and shape of `param` from now on. State and anchor are kept where both have an element; new elements have
-    /// a state of 0, and their weights as anchor.
+    /// Gives the parameter the length and shape of `param`. State and anchor are kept where both
+    /// have an element; the state of new elements starts anew, and their anchor is their weights.
     pub(crate) fn resize(&mut self, param: &Param<'_, T>, formula: &Options) -> Result<()> {
         check_lengths(param)?;
         check_shape(param)?;
@@ -330,7 +332,7 @@ impl<T> Default for State<T> {
 }
 
 impl<T> State<T> {
-    /// Without columns.
+    /// Returns a state without columns.
     pub(crate) fn hollow(of: Matrices) -> Self {
         let (columns, numbers, next, work, work_extents) = Default::default();
         Self { columns, full: 0, of, numbers, next, work, work_extents }
@@ -345,7 +347,7 @@ impl<T: Float> State<T> {
         Self { columns, full, of, numbers, next, work, work_extents: formula.any().work(of) }
     }
 
-    /// The place of a column among the numbers.
+    /// Returns the place of a column among the numbers.
     fn range(&self, name: &str) -> Option<std::ops::Range<usize>> {
         let mut start = 0;
         for column in &self.columns {
@@ -384,13 +386,13 @@ impl<T: Float> State<T> {
         Ok(())
     }
 
-    /// Whether there are numbers that are kept beside the columns.
+    /// Returns whether there are columns with fewer numbers than weights.
     #[inline]
     pub(crate) fn keeps(&self) -> bool {
         self.columns.len() > self.full
     }
 
-    /// Whether there are columns that have not been made yet.
+    /// Returns whether there are columns that have not been made yet.
     fn is_missing(&self) -> bool {
         self.numbers.is_empty() && !self.columns.is_empty()
     }
@@ -428,8 +430,8 @@ impl<T: Float> State<T> {
         kept
     }
 
-    /// Returns the columns as a rule reads them: those with a number for each weight, those of this step
-    /// only that have one too, and behind them the shorter ones of this step.
+    /// Returns the columns as a rule reads them: those with a number for each weight, those of this
+    /// step only that have one too, and behind them the shorter ones of this step.
     #[inline]
     pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], Short<'_, T>) {
         let Self { full, of, numbers, work, work_extents, .. } = self;
@@ -451,8 +453,8 @@ impl<T: Float> State<T> {
         each(&mut self.numbers, self.full, self.of.len(Extent::Weights))
     }
 
-    /// Returns the columns with a number for each weight, the shorter ones as they will be, and those of
-    /// this step only: for those who work the latter two out.
+    /// Returns the columns with a number for each weight, the shorter ones as they will be, and
+    /// those of this step only, so that the latter two can be worked out.
     pub(crate) fn parts(&mut self) -> ([&mut [T]; MAX_COLUMNS], &mut [T], &mut [T]) {
         let Self { full, of, numbers, next, work, .. } = self;
         let n = of.len(Extent::Weights);
@@ -461,13 +463,14 @@ impl<T: Float> State<T> {
         (each(numbers, *full, n), next, work)
     }
 
-    /// The shorter columns are what they were to be.
+    /// Writes what the shorter columns were to be into the state.
     pub(crate) fn settle(&mut self) {
         let n = self.full * self.of.len(Extent::Weights);
         self.numbers[n..].copy_from_slice(&self.next);
     }
 
-    /// The step has been taken: the shorter columns are what they were to be, the kept numbers these.
+    /// Writes what a step that has been taken leaves in the shorter columns, those of length
+    /// one from `kept`.
     #[inline]
     pub(crate) fn commit(&mut self, kept: impl FnOnce() -> Kept<T>) {
         if self.keeps() {
@@ -487,7 +490,7 @@ impl<T: Float> State<T> {
     }
 }
 
-/// The first columns of n numbers.
+/// Returns the first columns, of n numbers each.
 #[inline(always)]
 fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] {
     let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();

@@ -1,7 +1,8 @@
 //! The memory of an optimizer: one slot per name, in the order of the last step.
 //!
-//! A step compares slot i's name with parameter i's, and looks a name up only where they differ. So a step in the usual order
-//! hashes nothing, duplicates are found for free, and parameters and slots can be walked (and later split) side by side.
+//! A step compares slot i's name with parameter i's, and looks a name up only where they differ. So
+//! a step in the usual order hashes nothing, duplicates are found without extra work, and
+//! parameters and slots can be walked, and split among threads, side by side.
 
 use std::collections::HashMap;
 
@@ -22,7 +23,7 @@ pub(crate) struct Slots<T> {
     born: usize,
     /// How many numbers a step on all of them reads and writes.
     numbers: usize,
-    /// How many slots are not yet part of a completed step or registration.
+    /// How many slots are not yet part of an ended step or a registration.
     fresh: usize,
 }
 
@@ -35,7 +36,8 @@ impl<T: Float> Clone for Slots<T> {
     }
 }
 
-/// Slots that are being arranged: what was new goes again, unless all went well. That holds too if a policy of the user panics.
+/// Slots that are being arranged. Dropping it removes the new ones unless all went well, so that
+/// they are removed as well where a policy of the user panics.
 struct Arranging<'a, T: Float> {
     slots: &'a mut Slots<T>,
     given: usize,
@@ -72,20 +74,22 @@ impl<T: Float> Slots<T> {
         Ok(&mut self.slots[known])
     }
 
-    /// All slots in the order in which their names were first seen.
+    /// Returns all slots in the order in which their names were first seen.
     pub(crate) fn by_birth(&self) -> Vec<&Slot<T>> {
         let mut slots: Vec<_> = self.slots.iter().collect();
         slots.sort_unstable_by_key(|slot| slot.born);
         slots
     }
 
-    /// The slots of the first `n` parameters, which [`arrange`](Self::arrange) has put in their order.
+    /// Returns the slots of `n` parameters, which [`arrange`](Self::arrange) has
+    /// put in their order.
     pub(crate) fn first(&mut self, n: usize) -> &mut [Slot<T>] {
         &mut self.slots[..n]
     }
 
-    /// Brings slot i under parameter i for every i, makes slots for new names, and checks names, lengths and shapes. `group` chooses a
-    /// new parameter's group. Tells whether there are new names; after an error there are none.
+    /// Brings slot i under parameter i for every i, makes slots for new names, and checks names,
+    /// lengths and shapes. `group` chooses a new parameter's group. Returns whether there are new
+    /// names; after an error there are none.
     pub(crate) fn arrange(
         &mut self,
         params: &[Param<'_, T>],
@@ -100,7 +104,7 @@ impl<T: Float> Slots<T> {
             }
             if slots.slots.get(i).is_none_or(|slot| *slot.name != *param.name) {
                 let j = slots.find_or_insert(param, &mut group)?;
-                // Slots before i are under their parameters already.
+                // The slots before i are under their parameters already, so this name came before.
                 if j < i {
                     return Err(Error::DuplicateName { name: param.name.into() });
                 }
@@ -152,13 +156,15 @@ impl<T: Float> Slots<T> {
         }
     }
 
-    /// Adds up something over the first `n` slots, in the order of their names, whatever the order of the step.
+    /// Adds up a term over the first `n` slots, in the order of their names, whatever the order of
+    /// the step: so that order changes no bit.
     pub(crate) fn sum(&mut self, n: usize, mut term: impl FnMut(usize, &Slot<T>) -> SquareSum) -> SquareSum {
         self.sort(n);
         self.sorted.iter().fold(SquareSum::default(), |sum, &i| sum.plus(term(i, &self.slots[i])))
     }
 
-    /// As long as nothing is swapped, the order is the one of the step before.
+    /// Sorts the first `n` slots by name. As long as nothing is swapped, the order is the one of
+    /// the step before.
     fn sort(&mut self, n: usize) {
         if self.sorted.len() != n {
             let slots = &self.slots;
@@ -168,7 +174,7 @@ impl<T: Float> Slots<T> {
         }
     }
 
-    /// New names stay; `n` are of this step.
+    /// Keeps new names, which are among the first `n`.
     pub(crate) fn accept(&mut self, n: usize) {
         if self.fresh > 0 {
             self.slots[..n].iter_mut().for_each(|slot| (slot.fresh, slot.step.captured) = (false, false));
@@ -176,13 +182,15 @@ impl<T: Float> Slots<T> {
         }
     }
 
-    /// New names go again: the step that brought them, and gave `n` parameters, has failed. They are at their parameters' places, or the
-    /// last one at the end; from there back, so that what takes a removed one's place has been looked at.
+    /// Removes the new names of a step that has failed after it gave `n` parameters. They are at
+    /// their parameters' places, but for the last one, which may still be at the end.
     pub(crate) fn rollback(&mut self, n: usize) {
         if self.fresh == 0 {
             return;
         }
         let end = self.slots.len().saturating_sub(1);
+        // Backwards, so that what `swap_remove` puts into a gap is not a new name yet
+        // to be looked at.
         for i in std::iter::once(end).chain((0..n.min(end)).rev()) {
             if self.slots[i].fresh {
                 self.remove(i);

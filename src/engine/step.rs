@@ -3,7 +3,8 @@
 //! ```text
 //! arrange    slot i under parameter i; names, lengths, shapes, groups
 //! survey     the gradients: are they finite, and their norm                (one read of each gradient)
-//! plan       clip factor, rates and strengths per group, scalars per step count
+//! plan       clip factor, learning rates and strengths per group, scalars per step count
+//! prepare    columns and anchors of parameters that have none yet
 //! look       at whole parameters: trust ratios, means, products, where there are any
 //! foresee    whether everything stays finite
 //! apply      the sweep                                                     (the only part that writes)
@@ -78,7 +79,7 @@ impl<T: Real> Engine<T> {
         Ok(())
     }
 
-    /// Refuses a first step that leaves a policy without a match, where policies are strict.
+    /// Checks that every policy has a match in the first step, where policies are strict.
     fn demand_matches(&self) -> Result<()> {
         match self.groups.without_match_now().next() {
             Some((policy, group)) if self.run.strict_policies && self.run.completed == 0 => {
@@ -88,13 +89,13 @@ impl<T: Real> Engine<T> {
         }
     }
 
-    /// What is new stays.
+    /// Keeps the new names.
     fn accept(&mut self, n: usize) {
         self.slots.accept(n);
         self.groups.accept();
     }
 
-    /// What is new goes again.
+    /// Removes the new names and anchors of a step that has failed.
     fn rollback(&mut self, n: usize) {
         let known = n.min(self.slots.len());
         self.slots.first(known).iter_mut().for_each(Slot::release);
@@ -102,7 +103,7 @@ impl<T: Real> Engine<T> {
         self.groups.rollback();
     }
 
-    /// What this step will do with each parameter, and whether it may.
+    /// Decides what this step will do with each parameter, and checks that it may.
     fn decide(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.groups.iter_mut().for_each(|group| group.plan.active = 0);
         (self.numbers, self.gradients) = (0, 0);
@@ -131,7 +132,7 @@ impl<T: Real> Engine<T> {
         Ok(())
     }
 
-    /// Rates, strengths and scalars of this step.
+    /// Works out learning rates, strengths and scalars of this step.
     fn plan(&mut self, params: &[Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         for place in 0..self.groups.len() {
             if self.groups[place].plan.active > 0 {
@@ -190,7 +191,7 @@ impl<T: Real> Engine<T> {
         Report { updated, left_alone: n - updated, grad_norm: norm, clip_factor, skipped: false }
     }
 
-    /// A step that is skipped: new names stay known, and nothing else happens.
+    /// Ends a step that is skipped: new names become known, and nothing else happens.
     fn skip(&mut self, params: &[Param<'_, T>]) -> Report {
         self.run.ended = self.run.ended.saturating_add(1);
         self.slots.first(params.len()).iter_mut().for_each(|slot| slot.step.status = Status::Skipped);
@@ -219,8 +220,8 @@ impl<'a, T: Real> Sweep<'a, T> {
         }
     }
 
-    /// Updates a parameter in one loop, if its rule and its law have one; a work order costs as much as a
-    /// small parameter.
+    /// Updates a parameter in one loop, if its rule and its law have one, and returns whether they
+    /// have. No [`Task`] is made for it, which takes as long as updating a small parameter.
     #[inline(always)]
     fn fused(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>) -> bool {
         let group = &self.groups[slot.group];

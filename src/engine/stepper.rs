@@ -1,4 +1,4 @@
-//! What `build` makes: an engine under the name of its optimizer.
+//! The type that `build` returns: an engine under the name of its optimizer.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,10 +7,12 @@ use super::formula::Algorithm;
 use crate::float::Float;
 use crate::optimizer::{Optimizer, forward};
 
-/// An optimizer ready to step: made by [`Settings::build`](crate::Settings::build), used through [`Optimizer`].
+/// An optimizer ready to step: made by [`Settings::build`](crate::Settings::build), used
+/// through [`Optimizer`].
 ///
-/// `A` is the optimizer ([`Sgd`](crate::Sgd), [`AdamW`](crate::AdamW), [`Lion`](crate::Lion) ...), `T` the type of the weights. It keeps a slot
-/// of state per parameter name, and allocates only when a name is new or has its first gradient. `into` makes a `Box<dyn Optimizer<T>>` of it.
+/// `A` is the optimizer ([`Sgd`](crate::Sgd), [`AdamW`](crate::AdamW), [`Lion`](crate::Lion) ...),
+/// `T` the type of the weights. It keeps a slot of state per parameter name, and allocates only
+/// when a name is new or has its first gradient. `into` makes a `Box<dyn Optimizer<T>>` of it.
 ///
 /// ```
 /// use wane::{AdamW, Optimizer, Stepper};

@@ -1,4 +1,5 @@
-//! What a step reads before it decides: the gradients, the norms that decays and clipping look at, the trust ratios. Nothing is written.
+//! What a step reads before it decides: the gradients, the norms that decays and clipping look at,
+//! the trust ratios. Nothing is written.
 
 use super::Engine;
 use super::run::{Refusal, Run};
@@ -57,7 +58,7 @@ impl<T: Real> Engine<T> {
         Ok(Survey { norm: Some(norm), clip_factor, factor: both })
     }
 
-    /// ‖g‖ and ‖d‖ over a group, where its decay looks at them.
+    /// Returns ‖g‖ and ‖d‖ over a group, where its decay looks at them.
     pub(crate) fn norms(&mut self, place: usize, params: &[Param<'_, T>], survey: &Survey) -> Result<Option<[f64; 2]>, Refusal> {
         let group = &self.groups[place];
         if group.settings.decay.adaptive_lambda().is_none() {
@@ -82,7 +83,8 @@ impl<T: Real> Engine<T> {
 /// What errors call the product of two factors.
 const GAIN: &str = "gradient factor times clip factor";
 
-/// What a decay pulls towards; nothing stands for 0, and the weights themselves for an anchor that this step captures.
+/// Returns what a decay pulls towards. An empty slice stands for 0, and the weights themselves for
+/// an anchor that this step captures.
 pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
     match anchor {
         Anchor::Origin => &[],
@@ -93,7 +95,7 @@ pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &
 }
 
 impl Run {
-    /// The norm of a lent anchor, which must be a number like that of a gradient.
+    /// Returns the norm of a lent anchor, and checks that all of its numbers are finite.
     fn lent_norm<T: Real>(&self, param: &Param<'_, T>) -> Result<f64, Refusal> {
         let anchor = param.anchor.unwrap_or_default();
         let norm = reduce::sum_of_squares(self.level, anchor).norm();
@@ -107,7 +109,8 @@ impl Run {
     }
 }
 
-/// The error for the first element that is not finite, or is not after the gradient factor.
+/// Returns the error for the first element that is not finite as given or after the
+/// gradient factor.
 fn find_non_finite<T: Real>(name: &str, grad: &[T], factor: f64) -> Option<impl FnOnce() -> Error> {
     let index = grad.iter().position(|&g| !(g * T::of(factor)).is_finite())?;
     let value = grad[index].widen();

@@ -1,5 +1,5 @@
-//! A whole parameter, as those see it that look at it before its tiles are worked on: the trust ratio,
-//! the means of rows and columns, matrix products, norms.
+//! Whole parameters, for formulas and laws that look at one before its tiles are worked on: for a
+//! trust ratio, means of rows and columns, matrix products, norms.
 
 use super::Engine;
 use super::run::{Refusal, Run};
@@ -22,14 +22,16 @@ pub(crate) struct Parameter<'a, T> {
     pub(crate) task: Task<'a, T>,
     /// Its last two axes.
     pub(crate) of: Matrices,
-    /// Its columns that have fewer numbers than weights: as they are, to be changed to what they will be.
+    /// Its columns that have fewer numbers than weights. They hold what is there before the step,
+    /// and are changed to what they will be after it.
     pub(crate) next: &'a mut [T],
     /// Columns for this step only, which the rule reads behind its state.
     pub(crate) work: &'a mut [T],
     pub(crate) desk: &'a mut Desk<T>,
 }
 
-/// What was found: factors on this parameter's step, and the norms that they come from.
+/// What a look at a whole parameter has found: factors on its step, and the norms
+/// that they come from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prepared {
     /// A factor on the update.
@@ -38,7 +40,8 @@ pub(crate) struct Prepared {
     pub(crate) decay: f64,
     /// The norm of the weights, where it was looked at.
     pub(crate) weights: f64,
-    /// The norm of the displacement, before the factor, which may be infinite where the factor is not.
+    /// The norm of the displacement, before the factor, which may be infinite where
+    /// the factor is not.
     pub(crate) displacement: f64,
 }
 
@@ -49,8 +52,8 @@ impl Default for Prepared {
 }
 
 impl<T: Real> Engine<T> {
-    /// Looks at whole parameters, where a formula or a law asks for it, all of them before the first
-    /// write.
+    /// Looks at whole parameters, where a formula or a law asks for it, all of them before
+    /// the first write.
     pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if !self.groups.iter().any(|group| group.looks() && group.plan.active > 0) {
             return Ok(());
@@ -79,6 +82,7 @@ impl<T: Real> Sweep<'_, T> {
     fn look_by_rule(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>) -> Result<(), Refusal> {
         let group = &self.groups[slot.group];
         let (entry, of) = (slot.step.scalars, slot.state.of);
+        // The task borrows the slot while `prepare` writes to the state, so the state is taken out.
         let mut state = std::mem::replace(&mut slot.state, State::hollow(of));
         let (cells, next, work) = state.parts();
         let task = Task { state: cells, short: Default::default(), ..self.task(param, slot) };
@@ -92,12 +96,16 @@ impl<T: Real> Sweep<'_, T> {
         Ok(())
     }
 
-    /// The law of an effect looks at a parameter, if it does such a thing.
+    /// Lets the law of an effect look at a parameter, if it is a law that looks at
+    /// whole parameters.
     fn look_by_law(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>, desk: &mut Desk<T>, effect: StepDecay) {
         let group = &self.groups[slot.group];
         let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect, group.anchor) };
         if law.looks() {
+            // The task borrows the slot while the law writes the rows, so the rows are taken out.
             let mut rows = std::mem::take(&mut slot.rows);
+            // Without a shape or an axis, the parameter is one row; `max` is for an
+            // axis of length 0.
             let row = slot.len / slot.shape.map_or(1, |shape| shape.axes().first().copied().unwrap_or(1)).max(1);
             let task = self.task(param, slot);
             let law = law.prepare(&mut Look { task: &task, row, desk }, &mut rows);
@@ -109,7 +117,8 @@ impl<T: Real> Sweep<'_, T> {
 }
 
 impl Run {
-    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number that it can make.
+    /// Checks a trust ratio and what it makes of the decay's share; returns the largest number
+    /// that it can make.
     fn trusted<T: Real>(
         &self,
         param: &Param<'_, T>,
@@ -129,6 +138,7 @@ impl Run {
         if share < 1.0 {
             return Ok(moved);
         }
+        // Where the displacement is shorter than the weights, the update holds against the decay.
         if moved >= weights {
             let (name, decay) = (name.into(), decay.to_string());
             return Err(Error::ShrinkUnderTrust { name, decay, ratio, share }.into());

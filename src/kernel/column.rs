@@ -35,14 +35,14 @@ pub(crate) enum Start {
 }
 
 impl Column {
-    /// A number for each weight, 0 at first.
+    /// Returns a column with a number for each weight, 0 at first.
     pub(crate) const fn zeros(name: &'static str) -> Self {
         Self { name, extent: Extent::Weights, start: Start::Value(0.0) }
     }
 }
 
-/// The last two axes of a parameter, and how many such matrices there are; a parameter with fewer axes
-/// is one row.
+/// The last two axes of a parameter, and how many such matrices there are; a parameter with fewer
+/// axes is one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matrices {
     /// How many axes the parameter has; one without a shape has one.
@@ -53,7 +53,7 @@ pub(crate) struct Matrices {
 }
 
 impl Matrices {
-    /// Of a parameter of this shape.
+    /// Returns the matrices of a parameter of this shape.
     pub(crate) fn of(axes: &[usize]) -> Self {
         let (count, rows, columns) = match *axes {
             // The product of the others may not fit.

@@ -1,14 +1,16 @@
 //! The two contracts of a coordinate, rule and law, which know nothing of each other.
 //!
 //! ```text
-//! g        <- scaling(g)                      unscaling, clipping and the sign of `maximize`
-//! g        <- law.couple(g, d)             decay that acts through the gradient
-//! u, state <- rule.update(x, g, state)     the optimizer itself
-//! d        <- law.settle(d, g, u, rate)    the update, and decay that acts beside it
+//! g        ← scaling(g)                   unscaling, clipping and the sign of `maximize`
+//! g        ← law.couple(g, d)             decay that acts through the gradient
+//! u, state ← rule.update(x, g, state)     the optimizer itself
+//! d        ← law.settle(d, g, u, rate)    the update, and decay that acts beside it
 //! ```
 //!
 //! d is the weight, or its distance from an anchor. Only correctly rounded operations may be used
 //! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
+//! AdaDecay's exponential is the exception: a call of the platform's math library, which is the
+//! same on every level.
 
 use std::ops::Range;
 
@@ -20,8 +22,8 @@ pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
     /// The numbers of state that a coordinate has: `[T; N]`, one from each column.
     type State: Numbers<T>;
 
-    /// Whether this rule is joined with the usual laws in one loop: one more loop for each of them, for
-    /// rules that most steps are made of.
+    /// Whether this rule is joined with the usual laws in one loop. That compiles one more loop for
+    /// each of them, so it is for rules that most steps are made of.
     const FUSED: bool = false;
 
     /// Whether the displacement of this rule with the usual laws is measured in one loop as well.
@@ -37,13 +39,13 @@ pub(crate) struct Move<T> {
     pub(crate) u: T,
     /// Any number with the sign of u, which is still there where the learning rate has made 0 of u.
     pub(crate) lean: T,
-    /// The coordinate's metric: what the gradient was divided by, such as Adam's √v̂ + ε. The step is
-    /// the minimiser of ⟨g, x⟩ + (metric/2η)·‖x − x₀‖².
+    /// The coordinate's metric: what the gradient was divided by, such as Adam's √v̂ + ε. The step
+    /// is the minimiser of ⟨g, x⟩ + (metric/2η)·‖x − x₀‖².
     pub(crate) metric: T,
 }
 
 impl<T: Real> Move<T> {
-    /// A direction in the plain metric.
+    /// Returns the move along a direction in the plain metric, 1.
     #[inline(always)]
     pub(crate) fn along(u: T) -> Self {
         Self { u, lean: u, metric: T::one() }
@@ -101,7 +103,7 @@ pub(crate) trait Whole<T> {
     fn updated(&mut self, each: &mut dyn FnMut(&[T]));
 }
 
-/// x − rate·u, rounded once.
+/// Returns x − rate·u, rounded once.
 #[inline(always)]
 pub(crate) fn descend<T: Real>(x: T, step: Move<T>, rate: T) -> T {
     step.u.mul_add(-rate, x)
@@ -120,7 +122,7 @@ impl<T: Real> Scaling<T> {
         clamp(g * self.factor, self.bound)
     }
 
-    /// Whether every gradient stays as it is.
+    /// Returns whether every gradient stays as it is.
     pub(crate) fn is_plain(&self) -> bool {
         self.factor == T::one() && self.bound.is_infinite()
     }
@@ -133,25 +135,27 @@ pub(crate) trait Numbers<T>: Copy {
     where
         T: 'a;
 
-    /// The first columns of a list, each cut to length n: so no bounds check is left in a loop.
+    /// Returns the first columns of a list, each cut to length n, so that no bounds check
+    /// is left in a loop.
     fn columns<'a>(list: &'a mut [&mut [T]], n: usize) -> Self::Columns<'a>;
 
     fn read(columns: &Self::Columns<'_>, i: usize) -> Self;
 
     fn write(self, columns: &mut Self::Columns<'_>, i: usize);
 
-    /// The columns, to read.
+    /// The columns, for reading only.
     type Lent<'a>
     where
         T: 'a;
 
-    /// The first columns of a list, each cut to these weights.
+    /// Returns the first columns of a list, each cut to these weights.
     fn lent<'a>(list: &[&'a [T]], part: &Range<usize>) -> Self::Lent<'a>;
 
     fn peek(columns: &Self::Lent<'_>, i: usize) -> Self;
 }
 
-/// Written out for each number of columns: what an array's adapters call is not inlined for certain.
+/// Implements [`Numbers`] for one number of columns, written out: what an array's adapters call is
+/// not inlined for certain.
 macro_rules! numbers {
     ($n:literal: $($column:ident $k:literal),*) => {
         impl<T: Copy> Numbers<T> for [T; $n] {

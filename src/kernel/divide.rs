@@ -9,23 +9,24 @@
 //! look out for.
 //!
 //! *Proof.* Let p be the number of bits, u = 2⁻ᵖ, and by powers of two 1 ≤ a, b < 2, both multiples
-//! of 2u. Let q = a/b and e = b·y − 1. If b = 1, all is exact. Else ½ < y < 1, so |y − 1/b| ≤ u/2 and
-//! |e| ≤ b·u/2 < u.
+//! of 2u. Let q = a/b and e = b·y − 1. If b = 1, all is exact. Else ½ < y < 1, so |y − 1/b| ≤ u/2
+//! and |e| ≤ b·u/2 < u.
 //!
 //! 1. If a = b, n is 1, or it is 1 − u and the correction adds u(1 + e): the result is 1. From here
 //!    on |a − b| ≥ 2u.
-//! 2. Let U be the spacing of numbers in q's binade: 2u in [1, 2] if a > b, u in [½, 1] if a < b. It
-//!    has a·y = q(1 + e) in it too: a·y ≥ y > ½, and from the other ends q is farther than q·|e|.
-//!    So n = a·y + ρ with |ρ| ≤ U/2, and s = (q − n)/U = −(ρ + q·e)/U.
+//! 2. Let U be the spacing of numbers in q's binade: 2u in [1, 2] if a > b, u in [½, 1] if a < b.
+//!    It has a·y = q(1 + e) in it too: a·y ≥ y > ½, and from the other ends q is farther than
+//!    q·|e|. So n = a·y + ρ with |ρ| ≤ U/2, and s = (q − n)/U = −(ρ + q·e)/U.
 //! 3. Thus |s| > ½ only if s and e have opposite signs. As q·|e| = a·|y − 1/b| ≤ a·u/2, |s| < 1 if
 //!    a > b. If a < b, q ≤ 1 − 2u/b and |s| ≤ ½ + q·b/2 ≤ 3/2 − 2u.
-//! 4. r is a multiple of 2u·U, and exact where b·|s| ≤ 2. Elsewhere |s| > 1, and r is off by at most
-//!    2u·U.
+//! 4. r is a multiple of 2u·U, and exact where b·|s| ≤ 2. Elsewhere |s| > 1, and r is off
+//!    by at most 2u·U.
 //! 5. q is nowhere halfway between two numbers, (2j + 1)·U/2: 2ᵖ would divide b/(2u) < 2ᵖ. The
 //!    difference is a whole number of U·u/b, so | |s| − ½ | ≥ u/b.
 //! 6. What the last operation rounds is n + s(1 + e)·U, plus at most 2u·y·U < 2u·U where r is off.
 //!    It lies in q's binade, as n and q do.
-//!    * If |s| < ½, RN(q) = n, and |s|(1 + |e|) ≤ (½ − u/b)(1 + b·u/2) < ½ − u/b + b·u/4 < ½ by b < 2.
+//!    * If |s| < ½, RN(q) = n, and |s|(1 + |e|) ≤ (½ − u/b)(1 + b·u/2) < ½ − u/b +
+//!      b·u/4 < ½ by b < 2.
 //!    * If |s| > ½, RN(q) is the number after n towards q, as |s| < 3/2. By 3 the step is
 //!      |s|(1 − |e|) ≥ (½ + u/b)(1 − b·u/2) = ½ + u/b − b·u/4 − u²/2 > ½ by b ≤ 2 − 2u, and with
 //!      what r is off, it is less than |s| + 2u ≤ 3/2. ∎
@@ -50,9 +51,9 @@ impl<T: Real> Divisor<T> {
         Self { by, inverse: T::one() / by }
     }
 
-    /// Returns a/by for any square root a: ±0, ∞, NaN, from 2⁻⁷⁵ to 2⁶⁴ in `f32`, from 2⁻⁵³⁷ to 2⁵¹²
-    /// in `f64`. Thus no quotient overflows, and every r is a multiple of 2⁻¹²³ or 2⁻⁶⁴³, which are
-    /// normal numbers.
+    /// Returns a/by for any square root a: ±0, ∞, NaN, from 2⁻⁷⁵ to 2⁶⁴ in `f32`, from 2⁻⁵³⁷ to
+    /// 2⁵¹² in `f64`. Thus no quotient overflows, and every r is a multiple of 2⁻¹²³ or 2⁻⁶⁴³,
+    /// which are normal numbers.
     #[inline(always)]
     pub(crate) fn divide(self, a: T) -> T {
         let near = a * self.inverse;
@@ -78,8 +79,8 @@ mod tests {
         (0..5_000).flat_map(move |i| [2 * half - 1 - 2 * i, half + 1 + 2 * i, scattered(i)])
     }
 
-    /// Dividends a with a/b as near to the middle between two numbers as it gets: 2ᵖ·a = c·b + n for
-    /// an odd c of p + 1 bits and a small n.
+    /// Dividends a with a/b as near to the middle between two numbers as it gets: 2ᵖ·a = c·b + n
+    /// for an odd c of p + 1 bits and a small n.
     fn hardest(p: u32, b: u64) -> impl Iterator<Item = u64> {
         let inverse = (0..6).fold(b, |x, _| x.wrapping_mul(2_u64.wrapping_sub(b.wrapping_mul(x))));
         let c = move |n: i64| (1 << p) + (n.wrapping_neg().cast_unsigned().wrapping_mul(inverse) & ((1 << p) - 1));

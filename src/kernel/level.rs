@@ -1,7 +1,9 @@
-//! The CPU level: which vector instructions the loops are compiled for. Detected once, forced if wanted.
+//! The CPU level: which vector instructions the loops are compiled for. It is detected at run time,
+//! and can be forced.
 //!
-//! One of the two files of the crate that hold `unsafe`, with `threads.rs`. Each level is a shell with `#[target_feature]` around a closure; the
-//! closure holds an ordinary scalar loop, is inlined into the shell, and is vectorised there for that level.
+//! One of the two files of the crate that hold `unsafe`, with `threads.rs`. Each level is a shell
+//! with `#[target_feature]` around a closure; the closure holds an ordinary scalar loop, is inlined
+//! into the shell, and is vectorised there for that level.
 
 #![cfg_attr(
     target_arch = "x86_64",
@@ -15,8 +17,8 @@ use crate::error::{Error, Result};
 
 /// The vector instructions a step runs on; a value of this type proves that the CPU has them.
 ///
-/// Every level gives the same bits (each operation of a rule is correctly rounded), so this is a matter of speed, and of
-/// tests that force each level on one machine.
+/// Every level gives the same bits (each operation of a rule is correctly rounded), so this is a
+/// matter of speed, and of tests that force each level on one machine.
 ///
 /// | level | text | instructions |
 /// |---|---|---|
@@ -45,13 +47,13 @@ enum Kind {
 }
 
 impl Level {
-    /// What the build targets; always there.
+    /// Returns the level that the build targets, which is always there.
     #[must_use]
     pub fn baseline() -> Self {
         Self(Kind::Baseline)
     }
 
-    /// AVX2 with FMA, if this CPU has them.
+    /// Returns the level of AVX2 with FMA, if this CPU has them.
     #[must_use]
     pub fn avx2() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
@@ -61,7 +63,7 @@ impl Level {
         None
     }
 
-    /// AVX-512 (F, DQ, VL, BW), if this CPU has it.
+    /// Returns the level of AVX-512 (F, DQ, VL, BW), if this CPU has it.
     #[must_use]
     pub fn avx512() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
@@ -76,13 +78,13 @@ impl Level {
         None
     }
 
-    /// The fastest level of this CPU, which an optimizer uses unless told otherwise.
+    /// Returns the fastest level of this CPU, which an optimizer uses unless told otherwise.
     #[must_use]
     pub fn best() -> Self {
         Self::avx512().or_else(Self::avx2).unwrap_or(Self::baseline())
     }
 
-    /// All levels of this CPU, slowest first.
+    /// Returns all levels of this CPU, slowest first.
     pub fn all() -> impl Iterator<Item = Self> {
         [Some(Self::baseline()), Self::avx2(), Self::avx512()].into_iter().flatten()
     }
@@ -120,16 +122,18 @@ impl FromStr for Level {
     }
 }
 
-/// Runs `work`, compiled for `level`. The closure and all it calls must be `#[inline(always)]`: what is not inlined
-/// into the shell is compiled for the baseline.
+/// Runs `work`, compiled for `level`. The closure and all it calls must be `#[inline(always)]`:
+/// what is not inlined into the shell is compiled for the baseline.
 #[inline]
 pub(crate) fn vectorize<R>(level: Level, work: impl FnOnce() -> R) -> R {
     match level.0 {
         Kind::Baseline => work(),
-        // SAFETY: a `Level` of this kind is only made by `Level::avx2`, which has seen both features on this CPU.
+        // SAFETY: a `Level` of this kind is only made by `Level::avx2`, which has seen both
+        // features on this CPU.
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 => unsafe { avx2(work) },
-        // SAFETY: a `Level` of this kind is only made by `Level::avx512`, which has seen all of the features on this CPU.
+        // SAFETY: a `Level` of this kind is only made by `Level::avx512`, which has seen all of the
+        // features on this CPU.
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512 => unsafe { avx512(work) },
     }

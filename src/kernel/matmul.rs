@@ -1,9 +1,9 @@
 //! Matrix products. Each number is Σ aᵢₖ·bₖⱼ with k upwards, a fused multiply-add for each term, in
-//! blocks of [`DEPTH`] terms whose sums are added up in turn. So neither the CPU level nor the size of
-//! a register tile can change a bit.
+//! blocks of [`DEPTH`] terms whose sums are added up in turn. So neither the CPU level nor the size
+//! of a register tile can change a bit.
 //!
-//! Rows of `a` and columns of `b` are copied side by side first, so that the innermost loop reads both
-//! from end to end and keeps a tile of the product in registers.
+//! Rows of `a` and columns of `b` are copied side by side first, so that the innermost loop reads
+//! both from end to end and keeps a tile of the product in registers.
 
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -20,7 +20,7 @@ const WIDEST: usize = 16;
 /// How many numbers of memory a product needs beside its matrices.
 pub(crate) const ROOM: usize = (BAND + WIDEST) * DEPTH;
 
-/// A matrix in memory of somebody else.
+/// A matrix in borrowed memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a, T> {
     numbers: &'a [T],
@@ -31,7 +31,7 @@ pub(crate) struct Matrix<'a, T> {
 }
 
 impl<'a, T: Real> Matrix<'a, T> {
-    /// Of numbers that lie row by row.
+    /// Returns the matrix of numbers that lie row by row.
     pub(crate) fn new(numbers: &'a [T], rows: usize, columns: usize) -> Self {
         Self { numbers: &numbers[..rows * columns], rows, columns, by_columns: false }
     }
@@ -40,7 +40,8 @@ impl<'a, T: Real> Matrix<'a, T> {
         Self { rows: self.columns, columns: self.rows, by_columns: !self.by_columns, ..self }
     }
 
-    /// Copies a part of at most W rows: the W numbers of each column side by side, 0 where no row is.
+    /// Copies a part of at most W rows: the W numbers of each column side by side, 0
+    /// where no row is.
     #[inline(always)]
     fn pack<const W: usize>(self, row: usize, columns: Block, out: &mut [T]) {
         let (n, rows) = (columns.len, W.min(self.rows - row));
@@ -78,13 +79,13 @@ enum Part {
     Upper,
 }
 
-/// out = a·b; `room` has [`ROOM`] numbers.
+/// Writes a·b to `out`; `room` has [`ROOM`] numbers.
 pub(crate) fn multiply<T: Real>(level: Level, a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], room: &mut [T]) {
     product(level, (a, b, Part::All), out, room);
 }
 
-/// out = a·aᵀ, with the bits of [`multiply`] and half of its work: the product is symmetric to the bit,
-/// as the terms of all its sums come in one order.
+/// Writes a·aᵀ to `out`, with the bits of [`multiply`] and half of its work: the product is
+/// symmetric to the bit, as the terms of all its sums come in one order.
 pub(crate) fn square<T: Real>(level: Level, a: Matrix<'_, T>, out: &mut [T], room: &mut [T]) {
     product(level, (a, a.transposed(), Part::Upper), out, room);
     for i in 0..a.rows {
@@ -114,6 +115,7 @@ fn at_level<T: Real, const H: usize, const W: usize>(level: Level, factors: Fact
         level,
         #[inline(always)]
         || {
+            // Without terms no block runs that would write the product.
             if a.columns == 0 {
                 out.fill(T::zero());
             }

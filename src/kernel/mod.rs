@@ -1,5 +1,5 @@
-//! The kernel: the contracts of a coordinate, and the loops that touch elements. It knows the CPU, and
-//! neither optimizers nor decays. Rules and laws are plain scalar Rust, inlined into its loops.
+//! The kernel: the contracts of a coordinate, and the loops that touch elements. It knows the CPU,
+//! and neither optimizers nor decays. Rules and laws are plain scalar Rust, inlined into its loops.
 
 pub(crate) mod column;
 mod contract;

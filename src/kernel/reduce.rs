@@ -1,11 +1,11 @@
-//! Sums over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the CPU
-//! level, nor work that is cut at whole chunks, can change a bit of them. Every norm of the crate comes
-//! from here.
+//! Sums over a parameter in a fixed order: fixed lanes, a fixed chunk, a fixed tree. So neither the
+//! CPU level, nor work that is cut at whole chunks, can change a bit of them. Every norm of the
+//! crate comes from here.
 //!
-//! Squares of f32 are exact in f64, but it takes as long to widen them as to read them. So four of a
-//! lane are added up in f32 first, and their sum is widened: a norm is then right to 1e-7 of itself
-//! where a single one is of four squares, and to much less where there are many. Where such a square may
-//! have overflowed or vanished, the sum is made again, of squares in f64.
+//! Squares of f32 are exact in f64, but it takes as long to widen them as to read them. So four of
+//! a lane are added up in f32 first, and their sum is widened: a norm is then right to 1e-7 of
+//! itself where a single one is of four squares, and to much less where there are many. Where such
+//! a square may have overflowed or vanished, the sum is made again, of squares in f64.
 
 use super::{Level, vectorize};
 use crate::float::Real;
@@ -22,23 +22,23 @@ pub(crate) const CHUNK: usize = 1 << 14;
 /// How squares are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
-    /// As fast as it goes.
+    /// The fast way: four squares of f32 at a time are added up in f32.
     First,
-    /// Each of its own in f64, of terms that are divided by 2^power.
+    /// Each square in f64, of terms that are divided by 2^power.
     Again(i32),
 }
 
-/// What is squared.
+/// The numbers that are squared.
 trait Terms<T>: Copy {
-    /// The numbers of the elements from `start` on, a whole row of lanes.
+    /// Returns the numbers of the elements from `start` on, a whole row of lanes.
     fn lanes(&self, start: usize) -> [T; LANES];
 
-    /// The number of element i.
+    /// Returns the number of element i.
     fn one(&self, i: usize) -> T;
 }
 
-/// A sum over the numbers of a parameter, or of a row of it, that come tile after tile: in the lanes,
-/// chunks and tree of every sum here.
+/// A sum over the numbers of a parameter, or of a row of it, that come tile after tile: in the
+/// lanes, chunks and tree of every sum here.
 pub(crate) struct TileSum {
     lanes: [f64; LANES],
     /// How many numbers the lanes hold.
@@ -104,7 +104,7 @@ impl TileSum {
     }
 }
 
-/// Adds each x² to its sum.
+/// Adds the square of each x to its sum in `sums`.
 pub(crate) fn add_squares<T: Real>(level: Level, x: &[T], sums: &mut [f64]) {
     vectorize(
         level,
@@ -142,8 +142,8 @@ pub(crate) fn squared_distance<T: Real>(level: Level, x: &[T], a: &[T]) -> Squar
     SquareSum::of::<T>(squares(Pass::First), x.len(), squares)
 }
 
-/// Returns Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter calls is
-/// not inlined for certain.
+/// Returns Σ of the squares of n terms, chunk after chunk. Plain loops: what an iterator adapter
+/// calls is not inlined for certain.
 #[inline]
 fn squares<T: Real>(level: Level, n: usize, terms: impl Terms<T>, pass: Pass) -> f64 {
     vectorize(
@@ -192,7 +192,7 @@ fn fill<T: Real>(lanes: &mut [f64; LANES], start: usize, end: usize, terms: impl
 }
 
 impl Pass {
-    /// What the terms are multiplied by.
+    /// Returns the factor on the terms.
     #[inline(always)]
     fn scale<T: Real>(self) -> T {
         match self {
@@ -202,8 +202,8 @@ impl Pass {
     }
 }
 
-/// sum + x², rounded once: a quarter faster than two operations, and the same for f32, whose squares are
-/// exact in f64.
+/// Returns sum + x², rounded once: a quarter faster than two operations, and the same for f32,
+/// whose squares are exact in f64.
 #[inline(always)]
 fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
@@ -226,7 +226,7 @@ fn tree(lanes: &mut [f64; LANES], used: usize) -> f64 {
     lanes[0]
 }
 
-/// A row of lanes of a column, of a length that the compiler knows.
+/// Returns a row of lanes of a column, of a length that the compiler knows.
 #[inline(always)]
 fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
     column[start..start + LANES].try_into().expect("it has this length")
@@ -267,8 +267,8 @@ impl<T: Real> Terms<T> for Differences<'_, T> {
     }
 }
 
-/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever that
-/// is exact enough, always for f32.
+/// A sum of squares that neither overflows nor vanishes: Σx² = sum·4^power. The power is 0 wherever
+/// that is exact enough, always for f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct SquareSum {
     sum: f64,
@@ -281,14 +281,14 @@ const POWER: i32 = 600;
 /// A sum of squares below this has lost digits, or all of them, to underflow.
 const SMALLEST: f64 = 1e-270;
 
-/// 2^power, for powers of the size of [`POWER`].
+/// Returns 2^power, for powers of the size of [`POWER`].
 fn two_to(power: i32) -> f64 {
     if power == 0 { 1.0 } else { 2.0_f64.powi(power) }
 }
 
 impl SquareSum {
-    /// Returns the sum of n squares of which the first pass has made `first`; they are added up again
-    /// where that may be far off.
+    /// Returns the sum of n squares of which the first pass has made `first`; they are added up
+    /// again where that may be far off.
     #[inline]
     pub(crate) fn of<T: Real>(first: f64, n: usize, again: impl FnOnce(Pass) -> f64) -> Self {
         let power = match first {
@@ -302,12 +302,13 @@ impl SquareSum {
         Self { sum: again(Pass::Again(power)), power }
     }
 
-    /// √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite exactly when every element is.
+    /// Returns √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite
+    /// exactly when every element is.
     pub(crate) fn norm(self) -> f64 {
         self.sum.sqrt() * two_to(self.power)
     }
 
-    /// The sum of both, at the power of the larger one.
+    /// Returns the sum of both, at the power of the larger one.
     #[inline]
     pub(crate) fn plus(self, other: Self) -> Self {
         let sum = self.sum + other.sum;
@@ -328,7 +329,7 @@ impl SquareSum {
         Self { sum, power }
     }
 
-    /// The sum in units of 4^power.
+    /// Returns the sum in units of 4^power.
     fn at(self, power: i32) -> f64 {
         let scale = two_to(self.power - power);
         self.sum * scale * scale

@@ -39,8 +39,8 @@ pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
     );
 }
 
-/// Works out the displacements r = rate·u + decay that [`sweep`] would make of a part of the weights,
-/// without writing anything else.
+/// Works out the displacements r = rate·u + decay that [`sweep`] would make of a part of the
+/// weights, without writing anything else.
 #[inline(always)]
 pub(crate) fn displace<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
     level: Level,

@@ -1,6 +1,8 @@
-//! A pool of threads for work that is cut into items: the caller works as well, and waits for no thread that has not begun.
+//! A pool of threads for work that is cut into items: the caller works as well, and waits for no
+//! thread that has not begun.
 //!
-//! The second file of the crate that holds `unsafe`: one block, which lends the caller's closure to the workers.
+//! The second file of the crate that holds `unsafe`: one block, which lends the caller's
+//! closure to the workers.
 
 #![expect(unsafe_code, reason = "workers outlive the closure they are lent; see `Pool::fork`")]
 
@@ -18,24 +20,28 @@ use crate::error::{Error, Result};
 /// The least work of one thread: a fork and a join take 0.5 µs where the workers are awake.
 pub(crate) const SHARE: Duration = Duration::from_micros(2);
 
-/// The work, of one job or of jobs without a pause, from which on sleeping workers are woken. Waking takes the caller
-/// 3 to 5 µs, and about 30 µs where the system puts the worker on the caller's own core: at most a tenth of this.
+/// The work, of one job or of jobs without a pause, from which on sleeping workers are woken.
+/// Waking takes the caller 3 to 5 µs, and about 30 µs where the system puts the worker on the
+/// caller's own core: at most a tenth of this.
 const WORTH_WAKING: Duration = Duration::from_micros(300);
 
-/// How long a worker looks out for the next job before it goes to sleep; a longer time between two jobs is a pause.
+/// How long a worker looks out for the next job before it goes to sleep; a longer time between two
+/// jobs is a pause.
 const LOOKOUT: Duration = Duration::from_micros(100);
 
-/// Looks, about 10 ns each, after which a waiting thread offers its core to others: the one it waits for may need it.
+/// Looks, about 10 ns each, after which a waiting thread offers its core to others: the one it
+/// waits for may need it.
 const LOOKS: usize = 100;
 
 /// The most threads of a pool.
 const MOST: usize = 1024;
 
-/// Threads that optimizers share the work of a step with. A clone is a handle to the same threads.
+/// Threads that optimizers use to share the work of a step. A clone is a handle to
+/// the same threads.
 ///
-/// Threads are started when work first needs them, and sleep while there is none. A pool does one job at a time: a
-/// step that finds it busy works on its own thread alone, as does one for which no thread can be started. The results
-/// are the same bits.
+/// Threads are started when work first needs them, and sleep while there is none. A pool does one
+/// job at a time: a step that finds it busy works on its own thread alone, as does one for which no
+/// thread can be started. The results are the same bits.
 #[derive(Clone)]
 pub struct Pool(Arc<Owner>);
 
@@ -45,7 +51,7 @@ struct Owner {
     turn: Mutex<Turn>,
 }
 
-/// What the caller whose turn it is knows.
+/// What the caller that has the pool for itself keeps from job to job.
 #[derive(Default)]
 struct Turn {
     workers: Vec<JoinHandle<()>>,
@@ -61,13 +67,14 @@ struct Turn {
 struct Shared {
     /// One for each thread, the caller's first.
     seats: Box<[Seat]>,
-    /// Workers hold the read lock while they work, so that the caller gets the write lock when all of them have ended.
+    /// Workers hold the read lock while they work, so that the caller gets the write lock when all
+    /// of them have ended.
     job: RwLock<Option<Job>>,
     /// How many jobs there were.
     round: AtomicUsize,
     /// Workers that do not sleep.
     awake: AtomicUsize,
-    /// What the first panic of a worker was thrown with.
+    /// The payload of the first panic of a worker.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     closed: AtomicBool,
 }
@@ -88,7 +95,8 @@ struct Seat {
     worker: OnceLock<Thread>,
 }
 
-/// A range of items, its start in the upper half. Only the number is shared, so relaxed operations do.
+/// A range of items, its start in the upper half. Nothing but this number is shared through it, so
+/// relaxed operations are enough.
 #[derive(Default)]
 struct Items(AtomicU64);
 
@@ -110,13 +118,14 @@ impl Items {
 }
 
 impl Pool {
-    /// The pool of the process, with as many threads as it may run at once.
+    /// Returns the pool of the process, with as many threads as it may run at once.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Pool> = OnceLock::new();
         SHARED.get_or_init(|| Self::of(thread::available_parallelism().map_or(1, |n| n.get().min(MOST))))
     }
 
-    /// A pool of its own, of so many threads with the caller's. They end when the last handle is dropped.
+    /// Makes a pool of so many threads, the caller's with them. They end when the last
+    /// handle is dropped.
     ///
     /// # Errors
     ///
@@ -140,17 +149,19 @@ impl Pool {
         Self(Arc::new(Owner { shared: Arc::new(shared), turn: Mutex::default() }))
     }
 
-    /// The most threads that work at once, the caller's with them.
+    /// Returns how many threads work at once at most, the caller's with them.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.0.shared.seats.len()
     }
 
-    /// Calls `work` once with each of 0..items, on up to so many threads, and returns when all calls have ended.
-    /// `time` is what they take on one thread; it decides how many threads are used and whether any are woken.
+    /// Calls `work` once with each of 0..items, on up to so many threads, and returns when all
+    /// calls have ended. `time` is what they take on one thread; it decides how many threads are
+    /// used and whether any are woken.
     ///
-    /// Every thread begins with a run of neighbouring items, the same one in every call with the same numbers, and
-    /// then helps the others from the end of theirs. A panic of `work` goes on in the caller.
+    /// Every thread begins with a run of neighbouring items, the same one in every call with the
+    /// same numbers, and then helps the others from the end of theirs. A panic of `work` is
+    /// resumed in the caller.
     pub(crate) fn run(&self, threads: usize, items: usize, time: Duration, work: &(dyn Fn(usize) + Sync)) {
         let shares = usize::try_from(time.as_nanos() / SHARE.as_nanos()).unwrap_or(usize::MAX);
         let threads = threads.min(items).min(shares).min(self.threads());
@@ -161,7 +172,7 @@ impl Pool {
         }
     }
 
-    /// The caller's turn, unless another job is under way.
+    /// Takes the pool for the caller, unless another job is under way.
     fn turn(&self) -> Option<MutexGuard<'_, Turn>> {
         match self.0.turn.try_lock() {
             Ok(turn) => Some(turn),
@@ -177,9 +188,10 @@ impl Pool {
             turn.hire(threads, &self.0.shared);
         }
         if wake || shared.awake.load(Ordering::Relaxed) > 0 {
-            // SAFETY: only the lifetime changes. Workers reach the reference through `shared.job` alone, and use it
-            // only under its read lock. `open` is dropped at the end of this block, also by a panic, and with it the
-            // job, under the write lock: no worker can be using it then, nor find it later. `work` lives longer.
+            // SAFETY: only the lifetime changes. Workers reach the reference through `shared.job`
+            // alone, and use it only under its read lock. `open` is dropped at the end of this
+            // block, also by a panic, and with it the job, under the write lock: no worker can be
+            // using it then, nor find it later. `work` lives longer.
             let work = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(work) };
             let open = shared.open(Job { work, threads, wake }, items);
             shared.take_part(Job { work, threads, wake }, 0);
@@ -203,7 +215,7 @@ impl fmt::Debug for Pool {
 }
 
 impl Turn {
-    /// Whether the work without a pause, this job's with it, is enough to wake workers for.
+    /// Returns whether the work without a pause, this job's with it, is enough to wake workers for.
     fn worth_waking(&mut self, time: Duration) -> bool {
         if self.ended.is_none_or(|ended| ended.elapsed() > LOOKOUT) {
             self.work = Duration::ZERO;
@@ -229,6 +241,7 @@ impl Turn {
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        // A new round makes workers that wait for one see that the pool is closed.
         self.shared.closed.store(true, Ordering::Relaxed);
         self.shared.round.fetch_add(1, Ordering::Release);
         let turn = self.turn.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -265,7 +278,8 @@ impl Shared {
         open
     }
 
-    /// The job, once no worker holds it. Does not sleep: those that hold it are at their last item or about to leave.
+    /// Locks the job for writing, once no worker holds it. It does not sleep, as workers that hold
+    /// the job are at their last item or about to leave.
     fn write(&self) -> RwLockWriteGuard<'_, Option<Job>> {
         let mut looks = 0;
         loop {
@@ -281,7 +295,8 @@ impl Shared {
         }
     }
 
-    /// Wakes the two workers that this thread has to; they wake the next, so that none spends long on it.
+    /// Wakes the two workers that this thread has to; they wake the next, so that none
+    /// spends long on it.
     fn wake(&self, threads: usize, seat: usize) {
         for next in [2 * seat + 1, 2 * seat + 2] {
             if let Some(worker) = self.seats[..threads].get(next).and_then(|seat| seat.worker.get()) {
@@ -300,7 +315,7 @@ impl Shared {
         }
     }
 
-    /// A worker's life.
+    /// Runs a worker: it takes part in jobs and waits for the next one until the pool is closed.
     fn serve(&self, seat: usize) {
         self.awake.fetch_add(1, Ordering::Relaxed);
         let (mut round, mut worked) = (0, Instant::now());
@@ -329,7 +344,8 @@ impl Shared {
         true
     }
 
-    /// The next round, after this one: looks out for it for a while since the last work, then sleeps.
+    /// Waits for the next round after this one and returns it: looks out for it for a while since
+    /// the last work, then sleeps.
     fn look_out(&self, round: usize, worked: Instant) -> usize {
         let next = || Some(self.round.load(Ordering::Acquire)).filter(|&next| next != round);
         while worked.elapsed() < LOOKOUT {
@@ -365,7 +381,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_millis(1);
 
-    /// How often each item is worked on, by a pool of 4.
+    /// Returns how often each item is worked on.
     fn counts(pool: &Pool, threads: usize, items: usize, time: Duration) -> Vec<usize> {
         let counts: Vec<_> = iter::repeat_with(|| AtomicUsize::new(0)).take(items).collect();
         pool.run(threads, items, time, &|i| {
@@ -374,7 +390,7 @@ mod tests {
         counts.into_iter().map(AtomicUsize::into_inner).collect()
     }
 
-    /// A job that ends only if all threads take part in it.
+    /// Runs a job that ends only if all threads take part in it.
     fn meet(pool: &Pool) {
         let barrier = Barrier::new(pool.threads());
         pool.run(pool.threads(), pool.threads(), LONG, &|_| {

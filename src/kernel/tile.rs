@@ -1,6 +1,6 @@
 //! Tiles: rule and law joined in short loops over a piece of a parameter that stays in the first
-//! cache. So loops add up, one for each rule and a few for each law, where joining both in one loop
-//! multiplies them.
+//! cache. So the number of loops is a sum, one for each rule and a few for each law, where joining
+//! both in one loop would make it a product.
 
 use super::column::MAX_COLUMNS;
 use super::contract::{Law, Move, Numbers, Rule, Scaling, descend};
@@ -66,7 +66,7 @@ impl<T: Real> Moves<T> {
     }
 }
 
-/// The loop of a rule over a tile.
+/// Runs the loop of a rule over a tile.
 pub(crate) fn update<T: Real, R: Rule<T>>(level: Level, rule: R, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
     vectorize(
         level,
@@ -84,19 +84,19 @@ pub(crate) fn update<T: Real, R: Rule<T>>(level: Level, rule: R, x: &[T], g: &[T
     );
 }
 
-/// The loops of a law over a tile; what a pipeline needs to know of any law.
+/// The loops of a law over a tile, and what a pipeline needs to know of any law.
 pub(crate) trait TiledLaw<T: Real>: Sync {
     fn couples(&self) -> bool;
 
     fn settles(&self) -> bool;
 
-    /// out = couple(scaling(g), d)
+    /// Writes couple(scaling(g), d) to `out`.
     fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]);
 
-    /// d ← settle(d)
+    /// Replaces d by settle(d).
     fn settle(&self, level: Level, d: &mut [T], g: &[T], moves: &Moves<T>, rate: T, columns: &mut [&mut [T]]);
 
-    /// out = rate·u + drift(d), with d and g seen
+    /// Writes rate·u + drift(d) to `out`; `seen` is d and g as law and rule see them.
     fn displacement(&self, level: Level, seen: (&[T], &[T]), moves: &Moves<T>, rate: T, columns: &mut [&mut [T]], out: &mut [T]);
 }
 
@@ -173,7 +173,7 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
     }
 }
 
-/// out = scaling(g)
+/// Writes scaling(g) to `out`.
 fn scaling<T: Real>(level: Level, scaling: Scaling<T>, g: &[T], out: &mut [T]) {
     vectorize(
         level,
@@ -186,7 +186,7 @@ fn scaling<T: Real>(level: Level, scaling: Scaling<T>, g: &[T], out: &mut [T]) {
     );
 }
 
-/// x ← x − rate·u
+/// Replaces x by x − rate·u.
 pub(crate) fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, rate: T) {
     vectorize(
         level,
@@ -199,7 +199,7 @@ pub(crate) fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, 
     );
 }
 
-/// d = x − a
+/// Writes x − a to `d`.
 pub(crate) fn distance<T: Real>(level: Level, x: &[T], a: &[T], d: &mut [T]) {
     vectorize(
         level,
@@ -212,7 +212,7 @@ pub(crate) fn distance<T: Real>(level: Level, x: &[T], a: &[T], d: &mut [T]) {
     );
 }
 
-/// x = a + d
+/// Writes a + d to `x`.
 pub(crate) fn restore<T: Real>(level: Level, x: &mut [T], a: &[T], d: &[T]) {
     vectorize(
         level,
@@ -225,7 +225,7 @@ pub(crate) fn restore<T: Real>(level: Level, x: &mut [T], a: &[T], d: &[T]) {
     );
 }
 
-/// Denormal numbers become 0 of their sign; a NaN stays.
+/// Replaces denormal numbers by 0 of their sign; a NaN stays.
 pub(crate) fn flush<T: Real>(level: Level, column: &mut [T]) {
     vectorize(
         level,

@@ -23,16 +23,16 @@ use crate::kernel::{Move, Rule};
 /// | [`eps`](Settings::eps) | ε | 1e-10 | finite, ≥ 0 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State per weight: one column, `sum`, which starts at s₀; t counts a parameter's own updates from 1.
-/// With s₀ = ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in PyTorch: by
-/// default the step is refused ([`NonFinite`](crate::NonFinite)).
+/// State per weight: one column, `sum`, which starts at s₀; t counts a parameter's own updates
+/// from 1. With s₀ = ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in
+/// PyTorch: by default the step is refused ([`NonFinite`](crate::NonFinite)).
 ///
 /// # Differences
 ///
-/// * PyTorch: the bits of `torch.optim.Adagrad(fused=True)` 2.15 (x86-64 with fused multiply-add) for
-///   every element. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
-/// * Keras and optax: s₀ = 0.1, and ε = 1e-7 stands inside the root. optax moves a weight by 0 where
-///   s = 0.
+/// * PyTorch: the bits of `torch.optim.Adagrad(fused=True)` 2.15 (x86-64 with fused multiply-add)
+///   for every element. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
+/// * Keras and optax: s₀ = 0.1, and ε = 1e-7 stands inside the root. optax moves a weight
+///   by 0 where s = 0.
 /// * The paper has neither κ nor s₀.
 ///
 /// # Example
@@ -61,7 +61,7 @@ pub struct Adagrad {
 }
 
 impl Adagrad {
-    /// Adagrad at learning rate `lr`, without decay.
+    /// Returns the settings of Adagrad at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { lr_decay: 0.0, initial: 0.0, eps: 1e-10 }, lr)
@@ -69,21 +69,21 @@ impl Adagrad {
 }
 
 impl<S> Settings<Adagrad, S> {
-    /// κ, by which the learning rate falls: η/(1 + (t − 1)·κ). A schedule acts beside it.
+    /// Sets κ, by which the learning rate falls: η/(1 + (t − 1)·κ). A schedule acts beside it.
     #[must_use]
     pub fn lr_decay(mut self, decay: f64) -> Self {
         self.algorithm.lr_decay = decay;
         self
     }
 
-    /// s₀, what the sum of squares starts from.
+    /// Sets s₀, which the sum of squares starts from.
     #[must_use]
     pub fn initial_accumulator(mut self, sum: f64) -> Self {
         self.algorithm.initial = sum;
         self
     }
 
-    /// ε beside the root of the sum.
+    /// Sets ε, which is added to the root of the sum.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.eps = eps;

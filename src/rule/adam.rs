@@ -30,19 +30,24 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] |
 ///
-/// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t counts a parameter's own
-/// updates from 1. With ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in PyTorch: by default the step is refused
-/// ([`NonFinite`](crate::NonFinite)). β that becomes 1 in the weights' type is refused.
+/// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t
+/// counts a parameter's own updates from 1. With ε = 0 a weight whose gradients have all been 0
+/// would become NaN (0/0), as in PyTorch: by default the step is refused
+/// ([`NonFinite`](crate::NonFinite)). A β that becomes 1 in the weights' type is refused.
 ///
 /// # Differences
 ///
-/// * PyTorch: the bits of `torch.optim.Adam(fused=True)` 2.15 (x86-64 with fused multiply-add) on whole vectors. The last n mod 8 elements of an
-///   f32 tensor, n mod 4 of an f64 one, take PyTorch's scalar path, where v = fma(β₂, v, ((1 − β₂)·g)·g) stands for fma((1 − β₂)·g, g, β₂·v): v may
-///   differ in its last bits there and, more rarely, the weight. At a NaN AMSGrad's v_max keeps its old value there; here it becomes NaN. Its
-///   `weight_decay` is [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`] for AdamW. Powers of β come from the platform's `pow`, in f64.
-/// * Keras and TensorFlow: ε̂ = 1e-7, so `.epsilon_hat(1e-7)`; the damping of early steps is larger than with ε.
-/// * optax: the maximum of AMSGrad is taken of the bias-corrected v there, of the uncorrected one here and in PyTorch. The
-///   AMSGrad paper has no bias correction.
+/// * PyTorch: the bits of `torch.optim.Adam(fused=True)` 2.15 (x86-64 with fused multiply-add) on
+///   whole vectors. The last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one, take
+///   PyTorch's scalar path, where v = fma(β₂, v, ((1 − β₂)·g)·g) stands for fma((1 − β₂)·g, g,
+///   β₂·v): v may differ in its last bits there and, more rarely, the weight. At a NaN AMSGrad's
+///   v_max keeps its old value there; here it becomes NaN. Its `weight_decay` is
+///   [`Decay::coupled_l2`] for Adam, [`Decay::decoupled`] for AdamW. Powers of β come from the
+///   platform's `pow`, in f64.
+/// * Keras and TensorFlow: ε̂ = 1e-7, so `.epsilon_hat(1e-7)`; the damping of early steps is
+///   larger than with ε.
+/// * optax: the maximum of AMSGrad is taken of the bias-corrected v there, of the uncorrected one
+///   here and in PyTorch. The AMSGrad paper has no bias correction.
 ///
 /// # Example
 ///
@@ -58,8 +63,8 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 ///
 /// # Source
 ///
-/// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of Adam and Beyond*, ICLR 2018,
-/// arXiv 1904.09237, for AMSGrad.
+/// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of
+/// Adam and Beyond*, ICLR 2018, arXiv 1904.09237, for AMSGrad.
 #[doc(alias = "amsgrad")]
 #[doc(alias = "exp_avg")]
 #[doc(alias = "exp_avg_sq")]
@@ -72,7 +77,8 @@ pub struct Adam {
     pub(super) trust: TrustRatio,
 }
 
-/// Adam with decoupled weight decay, 0.01 by default: [`Adam`]'s formula under its own name and default.
+/// Adam with decoupled weight decay, 0.01 by default: [`Adam`]'s formula under its own
+/// name and default.
 ///
 /// ```text
 /// x ← x·(1 − η·λ), then Adam's step on the undecayed gradient
@@ -88,11 +94,11 @@ pub struct Adam {
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.01)` | see [`Decay`] |
 ///
-/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, policies. State, and differences from others, are
-/// [`Adam`]'s.
+/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, policies.
+/// State, and differences from others, are [`Adam`]'s.
 ///
-/// Defaults, and bits on whole vectors, are those of `torch.optim.AdamW(fused=True)`. The paper's λ is not multiplied by the learning rate:
-/// that is [`Decay::independent`].
+/// Defaults, and bits on whole vectors, are those of `torch.optim.AdamW(fused=True)`. The paper's λ
+/// is not multiplied by the learning rate: that is [`Decay::independent`].
 ///
 /// ```
 /// use wane::{AdamW, Optimizer};
@@ -104,7 +110,8 @@ pub struct Adam {
 /// # Ok::<(), wane::Error>(())
 /// ```
 ///
-/// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019, arXiv 1711.05101.
+/// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019,
+/// arXiv 1711.05101.
 #[doc(alias = "weight_decay")]
 #[doc(alias = "decoupled weight decay")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +129,7 @@ enum Epsilon {
 }
 
 impl Adam {
-    /// Adam at learning rate `lr`, without decay.
+    /// Returns the settings of Adam at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         let options =
@@ -132,7 +139,7 @@ impl Adam {
 }
 
 impl AdamW {
-    /// Adam at learning rate `lr` with decoupled decay 0.01.
+    /// Returns the settings of Adam at learning rate η = `lr`, with decoupled decay 0.01.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Adam::new(lr).named::<Self>().weight_decay(Decay::decoupled(0.01))
@@ -140,28 +147,30 @@ impl AdamW {
 }
 
 impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
-    /// β₁ and β₂, the share of the first and second moment that is kept at each step.
+    /// Sets β₁ and β₂, the share of the first and second moment that is kept at each step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);
         self
     }
 
-    /// ε beside the root of the bias-corrected second moment, as in PyTorch and optax.
+    /// Sets ε, which is added to the root of the bias-corrected second moment, as in
+    /// PyTorch and optax.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.epsilon = Epsilon::Corrected(eps);
         self
     }
 
-    /// ε̂ beside the root of the uncorrected second moment, as in Keras and TensorFlow; it takes the place of `eps`.
+    /// Sets ε̂, which is added to the root of the uncorrected second moment, as in Keras and
+    /// TensorFlow; it takes the place of `eps`.
     #[must_use]
     pub fn epsilon_hat(mut self, epsilon: f64) -> Self {
         self.algorithm.epsilon = Epsilon::Hat(epsilon);
         self
     }
 
-    /// AMSGrad: the largest second moment seen so far stands for the present one.
+    /// Turns AMSGrad on or off: the largest second moment seen so far stands for the present one.
     #[must_use]
     pub fn amsgrad(mut self, on: bool) -> Self {
         self.algorithm.amsgrad = on;
@@ -269,11 +278,12 @@ impl Formula for Adam {
 
 compiled!(Adam);
 
-/// 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
+/// Returns 1 − βᵗ: how far an average that started from 0 has filled up after t steps.
 pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a step count, exact up to 2⁵³")]
     let t = t as f64;
-    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is taken from 1: saves a power.
+    // βᵗ ≤ exp(−(1 − β)t) < exp(−37.9) < 2⁻⁵⁴, which changes nothing when it is subtracted from 1.
+    // So no power is worked out.
     if (1.0 - beta) * t > 38.0 {
         return 1.0;
     }
@@ -281,9 +291,10 @@ pub(super) fn bias_correction(beta: f64, t: u64) -> f64 {
 }
 
 impl Adam {
-    /// Returns a bound on the displacement that holds for all gradients. By Cauchy and Schwarz, m = Σ(1 − β₁)β₁ᵏ·g and v = Σ(1 − β₂)β₂ᵏ·g² have
-    /// |m| ≤ c·√v with c² = (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. Twice that, for all that is
-    /// rounded; there is no such bound where β₁² ≥ β₂.
+    /// Returns a bound on the displacement that holds for all gradients. By Cauchy and Schwarz, m =
+    /// Σ(1 − β₁)β₁ᵏ·g and v = Σ(1 − β₂)β₂ᵏ·g² have |m| ≤ c·√v with c² =
+    /// (1 − β₁)²/((1 − β₂)(1 − β₁²/β₂)); v may lack what is smaller than a normal number. The bound
+    /// is twice that, as all of this is rounded; there is no such bound where β₁² ≥ β₂.
     fn longest<T: Real>(&self, step: f64, root: f64, eps: f64) -> f64 {
         let overlap = 1.0 - self.beta1 * self.beta1 / self.beta2;
         if overlap.is_nan() || overlap <= 0.0 {
@@ -294,7 +305,7 @@ impl Adam {
         2.0 * step * c * (root + lost / eps)
     }
 
-    /// ε or ε̂, by its name.
+    /// Returns ε or ε̂, with its name.
     fn eps(&self) -> (&'static str, f64) {
         match self.epsilon {
             Epsilon::Corrected(eps) => ("eps", eps),
@@ -303,7 +314,8 @@ impl Adam {
     }
 }
 
-/// m + w(g − m) as PyTorch's `lerp` does it: from the nearer end, so from g where w is at least a half.
+/// m + w(g − m) as PyTorch's `lerp` does it: from the nearer end, so from g where w is
+/// at least a half.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lerp<T> {
     from_gradient: bool,
@@ -325,7 +337,7 @@ impl<T: Real> Lerp<T> {
 
 #[derive(Clone, Copy, Debug)]
 struct Moments<T> {
-    /// With the weight 1 − β₁.
+    /// The interpolation of m, with the weight 1 − β₁.
     lerp: Lerp<T>,
     beta2: T,
     take2: T,
@@ -334,7 +346,8 @@ struct Moments<T> {
     /// √(1 − β₂ᵗ), or 1 under epsilon hat; at least 2⁻²⁷, since β₂ is at most 1 − 2⁻⁵³.
     root: Divisor<T>,
     eps: T,
-    /// 1, or 1/√(1 − β₂ᵗ) under epsilon hat: what makes √v + ε̂ divide m/(1 − β₁ᵗ), as a metric does.
+    /// 1, or 1/√(1 − β₂ᵗ) under epsilon hat: what makes √v + ε̂ divide m/(1 − β₁ᵗ),
+    /// as a metric does.
     hat: T,
 }
 
@@ -349,7 +362,7 @@ impl<T: Real> Moments<T> {
         (self.take2 * g).mul_add(g, self.beta2 * v)
     }
 
-    /// The direction has the sign of m, also where step·m is too small to have one.
+    /// Returns the move. Its `lean` is m, which has a sign also where step·m has become 0.
     #[inline(always)]
     fn step(&self, m: T, v: T) -> Move<T> {
         let divisor = self.root.divide(v.sqrt()) + self.eps;

@@ -1,4 +1,4 @@
-//! LAMB: Adam under a trust ratio; a constructor and the ratio.
+//! LAMB: Adam under a trust ratio. It is a constructor and the ratio.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,16 +9,18 @@ use crate::error::{Error, Result, in_range};
 use crate::number::Number;
 use crate::text::Arguments;
 
-/// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's weights times the rate.
+/// LAMB, layer-wise adaptive moments: Adam's step, decay included, made as long as the layer's
+/// weights times the learning rate.
 ///
 /// ```text
 /// r = m̂ / (√v̂ + ε) + decay          m̂, v̂ as in Adam, corrected for their bias
 /// x ← x − η·φ·r                       φ = ‖x‖ / ‖r‖,  1 where a norm is 0
 /// ```
 ///
-/// LAMB is [`Adam`]'s formula under its own name, with ε = 1e-6 and [`TrustRatio::Lamb`]; every setting of Adam is there. The
-/// norms are those of the whole parameter, before the step. Any decay works inside the ratio, which then multiplies its share s and its
-/// threshold too: the paper's `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
+/// LAMB is [`Adam`]'s formula under its own name, with ε = 1e-6 and [`TrustRatio::Lamb`]; every
+/// setting of Adam is there. The norms are those of the whole parameter, before the step. Any decay
+/// works inside the ratio, which then multiplies its share s and its threshold too: the paper's
+/// `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
 ///
 /// | setting | symbol | default | allowed |
 /// |---|---|---|---|
@@ -28,13 +30,15 @@ use crate::text::Arguments;
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | [`TrustRatio::Lamb`] | see [`TrustRatio`] |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// A step reads the parameter twice: once for the norms, before anything is written, once for the update.
+/// A step reads the parameter twice: once for the norms, before anything is written,
+/// once for the update.
 ///
 /// # Differences
 ///
-/// * The paper's φ may clip ‖x‖; here, as in optax, it does not; [`TrustRatio::clamped`] bounds the ratio.
-/// * optax: the same. Keras decays outside the ratio, timm switches the ratio off where there is no decay, pytorch_optimizer
-///   decays outside and clamps ‖x‖ at 10; PyTorch has no LAMB.
+/// * The paper's φ may clip ‖x‖; here, as in optax, it does not; [`TrustRatio::clamped`]
+///   bounds the ratio.
+/// * optax: the same. Keras decays outside the ratio, timm switches the ratio off where there is no
+///   decay, pytorch_optimizer decays outside and clamps ‖x‖ at 10; PyTorch has no LAMB.
 ///
 /// # Example
 ///
@@ -55,21 +59,24 @@ use crate::text::Arguments;
 ///
 /// # Source
 ///
-/// You et al., *Large Batch Optimization for Deep Learning: Training BERT in 76 minutes*, ICLR 2020, arXiv 1904.00962.
+/// You et al., *Large Batch Optimization for Deep Learning: Training BERT in 76 minutes*, ICLR
+/// 2020, arXiv 1904.00962.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lamb;
 
 algorithm!(Lamb: Adam = "lamb");
 
 impl Lamb {
-    /// Adam under LAMB's trust ratio at learning rate `lr`, with ε = 1e-6 and without decay.
+    /// Returns the settings of Adam under LAMB's trust ratio at learning rate η = `lr`, with ε =
+    /// 1e-6 and without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Adam::new(lr).named::<Self>().eps(1e-6).trust_ratio(TrustRatio::Lamb)
     }
 }
 
-/// A factor φ on the whole displacement of a parameter, decay included, from the norms of the parameter.
+/// A factor φ on the whole displacement of a parameter, decay included, from the norms
+/// of the parameter.
 ///
 /// | value | text | φ |
 /// |---|---|---|
@@ -77,13 +84,15 @@ impl Lamb {
 /// | `Lamb` | `lamb` | ‖x‖ / ‖r‖, 1 where a norm is 0 |
 /// | [`clamped`](Self::clamped)`(min, max)` | `clamped:0.01,10` | the same, held within \[min, max\] |
 ///
-/// r is the displacement per unit of learning rate. A layer that starts from weights of nearly 0 crawls under the plain ratio, as its steps are
-/// as short as its weights; a least ratio helps it. Bounds are finite, 0 ≤ min ≤ max.
+/// r is the displacement per unit of learning rate. A layer that starts from weights of nearly 0
+/// crawls under the plain ratio, as its steps are as short as its weights; a least ratio helps it.
+/// Bounds are finite, 0 ≤ min ≤ max.
 ///
-/// A norm that is not finite is an error before anything is written (under [`NonFinite::LetThrough`](crate::NonFinite) it
-/// makes the parameter NaN), and so is a decoupled decay whose share φ·s is 1 or more while the whole displacement is as long as the weights:
-/// it would turn them round. (A larger share is no harm where the update holds against it: the displacement is η·‖x‖ long in all. Near an
-/// anchor that may be further than the anchor is.)
+/// A norm that is not finite is an error before anything is written (under
+/// [`NonFinite::LetThrough`](crate::NonFinite) it makes the parameter NaN), and so is a decoupled
+/// decay whose share φ·s is 1 or more while the whole displacement is as long as the weights: it
+/// would turn them round. (A larger share is no harm where the update holds against it: the
+/// displacement is η·‖x‖ long in all. Near an anchor that may be further than the anchor is.)
 ///
 /// ```
 /// use wane::{Lamb, Optimizer, TrustRatio};
@@ -112,7 +121,7 @@ pub enum TrustRatio {
 }
 
 impl TrustRatio {
-    /// LAMB's ratio, held within [`min`, `max`].
+    /// Returns LAMB's ratio, held within [`min`, `max`].
     #[must_use]
     pub fn clamped(min: f64, max: f64) -> Self {
         Self::Clamped { min, max }
@@ -124,7 +133,7 @@ impl TrustRatio {
         in_range("largest trust ratio", max, max >= min, "a finite number, at least as large as the least ratio")
     }
 
-    /// φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
+    /// Returns φ from ‖x‖ and ‖η·r‖. A NaN norm gives a NaN, never 1.
     pub(super) fn of(self, [weights, displacement]: [f64; 2], lr: f64) -> Prepared {
         let plain = if weights == 0.0 || displacement == 0.0 { 1.0 } else { lr * weights / displacement };
         let ratio = match self {
@@ -163,7 +172,8 @@ impl FromStr for TrustRatio {
 }
 
 impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
-    /// The trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves its parameters out.
+    /// Sets the trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves
+    /// its parameters out.
     #[must_use]
     pub fn trust_ratio(mut self, trust: TrustRatio) -> Self {
         self.algorithm.trust = trust;

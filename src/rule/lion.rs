@@ -22,13 +22,16 @@ use crate::kernel::{Move, Rule};
 /// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.99 | [0, 1) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State per weight: one column, `exp_avg`. As Lion's learning rate is 3 to 10 times smaller than AdamW's, its lr-scaled decay
-/// is 3 to 10 times larger. With decoupled decay λ a weight stays within max(|x₀|, 1/λ).
+/// State per weight: one column, `exp_avg`. As Lion's learning rate is 3 to 10 times smaller than
+/// AdamW's, its lr-scaled decay is 3 to 10 times larger. With decoupled decay λ a weight stays
+/// within max(|x₀|, 1/λ).
 ///
 /// # Differences
 ///
-/// * PyTorch has no Lion; optax's has a default decay of 1e-3, this one has none, as in the paper's table of defaults.
-/// * The two interpolations are written as fused multiply-adds and may differ from optax in the last bit of m.
+/// * PyTorch has no Lion; optax's has a default decay of 1e-3, this one has none, as in the paper's
+///   table of defaults.
+/// * The two interpolations are written as fused multiply-adds and may differ from optax in
+///   the last bit of m.
 ///
 /// # Example
 ///
@@ -52,7 +55,7 @@ pub struct Lion {
 }
 
 impl Lion {
-    /// Lion at learning rate `lr`, without decay.
+    /// Returns the settings of Lion at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { beta1: 0.9, beta2: 0.99 }, lr)
@@ -60,7 +63,8 @@ impl Lion {
 }
 
 impl<S> Settings<Lion, S> {
-    /// β₁, the weight of the old momentum in the update, and β₂, its weight in the new momentum.
+    /// Sets β₁, the weight of the old momentum in the update, and β₂, its weight in
+    /// the new momentum.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);

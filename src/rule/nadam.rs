@@ -31,11 +31,12 @@ use crate::kernel::{Divisor, Move, Rule};
 ///
 /// # Differences
 ///
-/// * PyTorch: `torch.optim.NAdam` 2.15, which has no fused kernel: the same to rounding. It keeps P in
-///   f32 whatever the weights are; here f64 weights have it in f64. Its `weight_decay` is
+/// * PyTorch: `torch.optim.NAdam` 2.15, which has no fused kernel: the same to rounding. It keeps P
+///   in f32 whatever the weights are; here f64 weights have it in f64. Its `weight_decay` is
 ///   [`Decay::coupled_l2`](crate::Decay::coupled_l2), with `decoupled_weight_decay`
 ///   [`Decay::decoupled`](crate::Decay::decoupled).
-/// * Keras fixes ψ = 1, a warm-up 250 times faster. optax's `nadam` has no momentum schedule at all.
+/// * Keras fixes ψ = 1, a warm-up 250 times faster. optax's `nadam` has no momentum
+///   schedule at all.
 ///
 /// # Example
 ///
@@ -62,34 +63,34 @@ pub struct NAdam {
 }
 
 impl NAdam {
-    /// NAdam at learning rate `lr`, without decay.
+    /// Returns the settings of NAdam at learning rate η = `lr`, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { beta1: 0.9, beta2: 0.999, momentum_decay: 4e-3, eps: 1e-8 }, lr)
     }
 
-    /// μ_t
+    /// Returns μ_t.
     fn momentum(&self, t: f64) -> f64 {
         self.beta1 * (1.0 - 0.5 * 0.96_f64.powf(t * self.momentum_decay))
     }
 }
 
 impl<S> Settings<NAdam, S> {
-    /// β₁ and β₂, the share of the first and second moment that is kept at each step.
+    /// Sets β₁ and β₂, the share of the first and second moment that is kept at each step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.algorithm.beta1, self.algorithm.beta2) = (beta1, beta2);
         self
     }
 
-    /// ψ, how fast the momentum warms up.
+    /// Sets ψ, how fast the momentum warms up.
     #[must_use]
     pub fn momentum_decay(mut self, decay: f64) -> Self {
         self.algorithm.momentum_decay = decay;
         self
     }
 
-    /// ε beside the root of the bias-corrected second moment.
+    /// Sets ε, which is added to the root of the bias-corrected second moment.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.eps = eps;
@@ -166,7 +167,7 @@ algorithm!(NAdam: NAdam = "nadam");
 
 #[derive(Clone, Copy, Debug)]
 struct LookAhead<T> {
-    /// With the weight 1 − β₁.
+    /// The interpolation of m, with the weight 1 − β₁.
     lerp: Lerp<T>,
     beta2: T,
     take2: T,

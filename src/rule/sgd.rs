@@ -25,17 +25,21 @@ use crate::kernel::{Move, Rule};
 /// | [`nesterov`](Settings::nesterov)`(on)` | | off | needs μ > 0 and δ = 0 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State per weight: none, or one column `momentum_buffer` with momentum. The learning rate stands outside the buffer, so a
-/// schedule acts at once. The first step copies the gradient into the buffer, without dampening.
+/// State per weight: none, or one column `momentum_buffer` with momentum. The learning rate stands
+/// outside the buffer, so a schedule acts at once. The first step copies the gradient into the
+/// buffer, without dampening.
 ///
 /// # Differences
 ///
-/// * PyTorch: the bits of `torch.optim.SGD(fused=True)` 2.15 (x86-64 with fused multiply-add): without momentum for every element, with momentum on
-///   whole vectors. PyTorch sends the last n mod 8 elements of an f32 tensor, n mod 4 of an f64 one, through a scalar path, where
-///   b = fma(μ, b, (1 − δ)·g) stands for fma(1 − δ, g, μ·b): from the second step on these may differ by rounding. Here every element takes
-///   the same path. Its `weight_decay` is [`Decay::coupled_l2`](crate::Decay::coupled_l2).
-/// * Keras, TensorFlow and Sutskever et al. (2013) keep the learning rate inside the buffer: a different trajectory under a
-///   schedule. Keras's `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
+/// * PyTorch: the bits of `torch.optim.SGD(fused=True)` 2.15 (x86-64 with fused multiply-add):
+///   without momentum for every element, with momentum on whole vectors. PyTorch sends the last n
+///   mod 8 elements of an f32 tensor, n mod 4 of an f64 one, through a scalar path, where b =
+///   fma(μ, b, (1 − δ)·g) stands for fma(1 − δ, g, μ·b): from the second step on these may differ
+///   by rounding. Here every element takes the same path. Its `weight_decay` is
+///   [`Decay::coupled_l2`](crate::Decay::coupled_l2).
+/// * Keras, TensorFlow and Sutskever et al. (2013) keep the learning rate inside the buffer: a
+///   different trajectory under a schedule. Keras's `weight_decay` is
+///   [`Decay::decoupled`](crate::Decay::decoupled).
 /// * optax's `trace` starts from a zero buffer without dampening: equal when δ = 0.
 ///
 /// # Example
@@ -54,8 +58,9 @@ use crate::kernel::{Move, Rule};
 ///
 /// # Source
 ///
-/// Robbins & Monro, *A Stochastic Approximation Method* (1951); Polyak (1964) for the heavy ball; Sutskever et al., *On the
-/// importance of initialization and momentum in deep learning*, ICML 2013, for the form of Nesterov's momentum.
+/// Robbins & Monro, *A Stochastic Approximation Method* (1951); Polyak (1964) for the heavy ball;
+/// Sutskever et al., *On the importance of initialization and momentum in deep learning*, ICML
+/// 2013, for the form of Nesterov's momentum.
 #[doc(alias = "momentum")]
 #[doc(alias = "nesterov")]
 #[doc(alias = "heavy ball")]
@@ -67,7 +72,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// SGD at learning rate `lr`, without momentum and without decay.
+    /// Returns the settings of SGD at learning rate η = `lr`, without momentum and without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { momentum: 0.0, dampening: 0.0, nesterov: false }, lr)
@@ -75,21 +80,22 @@ impl Sgd {
 }
 
 impl<S> Settings<Sgd, S> {
-    /// The share μ of the momentum buffer that is kept at each step.
+    /// Sets μ, the share of the momentum buffer that is kept at each step.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.algorithm.momentum = momentum;
         self
     }
 
-    /// The share δ of a gradient that does not enter the buffer (never of the first gradient).
+    /// Sets δ, the share of a gradient that does not enter the buffer; the first gradient
+    /// enters it whole.
     #[must_use]
     pub fn dampening(mut self, dampening: f64) -> Self {
         self.algorithm.dampening = dampening;
         self
     }
 
-    /// Nesterov momentum: the step looks ahead along the buffer, u = g + μ·b.
+    /// Turns Nesterov momentum on or off: the step looks ahead along the buffer, u = g + μ·b.
     #[must_use]
     pub fn nesterov(mut self, on: bool) -> Self {
         self.algorithm.nesterov = on;
@@ -172,7 +178,8 @@ impl Formula for Sgd {
 }
 
 impl Sgd {
-    /// Returns a bound on |u|/|g|: the buffer is a geometric sum, |b| ≤ |g|·max(1, |1 − δ|)/(1 − μ). A buffer that never forgets has none.
+    /// Returns a bound on |u|/|g|: the buffer is a geometric sum, |b|
+    /// ≤ |g|·max(1, |1 − δ|)/(1 − μ). A buffer that never forgets has none.
     fn longest(&self, eps: f64) -> f64 {
         // Each step of the sum is rounded.
         let forgotten = (1.0 - self.momentum * (1.0 + 4.0 * eps)).max(0.0);
@@ -197,7 +204,8 @@ impl<T: Real> Rule<T> for Plain {
     }
 }
 
-/// The first step is a rule of its own: a copy of the gradient keeps a −0, which 0·μ + g would lose.
+/// Momentum. The first step is a rule of its own: it takes the whole gradient, whatever the
+/// dampening, and as a copy, which keeps a −0 that 0·μ + g would lose.
 #[derive(Clone, Copy, Debug)]
 struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
     mu: T,

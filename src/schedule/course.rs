@@ -1,15 +1,18 @@
-//! What schedules reach: the first step at which two of them together go too far, found without trying every step.
+//! What schedules reach: the first step at which two of them together go too far, found without
+//! trying every step.
 
 use super::{Form, Schedule};
 
 /// How many steps are looked at before the search gives up; two smooth schedules take a few dozen.
 const BUDGET: usize = 20_000;
 
-/// Returns the first step whose two multipliers are `too_much`, which must stay true for larger ones.
+/// Returns the first step whose two multipliers are `too_much`, which must stay true
+/// for larger ones.
 ///
-/// Between two turns every schedule only rises or only falls, so the larger of its ends bounds it there; a stretch whose bounds are not too
-/// much is passed over, another one is halved. Past the last turn schedules stay or fall, but for those that grow without end: what
-/// these will reach depends on how long one trains, so only their beginning is looked at.
+/// Between two turns every schedule only rises or only falls, so the larger of its ends bounds it
+/// there; a stretch whose bounds are not too much is passed over, another one is halved. Past the
+/// last turn schedules stay or fall, but for those that grow without end: what these will reach
+/// depends on how long one trains, so only their beginning is looked at.
 pub(crate) fn first_step(schedules: [&Schedule; 2], too_much: impl Fn(u64, [f64; 2]) -> bool) -> Option<u64> {
     let mut turns: Vec<u64> = schedules.iter().flat_map(|schedule| schedule.turns()).collect();
     turns.sort_unstable();
@@ -42,7 +45,8 @@ impl<F: Fn(u64, [f64; 2]) -> bool> Search<'_, F> {
 }
 
 impl Schedule {
-    /// The steps between which it only rises or only falls: ends of parts, and turns within them.
+    /// Returns the steps between which the schedule only rises or only falls: ends of parts, and
+    /// turns within them.
     fn turns(&self) -> Vec<u64> {
         let starts = std::iter::once(0).chain(self.later.iter().map(|(start, _)| *start));
         let ends = self.later.iter().map(|(start, _)| start.saturating_sub(1)).chain([u64::MAX]);
@@ -61,7 +65,7 @@ impl Form {
         match *self {
             Self::Constant | Self::Step { .. } | Self::Exponential { .. } => vec![0],
             Self::Linear { steps, .. } | Self::Cosine { steps, .. } | Self::Polynomial { steps, .. } => vec![0, steps],
-            // Without steps behind it a warm-up ends in a fall.
+            // A warm-up with no steps behind it ends in a fall.
             Self::WarmupCosine { warmup, steps, .. } => vec![0, warmup.saturating_sub(1), warmup, steps],
             Self::WarmupStableDecay { warmup, stable, decay, .. } => {
                 let settled = warmup.saturating_add(stable);

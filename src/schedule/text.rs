@@ -1,4 +1,5 @@
-//! The text form of a schedule: `form:number,...`, and ` then@step form:number,...` for each later part.
+//! The text form of a schedule: `form:number,...`, and ` then@step form:number,...` for
+//! each later part.
 
 use std::fmt;
 use std::str::FromStr;

@@ -8,8 +8,8 @@ use crate::kernel::{Law, Move, Whole, descend};
 
 /// d ← (1 − s·θ)·d − rate·u,   θ = 2/(1 + exp(−α·(|g| − μ)/σ)), between 0 and 2
 ///
-/// μ and σ are the mean and the deviation of |g| over the parameter, g as the optimizer sees it; θ = 1
-/// where σ = 0. The exponential is a call for each weight, so this is slower than other laws.
+/// μ and σ are the mean and the deviation of |g| over the parameter, g as the optimizer sees it;
+/// θ = 1 where σ = 0. The exponential is a call for each weight, so this is slower than other laws.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdaDecay<T> {
     s: T,
@@ -57,10 +57,11 @@ impl<T: Real> AdaDecay<T> {
         Self { mean: T::of(mean), steepness: T::of(steepness), ..self }
     }
 
-    /// s·θ
+    /// Returns s·θ.
     #[inline(always)]
     fn share(&self, g: T) -> T {
         let one = T::one();
+        // Where the exponential overflows, the quotient is its limit 0.
         (self.s + self.s) / (one + (self.steepness * (self.mean - g.abs())).exp())
     }
 }

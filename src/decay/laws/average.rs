@@ -1,4 +1,5 @@
-//! A pull towards the running average of the weight itself, which the law keeps in a column of its own.
+//! A pull towards the running average of the weight itself, which the law keeps in a
+//! column of its own.
 
 use super::Shrink;
 use crate::decay::step_decay::ShrinkFraction;

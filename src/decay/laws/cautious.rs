@@ -1,4 +1,5 @@
-//! Cautious decay: only where the update already moves the weight towards 0 (Chen et al., arXiv 2510.12402).
+//! Cautious decay: only where the update already moves the weight towards 0 (Chen et al.,
+//! arXiv 2510.12402).
 
 use crate::decay::step_decay::ShrinkFraction;
 use crate::float::Real;
@@ -17,10 +18,10 @@ impl<T: Real> Cautious<T> {
     }
 }
 
-/// Whether u·d < 0, by the sign of d and that of u before the rate, which may have made 0 of it; the
-/// product of two small numbers may underflow to 0. (At d = −0 there is nothing to decay, so any answer
-/// is right.) One comparison, where asking u and d one by one takes four and twice the time. A NaN does
-/// not oppose: it reaches the weight through u.
+/// Returns whether u·d < 0, from the signs of d and of `lean`: u itself may be 0 where the learning
+/// rate is small, and the product of two small numbers may underflow to 0. At d = −0 there is
+/// nothing to decay, so either answer is right. This is one comparison; looking at u and d one by
+/// one takes four, and twice the time. A NaN does not oppose: it reaches the weight through u.
 #[inline(always)]
 fn opposes<T: Real>(lean: T, d: T) -> bool {
     lean * T::one().copysign(d) < T::zero()

@@ -1,4 +1,5 @@
-//! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula: Hanson & Pratt 1988).
+//! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula:
+//! Hanson & Pratt 1988).
 
 use crate::float::{Real, sign};
 use crate::kernel::Law;

@@ -17,7 +17,7 @@ impl<T: Real> MetricThreshold<T> {
         Self { threshold: T::of(threshold) }
     }
 
-    /// y − S(y, θ/metric)
+    /// Returns y − S(y, θ/metric).
     #[inline(always)]
     fn removed(&self, y: T, step: Move<T>) -> T {
         clamp(y, self.threshold / step.metric)

@@ -70,8 +70,8 @@ impl<T: Real> AnyLaw<T> {
         matches!(self, Self::AdaDecay(_) | Self::Rows(_))
     }
 
-    /// Returns the law for a parameter that it has looked at. `rows` becomes the law's column, a number
-    /// for each row, if it has one.
+    /// Returns the law for a parameter that it has looked at. `rows` becomes the law's column, a
+    /// number for each row, if it has one.
     pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, rows: &mut Vec<T>) -> Self {
         match self {
             Self::AdaDecay(law) => Self::AdaDecay(law.prepare(whole)),

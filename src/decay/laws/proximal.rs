@@ -1,12 +1,15 @@
-//! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact zeros (soft threshold).
+//! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact
+//! zeros (soft threshold).
 
 use crate::decay::step_decay::ShrinkFraction;
 use crate::float::{Real, clamp};
 use crate::kernel::{Law, Move, descend};
 
-/// y = (1 − s)·d − rate·u,   d ← S(y, θ) / (1 + r)   with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
+/// y = (1 − s)·d − rate·u, d ← S(y, θ) / (1 + r) with the soft threshold S(y, θ) =
+/// sign(y)·max(|y| − θ, 0)
 ///
-/// One law for the decoupled L1 (s = r = 0), its elastic net (s > 0) and the proximal forms (r > 0).
+/// One law for the decoupled L1 (s = r = 0), its elastic net (s > 0) and the
+/// proximal forms (r > 0).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proximal<T> {
     keep: T,
@@ -29,7 +32,7 @@ impl<T: Real> Proximal<T> {
         }
     }
 
-    /// sign(y)·max(|y| − θ, 0) = y − clamp(y): exactly 0 within the threshold, and a NaN stays a NaN.
+    /// Returns S(y, θ), as y − clamp(y): exactly 0 within the threshold, and a NaN stays a NaN.
     #[inline(always)]
     fn soft(&self, y: T) -> T {
         y - clamp(y, self.threshold)

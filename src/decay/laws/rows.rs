@@ -4,10 +4,11 @@ use crate::float::Real;
 use crate::kernel::reduce::{Pass, TileSum};
 use crate::kernel::{Law, Move, Whole, descend};
 
-/// y = d − rate·u,   d ← max(0, 1 − θ√n/‖y‖)·y for each row of n weights, the slice along the first axis
+/// y = d − rate·u, d ← max(0, 1 − θ√n/‖y‖)·y for each row of n weights, the slice
+/// along the first axis
 ///
-/// What each row loses, as a share, is worked out from the whole parameter, before its tiles: it is the
-/// law's column. (What it keeps would not tell how far a row moves that loses little.)
+/// The share that each row loses is worked out from the whole parameter, before its tiles: it is
+/// the law's column. (The share that a row keeps would be rounded to 1 where the row loses little.)
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowLasso {
     threshold: f64,
@@ -38,7 +39,8 @@ impl RowLasso {
         });
     }
 
-    /// Returns which share of it a row of n weights with this norm loses. A NaN joins all of its row.
+    /// Returns the share that a row of n weights with this norm loses. A NaN makes
+    /// the whole row NaN.
     fn lost(self, norm: f64, n: usize) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "the length of a row")]
         let threshold = self.threshold * (n as f64).sqrt();

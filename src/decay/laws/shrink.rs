@@ -1,4 +1,5 @@
-//! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the order is PyTorch's).
+//! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the
+//! order is PyTorch's).
 
 use crate::decay::step_decay::ShrinkFraction;
 use crate::float::Real;

@@ -11,13 +11,14 @@ use crate::kernel::{Move, Rule, TILE};
 use crate::number::Number;
 use crate::rule::adam::Lerp;
 
-/// Adafactor: steps divided by a second moment that takes r + c numbers for a matrix of r × c weights.
+/// Adafactor: steps divided by a second moment that takes r + c numbers for a matrix
+/// of r × c weights.
 ///
 /// ```text
-/// matrix:  R ← R + tᵗᵃᵘ·(mean of g² over each row − R)       tau = −0.8
-///          C ← C + tᵗᵃᵘ·(mean of g² over each column − C)
+/// matrix:  R ← R + t^τ·(mean of g² over each row − R)         τ = −0.8
+///          C ← C + t^τ·(mean of g² over each column − C)
 ///          V = R·C / max(mean of R, ε₁)
-/// else:    V ← V + tᵗᵃᵘ·(g² − V)
+/// else:    V ← V + t^τ·(g² − V)
 /// always:  U = g / max(√V, ε₁)
 ///          x ← x − min(η, 1/√t)·max(ε₂, RMS(x)) · U / max(1, RMS(U)/d)
 /// ```
@@ -25,30 +26,31 @@ use crate::rule::adam::Lerp;
 /// | setting | symbol | default | allowed |
 /// |---|---|---|---|
 /// | [`Adafactor::new`]`(lr)` | η | – (PyTorch: 0.01) | finite, ≥ 0 |
-/// | [`beta2_decay`](Settings::beta2_decay) | tau | −0.8 | finite, ≤ 0 |
+/// | [`beta2_decay`](Settings::beta2_decay) | τ | −0.8 | finite, ≤ 0 |
 /// | [`eps1`](Settings::eps1) | ε₁ | 2⁻²³ in `f32`, 2⁻⁵² in `f64` | finite, ≥ 0 |
 /// | [`eps2`](Settings::eps2) | ε₂ | 1e-3 | finite, ≥ 0 |
 /// | [`clip_threshold`](Settings::clip_threshold) | d | 1 | finite, ≥ 1 |
 /// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
 ///
-/// State of a parameter whose [shape](crate::Param::shape) has two axes or more: `row_var` (R) and
-/// `col_var` (C), over its last two axes, for each matrix of the others. Any other: `variance` (V), one
-/// number for each weight. t counts a parameter's own updates from 1. RMS(x) is the root of the mean
-/// square over the whole parameter, before the step; a decoupled decay takes η·λ, with η as it is.
+/// State of a parameter whose [shape](crate::Param::shape) has two axes or more: `row_var` (R)
+/// and `col_var` (C), over its last two axes, for each matrix of the others. Any other:
+/// `variance` (V), one number for each weight. t counts a parameter's own updates from 1. RMS(x)
+/// is the root of the mean square over the whole parameter, before the step; a decoupled decay
+/// takes η·λ, with η as it is.
 ///
 /// A step reads a gradient twice before anything is written, and needs no memory of the size of the
-/// weights. Rows are summed in 64 lanes and columns from the first row to the last, in f64: so neither
-/// threads nor the CPU level change a bit.
+/// weights. Rows are summed in 64 lanes and columns from the first row to the last, in f64: so
+/// neither threads nor the CPU level change a bit.
 ///
 /// # Differences
 ///
 /// * PyTorch: `torch.optim.Adafactor` 2.15, the same to rounding; √V is √(R/mean)·√C here, which
-///   neither overflows nor underflows on its way. Its ε₁ by default is the first parameter's machine
-///   epsilon, for all parameters; here it is that of the weights' type, which is the same. Its
-///   `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
+///   neither overflows nor underflows on its way. Its ε₁ by default is the first parameter's
+///   machine epsilon, for all parameters; here it is that of the weights' type, which is the same.
+///   Its `weight_decay` is [`Decay::decoupled`](crate::Decay::decoupled).
 /// * The paper and optax add ε₁ = 1e-30 to g² and have no floor under √V; the paper has η = 0.01
-///   fixed, and no decay. optax factors only axes of 128 and more, and its `weight_decay_rate` is not
-///   multiplied by the rate: that is [`Decay::fixed`](crate::Decay::fixed).
+///   fixed, and no decay. optax factors only axes of 128 and more, and its `weight_decay_rate` is
+///   not multiplied by the learning rate: that is [`Decay::fixed`](crate::Decay::fixed).
 /// * Keras: ε₁ = 1e-30, η·λ as here. Hugging Face multiplies λ by the whole step size, RMS(x)
 ///   included.
 ///
@@ -67,8 +69,8 @@ use crate::rule::adam::Lerp;
 ///
 /// # Source
 ///
-/// Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, ICML 2018, arXiv
-/// 1804.04235.
+/// Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, ICML 2018,
+/// arXiv 1804.04235.
 #[doc(alias = "row_var")]
 #[doc(alias = "col_var")]
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +82,8 @@ pub struct Adafactor {
 }
 
 impl Adafactor {
-    /// Adafactor at learning rate `lr`, the largest relative step, without decay.
+    /// Returns the settings of Adafactor at learning rate η = `lr`, the largest relative
+    /// step, without decay.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         Settings::from_parts(Self { beta2_decay: -0.8, eps1: None, eps2: 1e-3, threshold: 1.0 }, lr)
@@ -88,28 +91,29 @@ impl Adafactor {
 }
 
 impl<S> Settings<Adafactor, S> {
-    /// The exponent tau of t in the share tᵗᵃᵘ that a new square has in its average.
+    /// Sets the exponent τ of t in the share t^τ that a new square has in its average.
     #[must_use]
     pub fn beta2_decay(mut self, beta2_decay: f64) -> Self {
         self.algorithm.beta2_decay = beta2_decay;
         self
     }
 
-    /// ε₁, the least √V, in place of the machine epsilon of the weights' type.
+    /// Sets ε₁, the least √V, in place of the machine epsilon of the weights' type.
     #[must_use]
     pub fn eps1(mut self, eps1: f64) -> Self {
         self.algorithm.eps1 = Some(eps1);
         self
     }
 
-    /// ε₂, the least RMS of the weights that a step is measured by: what gets weights of 0 going.
+    /// Sets ε₂, the least RMS of the weights that a step is measured by, so that weights
+    /// of 0 move as well.
     #[must_use]
     pub fn eps2(mut self, eps2: f64) -> Self {
         self.algorithm.eps2 = eps2;
         self
     }
 
-    /// The largest RMS d of a parameter's U; what is longer is made as long.
+    /// Sets d, the largest RMS of a parameter's U; a longer U is scaled down to it.
     #[must_use]
     pub fn clip_threshold(mut self, threshold: f64) -> Self {
         self.algorithm.threshold = threshold;
@@ -130,7 +134,7 @@ impl fmt::Display for Adafactor {
 /// What a step of Adafactor is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
-    /// min(η, 1/√t)
+    /// min(η, 1/√t).
     rate: f64,
     means: Lerp<f64>,
     eps1: f64,
@@ -158,7 +162,7 @@ impl Formula for Adafactor {
         vec![zeros("row_var", Extent::Rows), zeros("col_var", Extent::Columns)]
     }
 
-    /// The two factors of √V.
+    /// Returns the extents of the two factors of √V.
     fn work(&self, of: Matrices) -> Vec<Extent> {
         if is_factored(of) { ROOTS.to_vec() } else { Vec::new() }
     }
@@ -226,7 +230,7 @@ fn count(n: usize) -> f64 {
 const ROOTS: [Extent; 2] = [Extent::Rows, Extent::Columns];
 
 impl<T: Real> Scalars<T> {
-    /// R and C of this step.
+    /// Works out R and C of this step.
     fn average(&self, whole: &mut Parameter<'_, T>) {
         let Matrices { count: matrices, rows, columns, .. } = whole.of;
         let mut sums = std::mem::take(&mut whole.desk.sums);
@@ -247,7 +251,7 @@ impl<T: Real> Scalars<T> {
         *average = T::of(self.means.between(average.widen(), mean));
     }
 
-    /// √(R / max(mean of R, ε₁)) and √C, whose product is √V.
+    /// Works out √(R / max(mean of R, ε₁)) and √C, whose product is √V.
     fn factor(&self, whole: &mut Parameter<'_, T>) {
         let (of, split) = (whole.of, whole.of.len(Extent::Rows));
         let (r, c) = whole.next.split_at(split);
@@ -276,14 +280,14 @@ fn add_row<T: Real>(whole: &mut Parameter<'_, T>, row: usize, sums: &mut [f64]) 
     row_sum.sum()
 }
 
-/// g / max(√V, ε₁); the least root is written so that a NaN stays.
+/// Returns g / max(√V, ε₁); the least root is written so that a NaN stays.
 #[inline(always)]
 fn divided<T: Real>(g: T, root: T, eps1: T) -> Move<T> {
     let metric = if root < eps1 { eps1 } else { root };
     Move { u: g / metric, lean: g, metric }
 }
 
-/// With √V as a product of two factors.
+/// The rule where √V is a product of two factors.
 #[derive(Clone, Copy, Debug)]
 struct Factored<T> {
     eps1: T,
@@ -298,7 +302,7 @@ impl<T: Real> Rule<T> for Factored<T> {
     }
 }
 
-/// With a V for each weight.
+/// The rule where V has a number for each weight.
 #[derive(Clone, Copy, Debug)]
 struct Full<T> {
     means: Lerp<T>,

@@ -34,25 +34,26 @@ use crate::text::Arguments;
 /// | [`adjust_lr`](Settings::adjust_lr) | φ | [`AdjustLr::Original`] | see [`AdjustLr`] |
 /// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.1)` | see [`Decay`] |
 ///
-/// State per weight: `momentum_buffer` (B), and one number more that is made anew in each step. Every
-/// parameter needs a [shape](crate::Param::shape) of two axes, rows first; any other is an error, so
-/// biases, norms and embeddings go to an optimizer of their own, such as [`AdamW`](crate::AdamW). The
-/// decay takes η·λ, without φ.
+/// State per weight: `momentum_buffer` (B), and one number more that is made anew in each step.
+/// Every parameter needs a [shape](crate::Param::shape) of two axes, rows first; any other is an
+/// error, so biases, norms and embeddings go to an optimizer of their own, such as
+/// [`AdamW`](crate::AdamW). The decay takes η·λ, without φ.
 ///
-/// With these coefficients the singular values of X end between 0.68 and 1.13, not at 1; those that are
-/// below a thousandth of the norm are still on their way. A step costs (3·long + short)·short²·k
-/// operations on a matrix of these sides.
+/// With these coefficients the singular values of X end between 0.68 and 1.13, not at 1; those that
+/// are below a thousandth of the norm are still on their way. A step costs (3·long +
+/// short)·short²·k operations on a matrix of these sides.
 ///
-/// Each number of a product is one chain of fused multiply-adds in blocks of 256, whatever the size of
-/// registers: so every CPU [`Level`](crate::Level) and any number of threads give the same bits, and so
-/// does any machine. (The products of one matrix run on one thread, and on the baseline level of x86-64,
-/// which has no fused multiply-add, some 100 times slower.)
+/// Each number of a product is one chain of fused multiply-adds in blocks of 256, whatever the size
+/// of registers: so every CPU [`Level`](crate::Level) and any number of threads give the same bits,
+/// and so does any machine. (The products of one matrix run on one thread, and on the baseline
+/// level of x86-64, which has no fused multiply-add, some 100 times slower.)
 ///
 /// # Differences
 ///
-/// * PyTorch: `torch.optim.Muon` 2.15 works out X in bfloat16, whatever the weights are: near to this
-///   within 0.5 % of the largest weight after 100 steps at η = 0.02. Around the same iteration in the
-///   weights' type, which is the one here, it is the same to rounding. Its defaults are these.
+/// * PyTorch: `torch.optim.Muon` 2.15 works out X in bfloat16, whatever the weights are: near to
+///   this within 0.5 % of the largest weight after 100 steps at η = 0.02. Around the same
+///   iteration in the weights' type, which is the one here, it is the same to rounding. Its
+///   defaults are these.
 /// * Keller Jordan's Muon: η = 0.02, no decay; convolutions are flattened to (out, rest) first.
 ///   Moonlight's: [`AdjustLr::MatchRmsAdamw`]. Keras: λ = 4e-3.
 /// * optax: no decay, Nesterov's X corrected for its bias, and rows and columns change places in φ.
@@ -72,8 +73,8 @@ use crate::text::Arguments;
 /// # Source
 ///
 /// Jordan et al., *Muon: An optimizer for hidden layers in neural networks*, 2024,
-/// <https://kellerjordan.github.io/posts/muon/>; Liu et al., *Muon is Scalable for LLM Training*, arXiv
-/// 2502.16982, for the decay.
+/// <https://kellerjordan.github.io/posts/muon/>; Liu et al., *Muon is Scalable for LLM Training*,
+/// arXiv 2502.16982, for the decay.
 #[doc(alias = "newton-schulz")]
 #[doc(alias = "orthogonal")]
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +92,7 @@ pub struct Muon {
 /// | value | text | φ | who means this |
 /// |---|---|---|---|
 /// | `Original` | `original` | √max(1, r/c) | Jordan, PyTorch's default |
-/// | `MatchRmsAdamw` | `match-rms-adamw` | 0.2·√max(r, c) | Moonlight: rates of AdamW fit |
+/// | `MatchRmsAdamw` | `match-rms-adamw` | 0.2·√max(r, c) | Moonlight: learning rates of AdamW fit |
 /// | `SpectralUnclamped` | `spectral-unclamped` | √(r/c) | Bernstein |
 ///
 /// ```
@@ -105,12 +106,12 @@ pub struct Muon {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AdjustLr {
-    /// √max(1, r/c)
+    /// φ = √max(1, r/c).
     #[default]
     Original,
-    /// 0.2·√max(r, c): an update has the RMS of AdamW's.
+    /// φ = 0.2·√max(r, c): an update has the RMS of AdamW's.
     MatchRmsAdamw,
-    /// √(r/c)
+    /// φ = √(r/c).
     SpectralUnclamped,
 }
 
@@ -150,7 +151,7 @@ impl FromStr for AdjustLr {
 }
 
 impl Muon {
-    /// Muon at learning rate `lr` with decoupled decay 0.1.
+    /// Returns the settings of Muon at learning rate η = `lr`, with decoupled decay 0.1.
     #[must_use]
     pub fn new(lr: f64) -> Settings<Self> {
         let coefficients = [3.4445, -4.775, 2.0315];
@@ -160,42 +161,43 @@ impl Muon {
 }
 
 impl<S> Settings<Muon, S> {
-    /// The share μ of the momentum that is kept at each step.
+    /// Sets μ, the share of the momentum that is kept at each step.
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.algorithm.momentum = momentum;
         self
     }
 
-    /// Nesterov momentum: what is orthogonalised looks ahead along the buffer.
+    /// Turns Nesterov momentum on or off: what is orthogonalised looks ahead along the buffer.
     #[must_use]
     pub fn nesterov(mut self, on: bool) -> Self {
         self.algorithm.nesterov = on;
         self
     }
 
-    /// The coefficients of the polynomial a·x + b·x³ + c·x⁵ that each singular value goes through, k times.
+    /// Sets the coefficients of the polynomial a·x + b·x³ + c·x⁵ that each singular value goes
+    /// through, k times.
     #[must_use]
     pub fn ns_coefficients(mut self, a: f64, b: f64, c: f64) -> Self {
         self.algorithm.coefficients = [a, b, c];
         self
     }
 
-    /// The number k of Newton-Schulz steps.
+    /// Sets k, the number of Newton-Schulz steps.
     #[must_use]
     pub fn ns_steps(mut self, steps: usize) -> Self {
         self.algorithm.steps = steps;
         self
     }
 
-    /// ε, the least norm that a matrix is divided by.
+    /// Sets ε, the least norm that a matrix is divided by.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.algorithm.eps = eps;
         self
     }
 
-    /// What the shape of a matrix makes of its learning rate.
+    /// Sets how the learning rate of a matrix depends on its shape.
     #[must_use]
     pub fn adjust_lr(mut self, adjust: AdjustLr) -> Self {
         self.algorithm.adjust = adjust;
@@ -216,7 +218,7 @@ impl fmt::Display for Muon {
 pub(crate) struct Scalars<T> {
     lr: f64,
     rule: Orthogonal<T>,
-    /// From the gradient to the buffer, which X is; without Nesterov all the way.
+    /// X as a point on the way from the gradient to the buffer; without Nesterov it is the buffer.
     ahead: Lerp<T>,
     coefficients: [T; 3],
 }
@@ -242,7 +244,7 @@ impl Formula for Muon {
         (of.rank != 2).then_some("a matrix, a shape of two axes")
     }
 
-    /// X
+    /// Returns the extent of X.
     fn work(&self, _of: Matrices) -> Vec<Extent> {
         vec![Extent::Weights]
     }
@@ -258,7 +260,8 @@ impl Formula for Muon {
         })
     }
 
-    // Buffer and X are between gradients. The displacement is known when the parameter has been looked at.
+    // Buffer and X are between gradients. The displacement is known when the parameter
+    // has been looked at.
     fn reach<T: Real>(&self, _scalars: &Scalars<T>, g: f64) -> Reach {
         Reach { state: g, displacement: 0.0 }
     }
@@ -292,7 +295,7 @@ compiled!(Muon);
 algorithm!(Muon: Muon = "muon");
 
 impl<T: Real> Scalars<T> {
-    /// X, as it is before it is orthogonal.
+    /// Works out X as it is before it is made orthogonal.
     fn look_ahead(&self, whole: &mut Parameter<'_, T>, x: &mut [T]) {
         let level = whole.task.level;
         for (start, x) in (0..).step_by(TILE).zip(x.chunks_mut(TILE)) {
@@ -313,7 +316,7 @@ impl<T: Real> Scalars<T> {
     }
 }
 
-/// x ← x / norm, in f64: the norm may be no number of the weights' type.
+/// Replaces x by x / norm, worked out in f64: the norm may not be a number of the weights' type.
 fn divide<T: Real>(level: Level, x: &mut [T], norm: f64) {
     vectorize(
         level,
@@ -326,7 +329,7 @@ fn divide<T: Real>(level: Level, x: &mut [T], norm: f64) {
     );
 }
 
-/// X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ; of a tall matrix, the same of its transpose.
+/// Replaces X by a·X + (b·A + c·A²)·X with A = X·Xᵀ; of a tall matrix, the same of its transpose.
 fn newton_schulz<T: Real>(level: Level, x: &mut [T], of: Matrices, [a, b, c]: [T; 3], room: &mut Vec<T>) {
     let Matrices { rows, columns, .. } = of;
     let (short, wide) = (rows.min(columns), rows <= columns);
@@ -346,7 +349,7 @@ fn newton_schulz<T: Real>(level: Level, x: &mut [T], of: Matrices, [a, b, c]: [T
     combine(level, x, a, product, T::one());
 }
 
-/// out ← α·out + β·x
+/// Replaces out by α·out + β·x.
 fn combine<T: Real>(level: Level, out: &mut [T], alpha: T, x: &[T], beta: T) {
     vectorize(
         level,
@@ -363,7 +366,7 @@ fn combine<T: Real>(level: Level, out: &mut [T], alpha: T, x: &[T], beta: T) {
 /// Moves along X, which has been worked out already.
 #[derive(Clone, Copy, Debug)]
 struct Orthogonal<T> {
-    /// With the weight 1 − μ.
+    /// The interpolation of B, with the weight 1 − μ.
     momentum: Lerp<T>,
 }
 
