@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::formula::{AnyScalars, Kept, MAX_KEPT, Options};
 use super::run::Run;
-use super::slot::State;
+use super::state::State;
 use crate::decay::{Anchor, AnyLaw, Average, Decay, Rates, StepDecay};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
@@ -152,7 +152,6 @@ impl<T: Real> Group<T> {
         let rates = Rates::now(run.peak, run.rate(), self.settings.lr_factor);
         let now = (rates, self.settings.decay.strength_schedule().multiplier(run.completed), average);
         if self.planned != Some(now) {
-            self.planned = None;
             let (lr, effect) = self.strength(run, average)?;
             (self.plan.lr, self.plan.effect, self.plan.law) = (lr, effect, AnyLaw::of(effect, self.anchor));
             self.plan.average = average;

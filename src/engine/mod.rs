@@ -12,6 +12,7 @@ mod settings;
 mod share;
 mod slot;
 mod slots;
+mod state;
 mod step;
 mod stepper;
 mod survey;
@@ -35,8 +36,9 @@ use group::Member;
 use groups::{Edit, Groups};
 use run::Run;
 use share::Pieces;
-use slot::{Slot, check_finite};
+use slot::Slot;
 use slots::Slots;
+use state::check_finite;
 
 /// Everything that an engine is made from.
 #[derive(Clone, Debug)]

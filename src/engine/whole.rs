@@ -3,7 +3,8 @@
 
 use super::Engine;
 use super::run::{Refusal, Run};
-use super::slot::{Slot, State};
+use super::slot::Slot;
+use super::state::State;
 use super::step::Sweep;
 use super::survey::{Survey, pulled_to};
 use crate::clip::NonFinite;

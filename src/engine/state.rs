@@ -1,0 +1,211 @@
+//! The columns of one parameter's state: what there is of them, and how a rule gets them.
+
+use std::ops::Range;
+
+use super::formula::{Kept, MAX_KEPT, Options};
+use crate::error::{Error, Result};
+use crate::float::{Float, Real};
+use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
+
+/// Checks that the numbers of a column are finite.
+pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]) -> Result<()> {
+    match values.iter().position(|value| !value.widen().is_finite()) {
+        Some(index) => {
+            let value = values[index].widen();
+            Err(Error::NonFiniteState { name: parameter.into(), column: column.into(), index, value })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The rule's columns of one parameter.
+#[derive(Clone, Debug)]
+pub(crate) struct State<T> {
+    pub(crate) columns: Vec<Column>,
+    /// How many of them have a number for each weight; they are the first.
+    full: usize,
+    pub(crate) of: Matrices,
+    /// All numbers, column after column; empty before the first gradient.
+    pub(crate) numbers: Vec<T>,
+    /// What the shorter columns will be after this step.
+    pub(crate) next: Vec<T>,
+    /// Columns of this step only.
+    pub(crate) work: Vec<T>,
+    work_extents: Vec<Extent>,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self::hollow(Matrices::of(&[0]))
+    }
+}
+
+impl<T> State<T> {
+    /// Returns a state without columns.
+    pub(crate) fn hollow(of: Matrices) -> Self {
+        let (columns, numbers, next, work, work_extents) = Default::default();
+        Self { columns, full: 0, of, numbers, next, work, work_extents }
+    }
+}
+
+impl<T: Float> State<T> {
+    pub(crate) fn new(formula: &Options, of: Matrices) -> Self {
+        let columns = formula.any().columns(of);
+        let full = columns.iter().take_while(|column| column.extent == Extent::Weights).count();
+        let (numbers, next, work) = Default::default();
+        Self { columns, full, of, numbers, next, work, work_extents: formula.any().work(of) }
+    }
+
+    /// Returns the place of a column among the numbers.
+    fn range(&self, name: &str) -> Option<Range<usize>> {
+        let mut start = 0;
+        for column in &self.columns {
+            let end = start + self.of.len(column.extent);
+            if column.name == name {
+                return Some(start..end);
+            }
+            start = end;
+        }
+        None
+    }
+
+    /// Returns a column, if it is there yet.
+    pub(crate) fn get(&self, name: &str) -> Option<&[T]> {
+        self.numbers.get(self.range(name)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
+        let range = self.range(name)?;
+        self.numbers.get_mut(range)
+    }
+
+    /// Puts the numbers of a column back.
+    pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()> {
+        let name = || parameter.to_string();
+        let range = self.range(column).filter(|range| range.len() == values.len()).ok_or_else(|| {
+            let known = self.columns.iter().map(|column| format!("`{}` ({})", column.name, self.of.len(column.extent)));
+            let known = known.collect::<Vec<_>>().join(", ");
+            Error::NoSuchColumn { name: name(), column: column.into(), found: values.len(), known }
+        })?;
+        check_finite(parameter, column, values)?;
+        if self.is_missing() {
+            self.begin(&vec![T::default(); self.of.len(Extent::Weights)]);
+        }
+        self.numbers[range].copy_from_slice(values);
+        Ok(())
+    }
+
+    /// Returns whether there are columns with fewer numbers than weights.
+    #[inline]
+    pub(crate) fn keeps(&self) -> bool {
+        self.columns.len() > self.full
+    }
+
+    /// Returns whether there are columns that have not been made yet.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.numbers.is_empty() && !self.columns.is_empty()
+    }
+
+    /// Makes all columns, as they start.
+    pub(crate) fn begin(&mut self, value: &[T]) {
+        let mut numbers = Vec::with_capacity(self.columns.iter().map(|column| self.of.len(column.extent)).sum());
+        for column in &self.columns {
+            match column.start {
+                Start::Value(start) => numbers.resize(numbers.len() + self.of.len(column.extent), T::of(start)),
+                Start::Weights => numbers.extend_from_slice(value),
+            }
+        }
+        self.next = numbers[self.full * value.len()..].to_vec();
+        self.work = vec![T::default(); self.work_extents.iter().map(|&extent| self.of.len(extent)).sum()];
+        self.numbers = numbers;
+    }
+
+    /// Returns the numbers that are kept beside the columns: those of length one.
+    pub(crate) fn kept(&self) -> Kept<T>
+    where
+        T: Real,
+    {
+        let mut kept = [T::zero(); MAX_KEPT];
+        if self.keeps() {
+            let ones = self.columns.iter().filter(|column| column.extent == Extent::One);
+            for (kept, column) in kept.iter_mut().zip(ones) {
+                *kept = match (self.get(column.name), column.start) {
+                    (Some(numbers), _) => numbers[0],
+                    (None, Start::Value(start)) => T::of(start),
+                    (None, Start::Weights) => T::zero(),
+                };
+            }
+        }
+        kept
+    }
+
+    /// Returns the columns as a rule reads them: those with a number for each weight, those of this
+    /// step only that have one too, and behind them the shorter ones of this step.
+    #[inline]
+    pub(crate) fn cells(&mut self) -> ([&mut [T]; MAX_COLUMNS], Short<'_, T>) {
+        let Self { full, of, numbers, work, work_extents, .. } = self;
+        let n = of.len(Extent::Weights);
+        let mut cells = each(numbers, *full, n);
+        match **work_extents {
+            [] => (cells, Short::default()),
+            [Extent::Weights] => {
+                cells[*full] = work;
+                (cells, Short::default())
+            }
+            _ => (cells, Short { numbers: work, extents: work_extents, of: *of }),
+        }
+    }
+
+    /// Returns the columns of state with a number for each weight.
+    #[inline(always)]
+    pub(crate) fn full_columns(&mut self) -> [&mut [T]; MAX_COLUMNS] {
+        each(&mut self.numbers, self.full, self.of.len(Extent::Weights))
+    }
+
+    /// Returns the columns with a number for each weight, the shorter ones as they will be, and
+    /// those of this step only, so that the latter two can be worked out.
+    pub(crate) fn parts(&mut self) -> ([&mut [T]; MAX_COLUMNS], &mut [T], &mut [T]) {
+        let Self { full, of, numbers, next, work, .. } = self;
+        let n = of.len(Extent::Weights);
+        let (numbers, short) = numbers.split_at_mut(*full * n);
+        next.copy_from_slice(short);
+        (each(numbers, *full, n), next, work)
+    }
+
+    /// Writes what the shorter columns were to be into the state.
+    pub(crate) fn settle(&mut self) {
+        let n = self.full * self.of.len(Extent::Weights);
+        self.numbers[n..].copy_from_slice(&self.next);
+    }
+
+    /// Writes what a step that has been taken leaves in the shorter columns, those of length
+    /// one from `kept`.
+    #[inline]
+    pub(crate) fn commit(&mut self, kept: impl FnOnce() -> Kept<T>) {
+        if self.keeps() {
+            self.commit_short(&kept());
+        }
+    }
+
+    fn commit_short(&mut self, kept: &Kept<T>) {
+        self.settle();
+        let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
+        for column in &self.columns[self.full..] {
+            if column.extent == Extent::One {
+                self.numbers[at] = *kept.next().expect("no formula keeps more");
+            }
+            at += self.of.len(column.extent);
+        }
+    }
+}
+
+/// Returns the first columns, of n numbers each.
+#[inline(always)]
+fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] {
+    let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();
+    let mut rest = numbers;
+    for column in &mut cells[..full] {
+        *column = rest.split_off_mut(..n).expect("a slot's state holds its rule's columns");
+    }
+    cells
+}
