@@ -32,6 +32,14 @@ impl<T: Real> Default for Desk<T> {
     }
 }
 
+impl<T> Desk<T> {
+    /// Makes room for so many sums and numbers in all.
+    pub(crate) fn reserve(&mut self, (sums, room): (usize, usize)) {
+        self.sums.reserve_exact(sums.saturating_sub(self.sums.len()));
+        self.room.reserve_exact(room.saturating_sub(self.room.len()));
+    }
+}
+
 impl<T> Debug for Desk<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Desk")

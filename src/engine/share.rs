@@ -156,6 +156,7 @@ impl<T: Real> Pieces<T> {
                 }
             }
         });
+        self.even_desks();
         match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some((_, refusal)) => Err(refusal),
             None => Ok(()),
@@ -194,9 +195,20 @@ impl<T: Real> Pieces<T> {
         self.desks.resize_with(most.max(self.desks.len()), Mutex::default);
     }
 
+    /// Gives every desk the memory that the largest look needed: the next step may have it done by
+    /// another thread.
+    fn even_desks(&mut self) {
+        let mut most = (0, 0);
+        for desk in &mut self.desks {
+            let Desk { sums, room, .. } = unlocked(desk);
+            most = (sums.capacity().max(most.0), room.capacity().max(most.1));
+        }
+        self.desks.iter_mut().for_each(|desk| unlocked(desk).reserve(most));
+    }
+
     /// Returns the desk of the caller's thread.
     pub(crate) fn own_desk(&mut self) -> &mut Desk<T> {
-        self.desks[0].get_mut().unwrap_or_else(PoisonError::into_inner)
+        unlocked(&mut self.desks[0])
     }
 }
 
@@ -306,6 +318,10 @@ fn free<T>(desk: &Mutex<Desk<T>>) -> Option<MutexGuard<'_, Desk<T>>> {
         Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner()),
         Err(TryLockError::WouldBlock) => None,
     }
+}
+
+fn unlocked<L>(mutex: &mut Mutex<L>) -> &mut L {
+    mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lock<L>(mutex: &Mutex<L>) -> MutexGuard<'_, L> {
