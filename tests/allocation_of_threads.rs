@@ -5,6 +5,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use wane::{Adam, Clip, Decay, Optimizer, Param, Pool};
 
@@ -46,7 +48,7 @@ fn no_thread_allocates_after_the_first_step() {
     for decay in [Decay::none(), Decay::decoupled(0.1), Decay::l1(0.1), Decay::ada_decay(0.1), Decay::group_lasso(0.1)] {
         let settings = Adam::new(0.1).clip(Clip::GlobalNorm(0.1)).weight_decay(decay).threads(2).pool(&pool);
         let mut opt = settings.build::<f32>().unwrap();
-        let mut weights: Vec<_> = (0..100).map(|i| vec![0.5_f32; if i == 7 { 400_006 } else { 2 * i }]).collect();
+        let mut weights: Vec<_> = (0..100).map(|i| vec![0.5_f32; if i == 7 { 1_600_006 } else { 2 * i }]).collect();
         let grads: Vec<_> = weights.iter().map(|w| vec![0.25_f32; w.len()]).collect();
         for k in 0..8 {
             let given = weights.iter_mut().zip(&grads).zip(&names);
@@ -60,8 +62,11 @@ fn no_thread_allocates_after_the_first_step() {
             let before = ALLOCATIONS.load(Ordering::Relaxed);
             opt.step(&mut params).unwrap();
             let seen = ALLOCATIONS.load(Ordering::Relaxed) - before;
-            // The worker is started in the first steps of the first optimizer.
-            assert!(k < 2 || seen == 0, "{seen} allocations in step {k}, {}", opt.describe());
+            assert!(k == 0 || seen == 0, "{seen} allocations in step {k}, {}", opt.describe());
+            if k == 0 {
+                // The worker that the first step has started makes its own memory; it may be late.
+                thread::sleep(Duration::from_millis(100));
+            }
         }
     }
 }

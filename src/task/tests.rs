@@ -42,13 +42,13 @@ struct Memory<T> {
 }
 
 /// Numbers of all signs and many sizes; in short lists every thirteenth is a special one, so that sums of long ones are numbers.
-fn numbers<T: Real>(n: usize, salt: usize) -> Vec<T> {
+fn numbers<T: Real>(n: usize, salt: u32) -> Vec<T> {
     let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE, 1e-40, 1e30];
     let number = |i: usize| {
-        if n < TILE && (i + salt).is_multiple_of(13) {
-            return T::of(special[(i / 13 + salt) % special.len()]);
+        if n < TILE && (i + salt as usize).is_multiple_of(13) {
+            return T::of(special[(i / 13 + salt as usize) % special.len()]);
         }
-        let bits = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt as u32 * 11);
+        let bits = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(salt * 11);
         let size = 2.0_f64.powi((bits % 40) as i32 - 30);
         T::of(size * ((bits >> 11) as f64 / (1_u64 << 52) as f64 - 1.0))
     };
@@ -58,7 +58,8 @@ fn numbers<T: Real>(n: usize, salt: usize) -> Vec<T> {
 impl<T: Real> Memory<T> {
     fn new(n: usize, columns: usize) -> Self {
         // Second moments are never negative.
-        let state = (0..columns).map(|i| numbers::<T>(n, 3 + i).into_iter().map(|s| if i == 0 { s } else { s.abs() }).collect());
+        let state =
+            (3..).take(columns).map(|i| numbers::<T>(n, i).into_iter().map(|s| if i == 3 { s } else { s.abs() }).collect());
         Self { x: numbers(n, 1), g: numbers(n, 2), state: state.collect() }
     }
 

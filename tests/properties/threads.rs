@@ -1,8 +1,9 @@
 //! The work of a step shared among threads changes no bit: whatever their number, the CPU level, the order of the parameters, and where the
 //! work is cut.
 //!
-//! A step is cut into pieces only from some 20,000 weights on, and threads are woken only for work of 100 µs and more. So there are lists
-//! for the cuts, with one large tensor among many small ones, and in release builds one that is long enough for threads.
+//! A step is cut into pieces only from some 20,000 weights on, and threads are woken only for work of 300 µs and more. So there are lists
+//! for the cuts, with one large tensor among many small ones, and one that is long enough for threads: of f64 with a column of state or more,
+//! and in release builds of nearly all.
 
 use wane::{Clip, Level, Pool};
 
@@ -12,7 +13,7 @@ use crate::common::{Element, OPTIMIZERS, Row, Setup, for_f32_and_f64};
 
 for_f32_and_f64!(cuts_change_no_bit, threads_change_no_bit);
 
-const STEPS: u64 = 2;
+const STEPS: usize = 2;
 
 /// A list of parameters with their gradients, and what becomes of it.
 struct Load<T> {
@@ -26,7 +27,7 @@ type Outcome = (Bits, Vec<String>);
 impl<T: Element> Load<T> {
     fn new(lengths: &[usize]) -> Self {
         let tensors = tensors::<T>(lengths);
-        let grads = tensors.iter().map(|tensor| (0..STEPS).map(|k| tensor.gradient(k)).collect()).collect();
+        let grads = tensors.iter().map(|tensor| (0..STEPS as u64).map(|k| tensor.gradient(k)).collect()).collect();
         Self { tensors, grads }
     }
 
@@ -38,7 +39,7 @@ impl<T: Element> Load<T> {
     }
 
     /// Steps in this order of the parameters. One is frozen, one has no gradient.
-    fn outcome(&self, row: &Row, setup: &Setup, order: &dyn Fn(&mut [usize])) -> Outcome {
+    fn outcome(&self, row: &Row, setup: &Setup, order: Order) -> Outcome {
         let (mut opt, mut tensors) = (row.build::<T>(setup), self.tensors.clone());
         let mut reports = vec![];
         for k in 0..STEPS {
@@ -48,7 +49,7 @@ impl<T: Element> Load<T> {
             let param = |i: usize| {
                 let (tensor, grads) = given[i].take().expect("each parameter once");
                 let seed = tensor.seed;
-                tensor.param((seed != 7).then(|| &grads[k as usize][..])).frozen(seed == 11)
+                tensor.param((seed != 7).then(|| &grads[k][..])).frozen(seed == 11)
             };
             let mut params: Vec<_> = places.into_iter().map(param).collect();
             let report = opt.step_scaled(&mut params, 0.5).unwrap_or_else(|error| panic!("{}: {error}", row.name));
@@ -72,8 +73,11 @@ impl<T: Element> Load<T> {
     }
 }
 
+/// What it makes of the places of the parameters.
+type Order = &'static dyn Fn(&mut [usize]);
+
 /// As they are, from the end, and with the large tensor first.
-const ORDERS: [&dyn Fn(&mut [usize]); 3] = [&|_| {}, &|places| places.reverse(), &|places| places.rotate_left(40)];
+const ORDERS: [Order; 3] = [&|_| {}, &|places| places.reverse(), &|places| places.rotate_left(40)];
 
 /// Every pair of a rule and a law; without optimisation each rule with some.
 fn pairs() -> impl Iterator<Item = (usize, &'static Row, Cell)> {
@@ -95,7 +99,7 @@ fn cuts_change_no_bit<T: Element>() {
 /// Long enough that workers are woken, more of them than most machines have cores.
 fn threads_change_no_bit<T: Element>() {
     let pool = Pool::new(8).unwrap();
-    let (large, step) = if cfg!(debug_assertions) { (400_006, 7) } else { (1_100_006, 5) };
+    let (large, step) = if cfg!(debug_assertions) { (1_000_006, 14) } else { (3_000_006, 13) };
     let load = Load::<T>::mixed(large);
     for (i, row, cell) in pairs().step_by(step) {
         load.judge(row, &cell, &[2, 8][..if cfg!(debug_assertions) { 1 } else { 2 }], &pool, i);
