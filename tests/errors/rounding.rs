@@ -67,7 +67,7 @@ fn numbers_that_f32_does_not_have() {
             let bad: &[f64] = match number.range {
                 Range::AtLeast0 => &[1e-46, 1e39],
                 Range::Share => &[1.0 - 1e-9],
-                Range::All => &[],
+                _ => &[],
             };
             bad.iter().map(move |x| {
                 let mut setup = usual();
