@@ -11,8 +11,10 @@ mod golden {
     mod judge;
     mod play;
 
+    mod adafactor;
     mod adagrad;
     mod keras;
+    mod muon;
     mod nadam;
     mod optax;
     mod schedules;

@@ -9,7 +9,7 @@ mod oracle {
 
 use common::cells::{self, Cell, Ramp};
 use common::data::{Tensor, exact, tensors};
-use common::{Element, Goal, OPTIMIZERS, Row, for_f32_and_f64, optimizer};
+use common::{Element, Goal, OPTIMIZERS, Reach, Row, for_f32_and_f64, optimizer};
 use oracle::run::{Oracle, Plan};
 use wane::{Clip, Decay, Optimizer, Penalty, Place, Strength};
 
@@ -25,6 +25,13 @@ const STEPS: u64 = 8;
 /// How many units in the last place a step may add: the crate rounds a dozen times where the oracle rounds once. After 8 steps this is
 /// 3e-14 of the numbers involved in f64.
 const ULPS: f64 = 16.0;
+
+/// The same, for a row with a decay. Each step of Muon's iteration makes an error beside a small singular value up to 3.4445 times as large;
+/// where the decay is part of the gradient, the errors of the weights go through it, too, and more with every step.
+fn most(row: &Row, cell: &Cell) -> f64 {
+    let grows = row.reach == Reach::Matrix && cell.place == Place::Coupled;
+    if grows { ULPS * 3.4445_f64.powi(5) } else { ULPS }
+}
 
 /// The largest of differences between crate and oracle, in units in the last place per step.
 fn discrepancy<T: Element>(row: &Row, crate_: &Plan, oracle: &Plan, factor: f64) -> f64 {
@@ -77,7 +84,7 @@ fn every_optimizer_with_every_decay_follows_its_equations<T: Element>() {
         for cell in cells::all() {
             let plan = plan(row, &cell);
             let ulps = discrepancy::<T>(row, &plan, &plan, 1.0);
-            assert!(ulps <= ULPS, "{} with {}: {ulps} ulp per step", row.name, cell.decay());
+            assert!(ulps <= most(row, &cell), "{} with {}: {ulps} ulp per step", row.name, cell.decay());
         }
     }
 }
@@ -90,7 +97,12 @@ fn clipping_unscaling_and_climbing_follow_their_equations<T: Element>() {
                 for goal in [Goal::Descend, Goal::Climb] {
                     let plan = Plan { clip, goal, ..plan(row, &cell) };
                     let ulps = discrepancy::<T>(row, &plan, &plan, 0.3);
-                    assert!(ulps <= ULPS, "{} with {} {clip:?} {goal:?}: {ulps} ulp per step", row.name, cell.decay());
+                    assert!(
+                        ulps <= most(row, &cell),
+                        "{} with {} {clip:?} {goal:?}: {ulps} ulp per step",
+                        row.name,
+                        cell.decay()
+                    );
                 }
             }
         }

@@ -52,6 +52,18 @@ pub(crate) fn matrix(len: usize) -> [usize; 2] {
     rows.map_or([0, 1], |rows| [rows, len / rows])
 }
 
+/// A parameter of two axes.
+pub(crate) fn param<'a, T: Element>(name: &'a str, value: &'a mut [T], grad: &'a [T]) -> Param<'a, T> {
+    let shape = matrix(value.len());
+    Param::new(name, value, grad).shape(&shape)
+}
+
+/// The same without a gradient.
+pub(crate) fn still<'a, T: Element>(name: &'a str, value: &'a mut [T]) -> Param<'a, T> {
+    let shape = matrix(value.len());
+    Param::without_grad(name, value).shape(&shape)
+}
+
 pub(crate) fn tensors<T: Element>(lengths: &[usize]) -> Vec<Tensor<T>> {
     (0..).zip(lengths).map(|(seed, &len)| Tensor::new(seed, len)).collect()
 }

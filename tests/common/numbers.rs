@@ -19,6 +19,9 @@ pub(crate) struct Number {
 pub(crate) enum Range {
     All,
     AtLeast0,
+    Above0,
+    AtMost0,
+    AtLeast1,
     Share,
 }
 
@@ -28,6 +31,9 @@ impl Range {
             && match self {
                 Self::All => true,
                 Self::AtLeast0 => x >= 0.0,
+                Self::Above0 => x > 0.0,
+                Self::AtMost0 => x <= 0.0,
+                Self::AtLeast1 => x >= 1.0,
                 Self::Share => (0.0..1.0).contains(&x),
             }
     }
@@ -37,7 +43,19 @@ impl Range {
         match self {
             Self::All => "a finite number",
             Self::AtLeast0 => "a finite number, at least 0",
+            Self::Above0 => "a finite number above 0",
+            Self::AtMost0 => "a finite number, at most 0",
+            Self::AtLeast1 => "a finite number, at least 1",
             Self::Share => "in [0, 1)",
+        }
+    }
+
+    /// The least number that may be added to something, where these are such.
+    pub(crate) fn least(self) -> Option<f64> {
+        match self {
+            Self::AtLeast0 => Some(0.0),
+            Self::Above0 => Some(f64::MIN_POSITIVE),
+            _ => None,
         }
     }
 }
@@ -74,6 +92,30 @@ pub(crate) const fn eps(name: &'static str, at: f64) -> Number {
 /// A rate at which something falls.
 pub(crate) const fn fall(name: &'static str, at: f64) -> Number {
     Number { rounded: false, ..number(name, at, Range::AtLeast0, |u| 0.1 * u) }
+}
+
+/// Momentum that is a share.
+pub(crate) const fn share(at: f64) -> Number {
+    number("momentum", at, Range::Share, |u| 0.9999 * u)
+}
+
+/// The least norm, which is used in f64 alone.
+pub(crate) const fn least_norm(at: f64) -> Number {
+    Number { rounded: false, ..number("eps", at, Range::Above0, |u| 10.0_f64.powf(-12.0 * u)) }
+}
+
+/// The exponent of a step count.
+pub(crate) const fn exponent(at: f64) -> Number {
+    Number { rounded: false, ..number("beta2_decay", at, Range::AtMost0, |u| -u) }
+}
+
+/// The least size of weights that a step is measured by.
+pub(crate) const fn least_size(at: f64) -> Number {
+    Number { rounded: false, ..eps("eps2", at) }
+}
+
+pub(crate) const fn threshold(at: f64) -> Number {
+    Number { rounded: false, ..number("clip_threshold", at, Range::AtLeast1, |u| 1.0 + u) }
 }
 
 pub(crate) const fn first_sum(at: f64) -> Number {

@@ -3,6 +3,7 @@
 use wane::{Adam, AdamW, Anchor, Decay, NonFinite, Optimizer, Param, Policy, Schedule, Sgd, Status};
 
 use super::every::{bits, every, every_with, grad, state_of, step};
+use crate::common::data::{param, still};
 
 #[test]
 fn statuses_say_what_became_of_each_parameter() {
@@ -61,9 +62,9 @@ fn each_parameter_counts_its_own_updates() {
         assert_eq!(opt.steps_of("early"), None);
         (0..3).for_each(|k| step(&mut *opt, "early", &mut early, k));
         for k in 0..2 {
-            opt.step(&mut [Param::new("late", &mut late, &grad(k)), Param::new("early", &mut early, &grad(k))]).unwrap();
+            opt.step(&mut [param("late", &mut late, &grad(k)), param("early", &mut early, &grad(k))]).unwrap();
         }
-        opt.step(&mut [Param::without_grad("early", &mut early)]).unwrap();
+        opt.step(&mut [still("early", &mut early)]).unwrap();
         assert_eq!((opt.completed_steps(), opt.steps_of("early"), opt.steps_of("late")), (6, Some(5), Some(2)));
         let updates: Vec<_> = opt.describe().params().iter().map(|row| (row.name().to_string(), row.updates())).collect();
         assert_eq!(updates, [("early".to_string(), 5), ("late".to_string(), 2)]);
@@ -91,7 +92,7 @@ fn a_skipped_step_advances_nothing() {
             step(&mut *whole, "w", &mut v, k);
             step(&mut *opt, "w", &mut w, k);
             let (weights, state, done) = (bits(&w), state_of(&*opt, "w"), opt.completed_steps());
-            let report = opt.step(&mut [Param::new("w", &mut w, &[1.0, f64::INFINITY, 1.0])]).unwrap();
+            let report = opt.step(&mut [param("w", &mut w, &[1.0, f64::INFINITY, 1.0])]).unwrap();
             assert!(report.skipped() && report.grad_norm().is_none());
             assert_eq!((report.updated(), report.left_alone(), report.clip_factor()), (0, 1, 1.0));
             assert_eq!((bits(&w), state_of(&*opt, "w"), opt.completed_steps()), (weights, state, done));
@@ -136,15 +137,15 @@ fn registering_is_no_step() {
     for (mut opt, _) in every() {
         let mut plain = opt.clone();
         let (mut v, mut w) = ([1.0, -2.0, 0.5], [1.0, -2.0, 0.5]);
-        opt.register(&[Param::without_grad("w", &mut w)]).unwrap();
-        opt.register(&[Param::new("w", &mut w, &grad(0))]).unwrap();
+        opt.register(&[still("w", &mut w)]).unwrap();
+        opt.register(&[param("w", &mut w, &grad(0))]).unwrap();
         assert_eq!((opt.completed_steps(), opt.steps_of("w"), opt.status("w")), (0, Some(0), Some(Status::Registered)));
         assert!(state_of(&*opt, "w").1.iter().all(Option::is_none));
         assert_eq!(w, v);
         for k in 0..3 {
             step(&mut *plain, "w", &mut v, k);
             step(&mut *opt, "w", &mut w, k);
-            opt.register(&[Param::without_grad("w", &mut w)]).unwrap();
+            opt.register(&[still("w", &mut w)]).unwrap();
             assert_eq!(opt.status("w"), Some(Status::Updated), "registering a known name again changes nothing");
         }
         assert_eq!((bits(&v), state_of(&*plain, "w")), (bits(&w), state_of(&*opt, "w")));
@@ -172,7 +173,7 @@ fn a_forgotten_name_starts_anew() {
         let mut fresh = opt.clone();
         let (mut w, mut other) = ([1.0, -2.0, 0.5], [1.0, 1.0, 1.0]);
         assert!(!opt.forget("w"));
-        opt.step(&mut [Param::new("w", &mut w, &grad(0)), Param::new("other", &mut other, &grad(0))]).unwrap();
+        opt.step(&mut [param("w", &mut w, &grad(0)), param("other", &mut other, &grad(0))]).unwrap();
         let kept = state_of(&*opt, "other");
         assert!(opt.forget("w") && !opt.forget("w"));
         assert_eq!((opt.status("w"), opt.steps_of("w")), (None, None));

@@ -3,6 +3,7 @@
 use wane::{Clip, Decay, Lamb, NonFinite, Optimizer, Param, Report, Sgd};
 
 use super::every::{Boxed, bits, every, grad, state_of};
+use crate::common::data::param;
 use crate::common::{Goal, OPTIMIZERS, Setup};
 
 /// What SGD at rate 1 makes of gradients 3 and −4 in two parameters, under a gradient factor: the gradients it saw.
@@ -107,8 +108,8 @@ fn a_gradient_factor_is_as_good_as_scaled_gradients() {
             let (mut v, mut w) = ([1.0, -2.0, 0.5], [1.0, -2.0, 0.5]);
             for k in 0..3 {
                 let gradient = grad(k);
-                opt.step_scaled(&mut [Param::new("w", &mut v, &gradient)], factor).unwrap();
-                scaled.step(&mut [Param::new("w", &mut w, &gradient.map(|g| g * factor))]).unwrap();
+                opt.step_scaled(&mut [param("w", &mut v, &gradient)], factor).unwrap();
+                scaled.step(&mut [param("w", &mut w, &gradient.map(|g| g * factor))]).unwrap();
             }
             let near = v.iter().zip(&w).all(|(v, w)| (v - w).abs() <= 1e-14);
             assert!(near, "factor {factor}: {v:?}, {w:?}, {}", opt.describe());
@@ -128,8 +129,8 @@ fn maximizing_is_descending_on_negated_gradients() {
             let (mut up, mut down) = (row.build(&Setup { goal: Goal::Climb, ..setup.clone() }), row.build(&setup));
             let (mut v, mut w) = ([1.0, -2.0, 0.5], [1.0, -2.0, 0.5]);
             for k in 0..4 {
-                let report = up.step_scaled(&mut [Param::new("w", &mut v, &grad(k))], 0.5).unwrap();
-                let other = down.step_scaled(&mut [Param::new("w", &mut w, &grad(k).map(|g| -g))], 0.5).unwrap();
+                let report = up.step_scaled(&mut [param("w", &mut v, &grad(k))], 0.5).unwrap();
+                let other = down.step_scaled(&mut [param("w", &mut w, &grad(k).map(|g| -g))], 0.5).unwrap();
                 assert_eq!(report, other);
             }
             assert_eq!((bits(&v), state_of(&*up, "w")), (bits(&w), state_of(&*down, "w")), "{}", row.name);

@@ -3,6 +3,7 @@
 use wane::{AdamW, Decay, NonFinite, Optimizer, Param, Policy, Sgd, Status};
 
 use super::every::{bits, every, every_with, grad, state_of, step};
+use crate::common::data::{param, still};
 use crate::common::length;
 
 /// Weights and state after a step in which `say` makes "w" one to be left alone; its next updates are as if there had been none.
@@ -11,7 +12,7 @@ fn left_alone(say: impl for<'a> Fn(&'a mut [f64]) -> Param<'a, f64>, status: Sta
         let (mut w, mut other) = ([1.0, -2.0, 0.5], [4.0, 4.0, 4.0]);
         (0..2).for_each(|k| step(&mut *opt, "w", &mut w, k));
         let (weights, state) = (bits(&w), state_of(&*opt, "w"));
-        let report = opt.step(&mut [say(&mut w), Param::new("other", &mut other, &grad(0))]).unwrap();
+        let report = opt.step(&mut [say(&mut w), param("other", &mut other, &grad(0))]).unwrap();
         assert_eq!((report.updated(), report.left_alone(), report.skipped()), (1, 1, false));
         let expected = grad(0).iter().map(|g| g * g).sum::<f64>().sqrt();
         assert!((report.grad_norm().unwrap() - expected).abs() < 1e-12, "the norm is over the other one alone");
@@ -23,14 +24,14 @@ fn left_alone(say: impl for<'a> Fn(&'a mut [f64]) -> Param<'a, f64>, status: Sta
 #[test]
 fn a_frozen_parameter_keeps_weights_and_state() {
     const NOT_FINITE: &[f64] = &[f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
-    left_alone(|w| Param::new("w", w, NOT_FINITE).frozen(true), Status::Frozen);
-    left_alone(|w| Param::new("w", w, &[1e300; 3]).frozen(true), Status::Frozen);
-    left_alone(|w| Param::without_grad("w", w).frozen(true), Status::Frozen);
+    left_alone(|w| param("w", w, NOT_FINITE).frozen(true), Status::Frozen);
+    left_alone(|w| param("w", w, &[1e300; 3]).frozen(true), Status::Frozen);
+    left_alone(|w| still("w", w).frozen(true), Status::Frozen);
 }
 
 #[test]
 fn a_parameter_without_a_gradient_keeps_weights_and_state() {
-    left_alone(|w| Param::without_grad("w", w), Status::NoGradient);
+    left_alone(|w| still("w", w), Status::NoGradient);
 }
 
 /// What was left alone goes on where it stood: as if the step had not been. (A constant rate, so that only its own count matters.)
@@ -42,8 +43,8 @@ fn a_gap_changes_nothing_afterwards() {
         for k in 0..4 {
             step(&mut *whole, "w", &mut v, k);
             step(&mut *opt, "w", &mut w, k);
-            opt.step(&mut [Param::without_grad("w", &mut w)]).unwrap();
-            opt.step(&mut [Param::new("w", &mut w, &[f64::NAN; 3]).frozen(true)]).unwrap();
+            opt.step(&mut [still("w", &mut w)]).unwrap();
+            opt.step(&mut [param("w", &mut w, &[f64::NAN; 3]).frozen(true)]).unwrap();
             opt.step(&mut []).unwrap();
         }
         assert_eq!(bits(&v), bits(&w), "{}", opt.describe());
@@ -94,9 +95,7 @@ fn an_empty_step_is_a_step() {
 fn a_step_in_which_all_is_frozen_can_be_seen() {
     for (mut opt, _) in every() {
         let (mut v, mut w) = ([1.0, 2.0, 3.0], [4.0]);
-        let report = opt
-            .step(&mut [Param::new("v", &mut v, &[f64::NAN; 3]).frozen(true), Param::without_grad("w", &mut w).frozen(true)])
-            .unwrap();
+        let report = opt.step(&mut [param("v", &mut v, &[f64::NAN; 3]).frozen(true), still("w", &mut w).frozen(true)]).unwrap();
         assert_eq!((report.updated(), report.left_alone(), report.grad_norm()), (0, 2, Some(0.0)));
         assert_eq!((v, w), ([1.0, 2.0, 3.0], [4.0]));
         assert_eq!((opt.steps_of("v"), opt.steps_of("w"), opt.completed_steps()), (Some(0), Some(0), 1));
@@ -108,7 +107,7 @@ fn a_parameter_without_weights_is_fine() {
     for (mut opt, columns) in every() {
         let mut w = [1.0, 2.0, 3.0];
         for k in 0..3 {
-            let report = opt.step(&mut [Param::new("empty", &mut [], &[]).shape(&[0, 7]), Param::new("w", &mut w, &grad(k))]);
+            let report = opt.step(&mut [Param::new("empty", &mut [], &[]).shape(&[0, 7]), param("w", &mut w, &grad(k))]);
             assert_eq!(report.unwrap().updated(), 2);
         }
         assert_eq!((opt.steps_of("empty"), opt.status("empty")), (Some(3), Some(Status::Updated)));
@@ -126,7 +125,7 @@ fn a_parameter_without_weights_is_fine() {
 fn a_parameter_that_is_not_given_is_left_alone() {
     for (mut opt, _) in every() {
         let (mut v, mut w) = ([1.0, -1.0, 2.0], [3.0, -3.0, 1.0]);
-        opt.step(&mut [Param::new("v", &mut v, &grad(0)), Param::new("w", &mut w, &grad(1))]).unwrap();
+        opt.step(&mut [param("v", &mut v, &grad(0)), param("w", &mut w, &grad(1))]).unwrap();
         let state = state_of(&*opt, "v");
         for k in 0..3 {
             step(&mut *opt, "w", &mut w, k);
@@ -141,7 +140,7 @@ fn a_parameter_that_is_not_given_is_left_alone() {
 fn what_is_let_through_is_nan_and_stays_where_it_is() {
     for (mut opt, _) in every_with(NonFinite::LetThrough) {
         let mut w = [1.0, -2.0, 0.5];
-        let report = opt.step(&mut [Param::new("w", &mut w, &[0.5, f64::NAN, 0.5])]).unwrap();
+        let report = opt.step(&mut [param("w", &mut w, &[0.5, f64::NAN, 0.5])]).unwrap();
         assert!(w[1].is_nan() && !report.skipped(), "{w:?}, {}", opt.describe());
     }
 }

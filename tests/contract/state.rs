@@ -3,6 +3,7 @@
 use wane::{Adam, Lion, Optimizer, Param, Sgd};
 
 use super::every::{every, grad, step};
+use crate::common::data::{param, still};
 use crate::common::{columns, length};
 
 #[test]
@@ -23,11 +24,11 @@ fn there_is_no_state_before_the_first_update() {
     for (mut opt, columns) in every() {
         let mut w = [1.0, -2.0, 0.5];
         let none = |opt: &dyn Optimizer<f64>| assert!(columns.iter().all(|column| opt.state("w", column).is_none()));
-        opt.register(&[Param::new("w", &mut w, &grad(0))]).unwrap();
+        opt.register(&[param("w", &mut w, &grad(0))]).unwrap();
         none(&*opt);
-        opt.step(&mut [Param::without_grad("w", &mut w)]).unwrap();
+        opt.step(&mut [still("w", &mut w)]).unwrap();
         none(&*opt);
-        opt.step(&mut [Param::new("w", &mut w, &grad(0)).frozen(true)]).unwrap();
+        opt.step(&mut [param("w", &mut w, &grad(0)).frozen(true)]).unwrap();
         none(&*opt);
         step(&mut *opt, "w", &mut w, 0);
         assert!(columns.iter().all(|column| opt.state("w", column).is_some()));

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use wane::*;
 
 use crate::common::OPTIMIZERS;
+use crate::common::data::param;
 
 fn shared<V: Debug + Send + Sync>() {}
 fn value<V: Debug + Send + Sync + Clone>() {}
@@ -87,10 +88,10 @@ fn an_error_is_one_that_others_can_wrap() {
 #[test]
 fn optimizers_are_objects() {
     fn step(opt: &mut dyn Optimizer<f32>, w: &mut [f32]) -> Report {
-        opt.step(&mut [Param::new("w", w, &[0.5, -0.5])]).unwrap()
+        opt.step(&mut [param("w", w, &[0.5, -0.5])]).unwrap()
     }
     fn generic(opt: &mut impl Optimizer<f32>, w: &mut [f32]) -> Report {
-        opt.step(&mut [Param::new("w", w, &[0.5, -0.5])]).unwrap()
+        opt.step(&mut [param("w", w, &[0.5, -0.5])]).unwrap()
     }
     for row in OPTIMIZERS {
         let opt = row.build::<f32>(&row.setup(Decay::none()));

@@ -3,6 +3,7 @@
 use wane::{AdamW, Anchor, Clip, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Sgd, Strength, TrustRatio};
 
 use super::scene::{Scene, assert_error};
+use crate::common::data::param;
 use crate::common::{Element, OPTIMIZERS, Row, Setup};
 
 /// One scene for each optimizer with each kind of decay that looks at the numbers before it writes.
@@ -36,11 +37,11 @@ fn non_finite_gradient<T: Element>(index: usize, bad: T, text: &str) {
     let text = format!("the gradient of parameter `last` at index {index} is {text}, with the gradient factor 0.5");
     for mut scene in scenes::<T>() {
         scene.opt.forget("last");
-        scene.last.shape = &[LONG];
+        scene.last.shape = &[2, LONG / 2];
         scene.last.value = vec![T::near(0.5); LONG];
         scene.last.grad = vec![T::near(0.25); LONG];
         scene.factor = 0.5;
-        scene.opt.register(&[Param::without_grad("last", &mut scene.last.value).shape(&[LONG])]).unwrap();
+        scene.opt.register(&[Param::without_grad("last", &mut scene.last.value).shape(&[2, LONG / 2])]).unwrap();
         scene.last.grad[index] = bad;
         let error = scene.refuses_numbers();
         assert!(matches!(&error, Error::NonFiniteGradient { index: at, factor: 0.5, .. } if *at == index), "{error:?}");
@@ -54,7 +55,7 @@ fn a_bad_gradient_of_a_new_parameter() {
     for mut scene in scenes::<f32>() {
         scene.last.grad[2..].fill(f32::NAN);
         assert_error!(
-            scene.refuses(|w, g| Param::new("odd", w, g)),
+            scene.refuses(|w, g| param("odd", w, g)),
             Error::NonFiniteGradient { index: 2, value, .. } if value.is_nan(),
             "the gradient of parameter `odd` at index 2 is NaN, with the gradient factor 1"
         );

@@ -1,7 +1,8 @@
 //! Scalars that the weights' type does not have: a positive number that is 0 there, a number that is infinite there, a share that is 1 there.
 
 use wane::{
-    Adagrad, Adam, AdamW, Clip, Decay, Error, Float, Optimizer, Param, Penalty, Place, Policy, Schedule, Settings, Sgd, Strength,
+    Adagrad, Adam, AdamW, Clip, Decay, Error, Float, Muon, Optimizer, Param, Penalty, Place, Policy, Schedule, Settings, Sgd,
+    Strength,
 };
 
 use super::scene::{Scene, assert_error};
@@ -47,6 +48,7 @@ fn numbers_that_are_infinite_in_f32() {
         Adam::new(1e38) => "learning rate, corrected for bias,",
         Sgd::new(1e30).group("fast", |s| s.lr_factor(1e30)) => "learning rate",
         Sgd::new(0.1).momentum(0.9).dampening(-1e39) => "1 - dampening",
+        Muon::new(0.1).ns_coefficients(1.0, -1e39, 1.0) => "ns_coefficients",
         Sgd::new(0.1).clip(Clip::Value(1e39)) => "clipping bound",
         Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e39)) => "weight decay",
         Sgd::new(0.1).weight_decay(fixed(Penalty::L2, Place::Proximal, 1e39)) => "weight decay",
@@ -67,7 +69,7 @@ fn numbers_that_f32_does_not_have() {
             let bad: &[f64] = match number.range {
                 Range::AtLeast0 => &[1e-46, 1e39],
                 Range::Share => &[1.0 - 1e-9],
-                Range::All => &[],
+                _ => &[],
             };
             bad.iter().map(move |x| {
                 let mut setup = usual();

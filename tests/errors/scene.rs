@@ -92,10 +92,10 @@ impl<T: Element> Scene<T> {
     pub(super) fn new(opt: impl Optimizer<T> + 'static) -> Self {
         let mut scene = Self {
             opt: Box::new(opt),
-            first: Tensor::new("first", &[5], 2.5),
+            first: Tensor::new("first", &[5, 1], 2.5),
             second: Tensor::new("second", &[3, 1], 0.75),
             last: Tensor::new("last", &[2, 2], -1.5),
-            fresh: Tensor::new("fresh", &[3], 4.0),
+            fresh: Tensor::new("fresh", &[1, 3], 4.0),
             factor: 1.0,
         };
         for _ in 0..2 {

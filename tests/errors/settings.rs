@@ -74,7 +74,7 @@ fn numbers_of_every_optimizer() {
             assert_refused(row, &setup, "learning rate", lr, Range::AtLeast0);
         }
         for (i, number) in row.numbers.iter().enumerate() {
-            for bad in not_a_share().filter(|bad| !number.range.has(*bad)) {
+            for bad in not_a_share().chain([0.0, 0.5]).filter(|bad| !number.range.has(*bad)) {
                 let mut setup = row.setup(Decay::none());
                 setup.numbers[i] = bad;
                 assert_refused(row, &setup, number.name, bad, number.range);

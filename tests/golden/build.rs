@@ -1,6 +1,9 @@
 //! An optimizer from the options of a case, which every library has its own names for.
 
-use wane::{Adagrad, Adam, AdamW, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, NAdam, NonFinite, Settings, Sgd};
+use wane::{
+    Adafactor, Adagrad, Adam, AdamW, AdjustLr, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, Muon, NAdam, NonFinite,
+    Settings, Sgd,
+};
 
 use super::fixture::{Case, Options};
 use crate::common::Recipe;
@@ -49,6 +52,8 @@ pub(crate) fn torch(case: Case, how: How) -> Box<dyn Recipe> {
             let decoupled = case.options().flag("decoupled_weight_decay");
             finish(torch_nadam(case.options()), case, if decoupled { TORCH_DECOUPLED } else { TORCH_COUPLED }, how)
         }
+        "Adafactor" => finish(torch_adafactor(case.options()), case, TORCH_DECOUPLED, how),
+        "Muon" => finish(torch_muon(case.options()), case, TORCH_DECOUPLED, how),
         other => panic!("no optimizer {other}"),
     }
 }
@@ -78,6 +83,32 @@ fn torch_nadam(options: Options) -> Settings<NAdam> {
     let (beta1, beta2) = options.betas();
     let settings = NAdam::new(options.number("lr")).betas(beta1, beta2).eps(options.number("eps"));
     settings.momentum_decay(options.number("momentum_decay")).maximize(options.flag("maximize"))
+}
+
+fn torch_adafactor(options: Options) -> Settings<Adafactor> {
+    let options = options.only(&["lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"]);
+    let [eps1, eps2] = options.numbers("eps");
+    let settings = Adafactor::new(options.number("lr")).beta2_decay(options.number("beta2_decay"));
+    let settings = settings.eps2(eps2.expect("a number")).clip_threshold(options.number("d")).maximize(options.flag("maximize"));
+    // None is the machine epsilon of the weights' type.
+    match eps1 {
+        Some(eps1) => settings.eps1(eps1),
+        None => settings,
+    }
+}
+
+fn torch_muon(options: Options) -> Settings<Muon> {
+    let known = ["lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn"];
+    let options = options.only(&known);
+    let [a, b, c] = options.numbers("ns_coefficients").map(|x| x.expect("a number"));
+    let adjust = match options.word("adjust_lr_fn") {
+        None => AdjustLr::Original,
+        Some("match_rms_adamw") => AdjustLr::MatchRmsAdamw,
+        Some(other) => panic!("no adjustment {other}"),
+    };
+    let settings = Muon::new(options.number("lr")).momentum(options.number("momentum")).nesterov(options.flag("nesterov"));
+    let settings = settings.ns_coefficients(a, b, c).ns_steps(options.count("ns_steps")).eps(options.number("eps"));
+    settings.adjust_lr(adjust)
 }
 
 pub(crate) fn optax(case: Case, how: How) -> Box<dyn Recipe> {

@@ -10,6 +10,8 @@ use crate::common::Element;
 pub(crate) static TORCH: LazyLock<Value> = LazyLock::new(|| parse(include_str!("torch.json")));
 pub(crate) static ADAGRAD: LazyLock<Value> = LazyLock::new(|| parse(include_str!("adagrad.json")));
 pub(crate) static NADAM: LazyLock<Value> = LazyLock::new(|| parse(include_str!("nadam.json")));
+pub(crate) static ADAFACTOR: LazyLock<Value> = LazyLock::new(|| parse(include_str!("adafactor.json")));
+pub(crate) static MUON: LazyLock<Value> = LazyLock::new(|| parse(include_str!("muon.json")));
 pub(crate) static OPTAX: LazyLock<Value> = LazyLock::new(|| parse(include_str!("optax.json")));
 pub(crate) static KERAS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("keras.json")));
 pub(crate) static SCHEDULES: LazyLock<Value> = LazyLock::new(|| parse(include_str!("schedules.json")));
@@ -87,6 +89,21 @@ impl Options {
 
     pub(crate) fn flag(self, name: &str) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or_else(|| panic!("no flag {name}"))
+    }
+
+    /// A word; null is None.
+    pub(crate) fn word(self, name: &str) -> Option<&'static str> {
+        self.0.get(name).unwrap_or_else(|| panic!("no option {name}")).as_str()
+    }
+
+    /// A list; null is None.
+    pub(crate) fn numbers<const N: usize>(self, name: &str) -> [Option<f64>; N] {
+        let numbers: Vec<_> = list(&self.0[name]).iter().map(Value::as_f64).collect();
+        numbers.try_into().unwrap_or_else(|all| panic!("{N} numbers, not {all:?}"))
+    }
+
+    pub(crate) fn count(self, name: &str) -> usize {
+        usize::try_from(count(&self.0[name])).expect("a count")
     }
 
     pub(crate) fn betas(self) -> (f64, f64) {

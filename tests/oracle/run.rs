@@ -31,7 +31,7 @@ pub(crate) struct Oracle {
 pub(crate) struct Twin {
     pub(crate) x: Vec<f64>,
     anchor: Vec<f64>,
-    rows: usize,
+    shape: [usize; 2],
     optimizer: Box<dyn Naive>,
     /// For each weight the largest number that has gone into it: rounding errors are a share of this.
     pub(crate) size: Vec<f64>,
@@ -47,7 +47,7 @@ impl Oracle {
                 _ => vec![0.0; x.len()],
             };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
-            Twin { rows: matrix(x.len())[0], x, anchor, optimizer: row.oracle(), size }
+            Twin { shape: matrix(x.len()), x, anchor, optimizer: row.oracle(), size }
         };
         let keep = |x| T::near(x).exact();
         Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }
@@ -104,11 +104,12 @@ impl Twin {
 
     fn step(&mut self, grad: &[f64], law: Law, lr: f64, keep: Keep) {
         let seen: Vec<_> = grad.iter().zip(self.distances()).map(|(&g, d)| law.gradient(g, d)).collect();
+        self.optimizer.sees(&self.x, &self.shape, lr);
         let u = self.optimizer.direction(&seen, keep);
         let weights = || self.x.iter().zip(&self.anchor).zip(&u);
         let laws = |law: Law, lr: f64| {
             let after: Vec<_> = weights().map(|((x, a), u)| x - a - lr * u).collect();
-            law.each(&Seen { g: &seen, after: &after, rows: self.rows, metric: &|i| self.optimizer.metric(i) })
+            law.each(&Seen { g: &seen, after: &after, rows: self.shape[0], metric: &|i| self.optimizer.metric(i) })
         };
         let displaced = |((law, (&x, &a)), &u): ((Law, (&f64, &f64)), &f64)| law.displacement(x, a, u, lr);
         let displacement: Vec<_> =

@@ -5,7 +5,7 @@ use wane::{Decay, Param, Penalty, Place, Schedule, Strength};
 
 use crate::common::cells::{self, ADA, Cell};
 use crate::common::data::{patterns, slice_after, step_on, tensors};
-use crate::common::{Element, Huge, OPTIMIZERS, Reach, Row, Setup, for_f32_and_f64, optimizer};
+use crate::common::{Element, OPTIMIZERS, Reach, Setup, for_f32_and_f64, optimizer};
 
 for_f32_and_f64!(
     a_zero_gradient_is_pure_decay,
@@ -32,11 +32,6 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
     }
 }
 
-/// Is the metric 1? Others are ε, or the sum that they start from, without a gradient.
-fn has_plain_metric(row: &Row) -> bool {
-    row.huge != Huge::Vanishes
-}
-
 /// The distance d after n steps of pure decay: a geometric sum, which stops at 0.
 fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
     let [l1, l2] = cell.parts(amount(cell, lr));
@@ -51,8 +46,8 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
     const N: i32 = 20;
     let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
     let by_weight = |cell: &&Cell| cell.penalty != Penalty::GroupLasso;
-    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
-        for cell in cells.iter().filter(by_weight).filter(|cell| has_plain_metric(row) || cell.place != Place::Metric) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
+        for cell in cells.iter().filter(by_weight).filter(|cell| row.has_plain_metric() || cell.place != Place::Metric) {
             let start = tensors::<T>(&[6, 5, 4]);
             let mut tensors = start.clone();
             let mut opt = row.build::<T>(&row.setup(cell.decay()));
@@ -81,7 +76,7 @@ fn a_zero_gradient_takes_its_share_of_each_row<T: Element>() {
     const N: u64 = 20;
     let (rows, width) = (3, 2);
     let start = [3.0, 4.0, -0.3, 0.4, 0.01, -0.01].map(T::near);
-    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
             let (mut opt, mut weights) = (row.build::<T>(&row.setup(cell.decay())), start);
             for _ in 0..N {
@@ -134,7 +129,7 @@ fn adaptive_decay_follows_the_gradient_to_zero<T: Element>() {
 /// LAMB steps η·‖x‖ far whatever the displacement; where that is all shrinking, the share is η whatever λ.
 fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>() {
     const N: u64 = 10;
-    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Parameter) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Displacement) {
         for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::L2 && amount(cell, row.lr) > 0.0) {
             let keep = match cell.place {
                 Place::Decoupled | Place::Cautious | ADA => 1.0 - row.lr,
@@ -152,7 +147,7 @@ fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>(
 }
 
 fn a_weight_is_halved_every_half_life<T: Element>() {
-    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         for place in [Place::Decoupled, Place::Proximal, Place::Cautious, ADA] {
             for half_life in [2_u32, 3, 50] {
                 let decay = Decay::new(Penalty::L2, place, Strength::HalfLife(f64::from(half_life)));
@@ -169,7 +164,7 @@ fn a_weight_is_halved_every_half_life<T: Element>() {
 /// (1 − 1/τ)^τ is e⁻¹·(1 − 1/(2τ) + O(τ⁻²)).
 fn a_timescale_is_the_steps_to_one_eth<T: Element>() {
     let tau = 200.0;
-    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         let found =
             slice_after(&mut *row.build::<T>(&row.setup(Decay::timescale(tau))), &[T::one()], &[T::zero()], 200)[0].exact();
         assert!((found * std::f64::consts::E - (1.0 - 0.5 / tau)).abs() < 3e-5, "{}: {found}", row.name);
@@ -240,10 +235,10 @@ fn schedules_of_rate_and_strength_multiply<E: Element>() {
 
 /// What is within the threshold becomes 0 and stays there; nothing ever changes its sign or grows.
 fn soft_thresholds_leave_exact_zeros<E: Element>() {
-    for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         let is_soft = |cell: &Cell| cell.parts(1.0)[0] > 0.0 && cell.place != Place::Coupled && !cell.joins_weights();
         for cell in
-            cells::plain().into_iter().filter(|cell| is_soft(cell) && (has_plain_metric(row) || cell.place != Place::Metric))
+            cells::plain().into_iter().filter(|cell| is_soft(cell) && (row.has_plain_metric() || cell.place != Place::Metric))
         {
             let theta = cell.parts(amount(&cell, row.lr))[0];
             let start = [0.9 * theta, -0.9 * theta, 1.5 * theta, -1.5 * theta, 1.0].map(E::near);

@@ -252,11 +252,12 @@ impl Formula for Muon {
     fn scalars<T: Real>(&self, lr: f64, _t: u64, _kept: &mut Kept<T>) -> Result<Scalars<T>> {
         rounded::<T>("learning rate", lr)?;
         let mu = kept("momentum", self.momentum)?;
+        let [a, b, c] = self.coefficients.map(|coefficient| rounded("ns_coefficients", coefficient));
         Ok(Scalars {
             lr,
             rule: Orthogonal { momentum: Lerp::new(rounded("1 - momentum", 1.0 - self.momentum)?) },
             ahead: Lerp::new(if self.nesterov { mu } else { T::one() }),
-            coefficients: self.coefficients.map(T::of),
+            coefficients: [a?, b?, c?],
         })
     }
 
