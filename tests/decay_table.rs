@@ -110,7 +110,7 @@ fn a_kernel_is_its_equation<T: Element>() {
                 let (mut weight, lent) = ([T::near(start)], [T::near(0.25)]);
                 let a = match cell.anchor {
                     Anchor::Start => weight[0].exact(),
-                    Anchor::Lent => 0.25,
+                    Anchor::Given => 0.25,
                     _ => 0.0,
                 };
                 let expected = a + equation(&cell, weight[0].exact() - a, g, amount);

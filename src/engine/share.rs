@@ -66,6 +66,9 @@ enum Piece<'a, 'p, T: Real> {
     Part(Task<'a, T>),
 }
 
+/// What is done with a piece, by its number.
+type Work<'w, 'a, 'p, T> = dyn Fn(usize, Piece<'a, 'p, T>, &mut Desk<T>) + Sync + 'w;
+
 /// Memory for pieces, which is kept from step to step.
 pub(crate) struct Pieces<T: Real> {
     list: Vec<Mutex<Option<Piece<'static, 'static, T>>>>,
@@ -170,7 +173,7 @@ impl<T: Real> Pieces<T> {
         (params, slots): (&'a mut [Param<'p, T>], &'a mut [Slot<T>]),
         time: Duration,
         at: Cut,
-        work: &(dyn Fn(usize, Piece<'a, 'p, T>, &mut Desk<T>) + Sync),
+        work: &Work<'_, 'a, 'p, T>,
     ) {
         let threads = &sweep.run.threads;
         self.desk_for_each(threads);

@@ -44,7 +44,7 @@ pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const PENALTIES: [Penalty; 4] = [Penalty::L2, Penalty::L1, NET, Penalty::GroupLasso];
 pub(crate) const PLACES: [Place; 6] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious, ADA, Place::Metric];
-pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Lent];
+pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
@@ -135,5 +135,5 @@ pub(crate) fn all() -> Vec<Cell> {
 pub(crate) fn loops() -> Vec<Cell> {
     let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
     let plain: Vec<_> = plain().into_iter().filter(one).collect();
-    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Lent))).collect()
+    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).collect()
 }

@@ -71,7 +71,7 @@ fn rows_and_columns_of_a_parameter_that_grows() {
     };
     assert_eq!(resize(&[3, 4]), [vec![1.0, 9.0, 0.0], vec![5.0, 5.0, 5.0, 0.0]]);
     assert_eq!(resize(&[1, 2]), [vec![1.0], vec![5.0, 5.0]]);
-    assert_eq!(resize(&[1, 0]), [vec![], vec![]]);
+    assert_eq!(resize(&[1, 0]), [const { Vec::<f64>::new() }; 2]);
     let (mut w, g) = ([1.0; 4], [2.0; 4]);
     opt.resize(&Param::without_grad("w", &mut w).shape(&[2, 2])).unwrap();
     opt.step(&mut [Param::new("w", &mut w, &g).shape(&[2, 2])]).unwrap();
@@ -188,7 +188,7 @@ fn matrices_of_different_sizes_share_memory() {
 
 fn a_nan_is_let_through<T: Element>() {
     fn check<T: Element, A: Algorithm>(settings: Settings<A>, shape: &[usize]) {
-        let mut opt = settings.non_finite(NonFinite::LetThrough).build::<T>().unwrap();
+        let mut opt = settings.non_finite(NonFinite::Propagate).build::<T>().unwrap();
         let (mut w, mut g) = (numbers(6, 0), numbers(6, 1));
         g[4] = T::near(f64::NAN);
         opt.step(&mut [Param::new("w", &mut w, &g).shape(shape)]).unwrap();

@@ -43,7 +43,7 @@ impl Oracle {
             let x = exact(&tensor.value);
             let anchor = match plan.cell.anchor {
                 Anchor::Start => x.clone(),
-                Anchor::Lent => exact(&tensor.anchor),
+                Anchor::Given => exact(&tensor.anchor),
                 _ => vec![0.0; x.len()],
             };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();

@@ -58,7 +58,7 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
                 for ((x0, x), lent) in before.value.iter().zip(&tensor.value).zip(&tensor.anchor) {
                     let a = match cell.anchor {
                         wane::Anchor::Start => x0.exact(),
-                        wane::Anchor::Lent => lent.exact(),
+                        wane::Anchor::Given => lent.exact(),
                         _ => 0.0,
                     };
                     let expected = a + after(cell, row.lr, x0.exact() - a, N);
