@@ -104,7 +104,7 @@ fn pulled_to(text: &str, anchor: &str) -> Result<Anchor> {
     let (word, mut next) = Arguments::of("anchor", anchor);
     match word {
         "start" => next.end(Anchor::Start),
-        "lent" => next.end(Anchor::Given),
+        "given" => next.end(Anchor::Given),
         "average" => {
             let anchor = Anchor::Average { beta: next.take("beta")? };
             next.end(anchor)
