@@ -1,10 +1,10 @@
-//! Groups, policies and schedules: who decays, how fast, and a table that shows it. `cargo run --example param_groups`.
+//! Groups, selectors and schedules: who decays, how fast, and a table that shows it. `cargo run --example param_groups`.
 //!
 //! A linear model is fitted to points of a known line: a pretrained slope that is pulled back to where it started, a new head that learns ten
-//! times faster and forgets with a half-life, and its bias, which learns as fast and is never decayed: two policies match it, and both
+//! times faster and forgets with a half-life, and its bias, which learns as fast and is never decayed: two selectors match it, and both
 //! apply.
 
-use wane::{AdamW, Anchor, Clip, Decay, Optimizer, Param, Policy, Schedule};
+use wane::{AdamW, Anchor, Clip, Decay, Optimizer, Param, Schedule, Selector};
 
 fn main() -> Result<(), wane::Error> {
     let steps = 400;
@@ -15,10 +15,10 @@ fn main() -> Result<(), wane::Error> {
         .group("head", |s| s.lr_factor(10.0).weight_decay(Decay::half_life(2000.0)))
         .group("no decay", |s| s.weight_decay(Decay::none()))
         .group("frozen", |s| s.frozen(true))
-        .assign("head", Policy::name_starts_with("head."))
-        .assign("no decay", Policy::name_ends_with(".bias"))
-        .assign("frozen", Policy::when("embeddings", |param| param.name().contains("embed")))
-        .strict_policies(true)
+        .assign("head", Selector::name_starts_with("head."))
+        .assign("no decay", Selector::name_ends_with(".bias"))
+        .assign("frozen", Selector::when("embeddings", |param| param.name().contains("embed")))
+        .strict_selectors(true)
         .build()?;
 
     // y = 2·x₁ − x₂ + 1/2, with a weight for each x: one pretrained, one new.

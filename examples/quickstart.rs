@@ -1,13 +1,13 @@
 //! AdamW with decay on the matrices only, in under 30 lines: `cargo run --example quickstart`.
 
-use wane::{AdamW, Decay, Optimizer, Param, Policy};
+use wane::{AdamW, Decay, Optimizer, Param, Selector};
 
 fn main() -> Result<(), wane::Error> {
     let mut opt = AdamW::new(0.05)
         .betas(0.9, 0.95)
         .weight_decay(Decay::decoupled(0.1)) // PyTorch's units; ::independent, ::half_life, ::coupled_l2, ::l1 ...
         .group("no decay", |s| s.weight_decay(Decay::none()))
-        .assign("no decay", Policy::rank_below(2))
+        .assign("no decay", Selector::rank_below(2))
         .build()?;
 
     // Least squares on one point: y = w·x + b with x = (1, 2) and target 3.

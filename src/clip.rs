@@ -113,7 +113,7 @@ impl FromStr for Clip {
 /// |---|---|---|---|
 /// | `Error` | `error` | is an error, and nothing has changed | one more read of the gradient |
 /// | `Skip` | `skip` | skips the step: nothing changes, no count advances, the report says so | the same |
-/// | `LetThrough` | `let-through` | goes through the equations, see below | none |
+/// | `Propagate` | `propagate` | goes through the equations, see below | none |
 ///
 /// Errors are [`NonFiniteGradient`](Error::NonFiniteGradient),
 /// [`NonFiniteAnchor`](Error::NonFiniteAnchor) for what is lent as an anchor,
@@ -130,7 +130,7 @@ impl FromStr for Clip {
 /// A skipped step makes new names known and captures their anchors; no weight, no state and
 /// no count changes.
 ///
-/// Under `LetThrough` a bad gradient g leaves, without clipping by norm, adaptive decay
+/// Under `Propagate` a bad gradient g leaves, without clipping by norm, adaptive decay
 /// or a trust ratio:
 ///
 /// | optimizer | g = NaN | g = ±∞ |
@@ -156,7 +156,7 @@ pub enum NonFinite {
     /// The step is skipped.
     Skip,
     /// Gradients are not looked at.
-    LetThrough,
+    Propagate,
 }
 
 impl fmt::Display for NonFinite {
@@ -164,7 +164,7 @@ impl fmt::Display for NonFinite {
         f.write_str(match self {
             Self::Error => "error",
             Self::Skip => "skip",
-            Self::LetThrough => "let-through",
+            Self::Propagate => "propagate",
         })
     }
 }
@@ -176,8 +176,8 @@ impl FromStr for NonFinite {
         match text.trim() {
             "error" => Ok(Self::Error),
             "skip" => Ok(Self::Skip),
-            "let-through" => Ok(Self::LetThrough),
-            _ => Err(Error::parse("policy for non-finite gradients", text, "error, skip or let-through")),
+            "propagate" => Ok(Self::Propagate),
+            _ => Err(Error::parse("policy for non-finite gradients", text, "error, skip or propagate")),
         }
     }
 }

@@ -9,12 +9,12 @@ use crate::report::Status;
 /// with their groups, and notes on what may not be intended. It is made to be printed.
 ///
 /// ```
-/// use wane::{AdamW, Decay, Optimizer, Param, Policy};
+/// use wane::{AdamW, Decay, Optimizer, Param, Selector};
 ///
 /// let mut opt = AdamW::new(1e-3)
 ///     .group("no decay", |s| s.weight_decay(Decay::none()))
-///     .assign("no decay", Policy::vectors())
-///     .assign("no decay", Policy::name_starts_with("embeding"))
+///     .assign("no decay", Selector::vectors())
+///     .assign("no decay", Selector::name_starts_with("embeding"))
 ///     .build()?;
 /// opt.register(&[
 ///     Param::new("fc.weight", &mut [0.5_f32; 6], &[0.1; 6]).shape(&[2, 3]),
@@ -32,7 +32,7 @@ use crate::report::Status;
 /// fc.weight  [2, 3]  default   0.001  decoupled:0.01  0        Registered
 /// fc.bias    [3]     no decay  0.001  none            0        Registered
 ///
-/// note: the policy `name starts with embeding` of group `no decay` has matched no parameter
+/// note: the selector `name starts with embeding` of group `no decay` has matched no parameter
 /// ");
 /// # Ok::<(), wane::Error>(())
 /// ```
@@ -84,7 +84,7 @@ impl Description {
         &self.params
     }
 
-    /// Returns notes on what may not be intended: policies without a match, groups that decay
+    /// Returns notes on what may not be intended: selectors without a match, groups that decay
     /// though their learning rate is 0, groups with equal settings.
     #[must_use]
     pub fn notes(&self) -> &[String] {

@@ -76,22 +76,22 @@ pub enum Error {
         /// The group's name.
         group: String,
     },
-    /// A policy or a parameter names a group that was not defined.
+    /// A selector or a parameter names a group that was not defined.
     #[error("{by} names the group `{group}`, which is not defined; there are: {known}")]
     UnknownGroup {
-        /// The policy or parameter that names it.
+        /// The selector or parameter that names it.
         by: String,
         /// The name of the group.
         group: String,
         /// The groups that exist.
         known: String,
     },
-    /// A policy matches no parameter of the first step, and
-    /// [policies are strict](crate::Settings::strict_policies).
-    #[error("the policy `{policy}`, which assigns to the group `{group}`, matches no parameter")]
-    PolicyWithoutMatch {
-        /// The policy.
-        policy: String,
+    /// A selector matches no parameter of the first step, and
+    /// [selectors are strict](crate::Settings::strict_selectors).
+    #[error("the selector `{selector}`, which assigns to the group `{group}`, matches no parameter")]
+    SelectorWithoutMatch {
+        /// The selector.
+        selector: String,
         /// The group that it assigns to.
         group: String,
     },
@@ -227,12 +227,12 @@ pub enum Error {
         /// Its number of axes.
         rank: usize,
     },
-    /// A policy or a decay looks at the shape, and the parameter has none.
+    /// A selector or a decay looks at the shape, and the parameter has none.
     #[error("the {by} needs the shape of parameter `{name}`, which was given without one")]
     ShapeNeeded {
         /// The parameter.
         name: String,
-        /// What looks at it: the policy or the decay.
+        /// What looks at it: the selector or the decay.
         by: String,
     },
     /// A parameter asks for another group than the one it is in.

@@ -6,7 +6,7 @@
 //! gradients; wane takes the step.
 //!
 //! ```
-//! use wane::{AdamW, Decay, Optimizer, Param, Policy};
+//! use wane::{AdamW, Decay, Optimizer, Param, Selector};
 //!
 //! let (mut w1, mut b1) = (vec![0.1_f32; 64 * 128], vec![0.0_f32; 128]);
 //! let (gw1, gb1) = (vec![0.01_f32; 64 * 128], vec![0.02_f32; 128]);
@@ -15,7 +15,7 @@
 //!     .betas(0.9, 0.95)
 //!     .weight_decay(Decay::decoupled(0.1))                   // PyTorch's units; ::independent, ::half_life, ::coupled_l2, ::l1 ...
 //!     .group("no decay", |s| s.weight_decay(Decay::none()))  // a group is an edited copy of the settings
-//!     .assign("no decay", Policy::vectors())
+//!     .assign("no decay", Selector::vectors())
 //!     .build()?;                                             // every setting is checked here
 //!
 //! let report = opt.step(&mut [
@@ -40,7 +40,7 @@
     not(feature = "ndarray"),
     doc = "| parameters | [`Param`]: a name, a slice of weights, a slice of gradients; from arrays with the feature `ndarray` |"
 )]
-//! | groups | [`Settings::group`], [`Policy`], [`Param::no_decay`], [`Param::in_group`], [`Optimizer::assign`]; [`Optimizer::describe`] prints who is where |
+//! | groups | [`Settings::group`], [`Selector`], [`Param::no_decay`], [`Param::in_group`], [`Optimizer::assign`]; [`Optimizer::describe`] prints who is where |
 //! | schedules | [`Schedule`], for the learning rate and for every decay |
 //! | gradients | [`Clip`] by value or global norm, [`NonFinite`] policy, a factor per step ([`Optimizer::step_scaled`]) |
 //! | what happened | [`Report`] of a step, [`Status`] by name, [`Optimizer::state`] by name and column, typed [`Error`]s |
@@ -109,7 +109,7 @@ mod text;
 pub use clip::{Clip, NonFinite};
 pub use decay::{Anchor, Decay, Penalty, Place, Strength};
 pub use description::{Description, GroupRow, ParamRow};
-pub use engine::{Algorithm, InGroup, Policy, Settings, Stepper, Whole};
+pub use engine::{Algorithm, GroupScope, OptimizerScope, Selector, Settings, Stepper};
 pub use error::{Error, Result};
 pub use float::Float;
 pub use kernel::Level;

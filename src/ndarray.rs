@@ -5,14 +5,14 @@
 //!
 //! ```
 //! use ndarray::{Array1, Array2, array};
-//! use wane::{AdamW, Decay, Optimizer, Policy, ndarray::param};
+//! use wane::{AdamW, Decay, Optimizer, Selector, ndarray::param};
 //!
 //! let (mut w, mut b) = (Array2::<f32>::ones((2, 3)), Array1::<f32>::zeros(3));
 //! let (gw, gb) = (Array2::from_elem((2, 3), 0.1), array![0.1, 0.2, 0.3]);
 //!
 //! let mut opt = AdamW::new(1e-3)
 //!     .group("no decay", |s| s.weight_decay(Decay::none()))
-//!     .assign("no decay", Policy::rank_below(2))
+//!     .assign("no decay", Selector::rank_below(2))
 //!     .build()?;
 //! let report = opt.step(&mut [param("fc.weight", &mut w, &gw)?, param("fc.bias", &mut b, &gb)?])?;
 //! assert_eq!(report.updated(), 2);

@@ -12,7 +12,7 @@ use crate::report::{Report, Status};
 ///
 /// A step is all or nothing: names, lengths, shapes, settings, gradients and norms are checked
 /// before the first write, and after an error no weight and no state has changed by one bit. Unless
-/// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) says so, no step makes an infinity or a
+/// [`NonFinite::Propagate`](crate::NonFinite::Propagate) says so, no step makes an infinity or a
 /// NaN out of finite numbers: a gradient of 6e20, whose square Adam cannot hold in `f32`, is an
 /// error like an infinite one.
 ///
@@ -104,7 +104,7 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// a new parameter. A group that pulls towards the start captures a missing anchor in the
     /// parameter's next step. Where the options of both groups' optimizers differ (not only rates
     /// and decays), every step of the parameter is from then on rehearsed for overflow, unless that
-    /// is [let through](crate::NonFinite::LetThrough).
+    /// is [let through](crate::NonFinite::Propagate).
     ///
     /// # Errors
     ///

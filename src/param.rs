@@ -18,9 +18,9 @@ pub(crate) const SLICE: &str = "(slice)";
 /// |---|---|---|
 /// | [`new`](Self::new) | weights and their gradient, of one length | |
 /// | [`without_grad`](Self::without_grad) | no gradient in this step: weights and state stay as they are | |
-/// | [`shape`](Self::shape) | rows, columns ...; at most 8 axes | policies that look at the shape are an error |
+/// | [`shape`](Self::shape) | rows, columns ...; at most 8 axes | selectors that look at the shape are an error |
 /// | [`no_decay`](Self::no_decay) | the settings of its group without decay; `undecayed` is part of the group's name | |
-/// | [`in_group`](Self::in_group) | a group by name | all policies that match, else `default` |
+/// | [`in_group`](Self::in_group) | a group by name | all selectors that match, else `default` |
 /// | [`frozen`](Self::frozen) | not updated in this step | |
 /// | [`anchor`](Self::anchor) | what a decay [towards](crate::Decay::towards) a lent anchor pulls to | |
 ///
@@ -63,7 +63,7 @@ impl<T: Float> fmt::Debug for Param<'_, T> {
     }
 }
 
-/// What a parameter says about its group. Policies decide where it says nothing.
+/// What a parameter says about its group. Selectors decide where it says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GroupChoice<'a> {
     pub(crate) named: Option<&'a str>,
@@ -106,8 +106,8 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// Puts the parameter in this group, whatever the policies say. It may be several groups in
-    /// one, as policies make them: `"head + no decay"`.
+    /// Puts the parameter in this group, whatever the selectors say. It may be several groups in
+    /// one, as selectors make them: `"head + no decay"`.
     #[must_use]
     pub fn in_group(mut self, group: &'a str) -> Self {
         self.group.named = Some(group);
@@ -124,7 +124,7 @@ impl<'a, T: Float> Param<'a, T> {
         self
     }
 
-    /// Lends what a decay towards [`Anchor::Lent`](crate::Anchor::Lent) pulls to: as many numbers
+    /// Lends what a decay towards [`Anchor::Given`](crate::Anchor::Given) pulls to: as many numbers
     /// as there are weights.
     #[must_use]
     pub fn anchor(mut self, anchor: &'a [T]) -> Self {
@@ -137,7 +137,7 @@ impl<'a, T: Float> Param<'a, T> {
     }
 }
 
-/// What a policy knows of a parameter.
+/// What a selector knows of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParamInfo<'a> {
     name: &'a str,

@@ -36,7 +36,7 @@ impl Report {
     /// Returns the Euclidean norm of all gradients that are not frozen, after the gradient factor
     /// and before clipping, in f64; it neither overflows nor vanishes with the squares. It is
     /// `None` where the step had no reason to look at it, which is
-    /// [`NonFinite::LetThrough`](crate::NonFinite::LetThrough) without clipping by norm and without
+    /// [`NonFinite::Propagate`](crate::NonFinite::Propagate) without clipping by norm and without
     /// a group under [adaptive decay](crate::Decay::adaptive), and where the step was skipped.
     #[must_use]
     pub fn grad_norm(&self) -> Option<f64> {

@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use common::{Element, OPTIMIZERS, Reach, cells};
 use wane::{
-    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Policy, Schedule, Settings, Sgd,
+    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings, Sgd,
 };
 
 /// The system's allocator, counting what the present thread asks for, so that tests may run side by side.
@@ -173,7 +173,7 @@ fn every_kind_of_decay() {
         Decay::fixed(0.1).towards(Anchor::Start),
         Decay::fixed(0.1).towards(cells::AVERAGE),
         Decay::adaptive(0.1).towards(Anchor::Start),
-        Decay::coupled_l1(0.1).towards(Anchor::Lent),
+        Decay::coupled_l1(0.1).towards(Anchor::Given),
     ] {
         boxed(Sgd::new(0.1).momentum(0.9).weight_decay(decay.clone()));
         boxed(Lamb::new(0.1).weight_decay(decay));
@@ -183,7 +183,7 @@ fn every_kind_of_decay() {
 #[test]
 fn clipping_policies_and_schedules() {
     for clip in [Clip::Value(0.1), Clip::GlobalNorm(0.1), Clip::OptaxGlobalNorm(0.1)] {
-        for policy in [NonFinite::Error, NonFinite::Skip, NonFinite::LetThrough] {
+        for policy in [NonFinite::Error, NonFinite::Skip, NonFinite::Propagate] {
             boxed(
                 AdamW::new(0.1)
                     .clip(clip)
@@ -200,9 +200,9 @@ fn groups_and_policies() {
         .group("flat", |s| s.weight_decay(Decay::none()).lr_factor(0.5))
         .group("some", |s| s.weight_decay(Decay::adaptive(0.1)).amsgrad(true))
         .group("still", |s| s.frozen(true))
-        .assign("flat", Policy::rank_below(2))
-        .assign("still", Policy::name_ends_with("4.weight"))
-        .assign("some", Policy::when("a one in its name", |p| p.name().contains('1')));
+        .assign("flat", Selector::rank_below(2))
+        .assign("still", Selector::name_ends_with("4.weight"))
+        .assign("some", Selector::when("a one in its name", |p| p.name().contains('1')));
     stays_within_its_memory::<f32>(Box::new(settings.build().unwrap()), false);
 }
 

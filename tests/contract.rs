@@ -14,8 +14,8 @@ mod contract {
     mod let_through;
     mod matrices;
     mod moves;
-    mod policies;
     mod rates;
+    mod selectors;
     mod slices;
     mod state;
     mod types;

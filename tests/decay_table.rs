@@ -113,7 +113,7 @@ fn a_kernel_is_its_equation<T: Element>() {
                 let a = match cell.anchor {
                     // The running average starts there.
                     Anchor::Start | Anchor::Average { .. } => weight[0].exact(),
-                    Anchor::Lent => 0.25,
+                    Anchor::Given => 0.25,
                     _ => 0.0,
                 };
                 let expected = a + equation(&cell, weight[0].exact() - a, g, amount);

@@ -4,7 +4,7 @@
 
 use ndarray::{Array, Array1, Array2, Array3, ArrayD, Axis, IxDyn, s};
 use wane::ndarray::{param, param_without_grad};
-use wane::{AdamW, Error, Optimizer, Param, Policy, Report, Stepper};
+use wane::{AdamW, Error, Optimizer, Param, Report, Selector, Stepper};
 
 fn adamw() -> Stepper<AdamW, f64> {
     AdamW::new(0.1).build().expect("settings are in range")
@@ -39,7 +39,7 @@ fn a_view_of_rows_is_updated_in_place() {
 
 #[test]
 fn the_shape_reaches_the_policies() {
-    let mut opt = AdamW::new(0.1).group("vectors", |s| s).assign("vectors", Policy::rank_below(2)).build().unwrap();
+    let mut opt = AdamW::new(0.1).group("vectors", |s| s).assign("vectors", Selector::rank_below(2)).build().unwrap();
     let (mut w, mut b) = (Array2::<f32>::ones((2, 2)), Array1::<f32>::ones(2));
     let (gw, gb) = (w.clone(), b.clone());
     opt.step(&mut [param("w", &mut w, &gw).unwrap(), param("b", &mut b, &gb).unwrap()]).unwrap();

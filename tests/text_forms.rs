@@ -115,7 +115,7 @@ fn clipping_returns() {
 
 #[test]
 fn choices_return() {
-    [NonFinite::Error, NonFinite::Skip, NonFinite::LetThrough].into_iter().for_each(returns);
+    [NonFinite::Error, NonFinite::Skip, NonFinite::Propagate].into_iter().for_each(returns);
     [TrustRatio::Off, TrustRatio::Lamb].into_iter().for_each(returns);
     [AdjustLr::Original, AdjustLr::MatchRmsAdamw, AdjustLr::SpectralUnclamped].into_iter().for_each(returns);
     Level::all().for_each(returns);
@@ -207,7 +207,7 @@ fn anchors_and_schedules_that_do_not_exist_are_refused() {
     refused::<Decay>(&[
         "decoupled:0.1@",
         "decoupled:0.1@end",
-        "decoupled:0.1@start@lent",
+        "decoupled:0.1@start@given",
         "@start",
         "decoupled:0.1*",
         "decoupled:0.1*cosine",

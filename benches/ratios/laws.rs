@@ -51,7 +51,7 @@ fn laws() -> [Decay; 5] {
 
 /// How much slower than without decay, at equal memory traffic; the law itself reads `columns` beside those of the rule.
 fn cell<T: Element>(effort: Effort, row: &'static Row, decay: &Decay, columns: usize) -> String {
-    let step = |decay| Step { row, decay, policy: NonFinite::LetThrough, threads: 1 };
+    let step = |decay| Step { row, decay, policy: NonFinite::Propagate, threads: 1 };
     let (plain, decayed) = (step(Decay::none()), step(decay.clone()));
     let limit = plain.limit();
     let bytes = limit.bytes::<T>() as f64;

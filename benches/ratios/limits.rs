@@ -19,7 +19,7 @@ pub(crate) fn optimizers(effort: Effort) {
     for (row, decay) in timed() {
         for (size, lengths) in workloads(effort) {
             let step = |policy| Step { row, decay: decay.clone(), policy, threads: 1 };
-            let (free, checked) = (step(NonFinite::LetThrough), step(NonFinite::Error));
+            let (free, checked) = (step(NonFinite::Propagate), step(NonFinite::Error));
             let bytes = free.limit().bytes::<f32>().to_string();
             let [free, checked] = [free, checked].map(|step| {
                 let limit = step.limit();
@@ -28,12 +28,12 @@ pub(crate) fn optimizers(effort: Effort) {
             rows.push([row.name.into(), size, bytes, free[0].clone(), free[1].clone(), checked[0].clone(), checked[1].clone()]);
         }
     }
-    print("Steps and their limits: `LetThrough`, and `Error` (the default), which reads the gradient once more", HEADER, rows);
+    print("Steps and their limits: `Propagate`, and `Error` (the default), which reads the gradient once more", HEADER, rows);
 }
 
 /// AdamW in cache, where the divider is the wall and not the memory.
 pub(crate) fn divider(effort: Effort) {
-    let rows = [NonFinite::LetThrough, NonFinite::Error].map(|policy| {
+    let rows = [NonFinite::Propagate, NonFinite::Error].map(|policy| {
         let step = Step { row: optimizer("adamw"), decay: Decay::decoupled(0.01), policy, threads: 1 };
         let mut limit = step.limit();
         limit.passes.pop();

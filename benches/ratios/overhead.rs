@@ -17,14 +17,14 @@ const HEADER: [&str; 5] =
 pub(crate) fn tensors(effort: Effort) {
     let mut rows = Vec::new();
     for (row, decay) in timed().filter(|(row, _)| row.reach == Reach::Element) {
-        for policy in [NonFinite::LetThrough, NonFinite::Error] {
+        for policy in [NonFinite::Propagate, NonFinite::Error] {
             for len in [0, 16] {
                 let [one, further] = cost(effort, Step { row, decay: decay.clone(), policy, threads: 1 }, len);
                 rows.push([row.name.into(), policy.to_string(), len.to_string(), one, further]);
             }
         }
     }
-    for policy in [NonFinite::LetThrough, NonFinite::Error] {
+    for policy in [NonFinite::Propagate, NonFinite::Error] {
         rows.push(["adamw, `step_slice`".into(), policy.to_string(), "0".into(), slice(effort, policy), String::new()]);
     }
     print("The cost of a step beside its weights", HEADER, rows);

@@ -51,7 +51,7 @@ impl Contender {
 impl Step {
     /// The walks that this step cannot do without.
     pub(crate) fn limit(&self) -> Limit {
-        let check = (self.policy != NonFinite::LetThrough).then_some(Pass::ReadGradient);
+        let check = (self.policy != NonFinite::Propagate).then_some(Pass::ReadGradient);
         let norms = (self.row.reach == Reach::Displacement).then_some(Pass::ReadAll);
         Limit { columns: self.row.state.len(), passes: check.into_iter().chain(norms).chain([Pass::Update]).collect() }
     }

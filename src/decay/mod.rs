@@ -75,7 +75,7 @@ use crate::schedule::Schedule;
 /// # Which parameters
 ///
 /// Decay acts on every parameter of the group it is set for, and only where there is a gradient, as
-/// in PyTorch. Biases and gains are usually left out: [`Policy::vectors`](crate::Policy::vectors),
+/// in PyTorch. Biases and gains are usually left out: [`Selector::vectors`](crate::Selector::vectors),
 /// or [`Param::no_decay`](crate::Param::no_decay).
 ///
 /// # Example
@@ -188,7 +188,7 @@ pub enum Anchor {
     /// The weights as they were when the parameter was first seen; costs one column of memory.
     Start,
     /// What [`Param::anchor`](crate::Param::anchor) lends at each step.
-    Lent,
+    Given,
     /// The running average e of the weight itself, which starts from the weights as they are when
     /// the parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts.
     /// For decoupled L2; costs one column of memory.
@@ -357,7 +357,7 @@ impl Decay {
     pub(crate) fn column(&self) -> Option<Column> {
         let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
         match self.anchor() {
-            Anchor::Origin | Anchor::Lent => None,
+            Anchor::Origin | Anchor::Given => None,
             Anchor::Start => Some(of_weights("anchor")),
             Anchor::Average { .. } => Some(of_weights("running_average")),
         }

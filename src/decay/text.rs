@@ -36,7 +36,7 @@ impl fmt::Display for Decay {
         match self.anchor {
             Anchor::Origin => {}
             Anchor::Start => f.write_str("@start")?,
-            Anchor::Lent => f.write_str("@lent")?,
+            Anchor::Given => f.write_str("@given")?,
             Anchor::Average { beta } => write!(f, "@average:{}", Number(beta))?,
         }
         if self.schedule != Schedule::constant() {
@@ -104,12 +104,12 @@ fn pulled_to(text: &str, anchor: &str) -> Result<Anchor> {
     let (word, mut next) = Arguments::of("decay's anchor", anchor);
     match word {
         "start" => next.end(Anchor::Start),
-        "lent" => next.end(Anchor::Lent),
+        "given" => next.end(Anchor::Given),
         "average" => {
             let anchor = Anchor::Average { beta: next.take("beta")? };
             next.end(anchor)
         }
-        _ => Err(Error::parse("decay", text, "`@start`, `@lent` or `@average:beta`")),
+        _ => Err(Error::parse("decay", text, "`@start`, `@given` or `@average:beta`")),
     }
 }
 

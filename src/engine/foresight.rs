@@ -55,7 +55,7 @@ impl<T: Real> Engine<T> {
     /// Refuses a step that would leave something infinite or NaN where everything
     /// was finite before.
     pub(crate) fn foresee(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
-        if self.run.non_finite == NonFinite::LetThrough {
+        if self.run.non_finite == NonFinite::Propagate {
             return Ok(());
         }
         let bound = self.run.clip.bound();

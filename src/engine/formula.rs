@@ -2,7 +2,7 @@
 //!
 //! A formula is a type of its own, so that a file in `rule/` reads like the paper. The engine is
 //! compiled once for each type of the weights, for all optimizers: it holds a group's formula
-//! behind [`AnyFormula`], and the scalars of a group's step behind [`AnyScalars`].
+//! behind [`AnyHyperparameters`], and the scalars of a group's step behind [`AnyScalars`].
 
 use std::any::Any;
 use std::fmt::{self, Debug, Display};
@@ -16,7 +16,7 @@ use crate::task::AnyRule;
 use super::whole::{Parameter, Prepared};
 
 /// An optimizer's options, and how they become a rule: what a file in `rule/` implements.
-pub(crate) trait Formula: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
+pub(crate) trait Hyperparameters: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     /// The scalars of one step, worked out in f64 and rounded once per group and
     /// distinct step count.
     type Scalars<T: Real>: Copy + Debug + Send + Sync;
@@ -87,7 +87,7 @@ pub(crate) const MAX_KEPT: usize = 2;
 pub(crate) type Kept<T> = [T; MAX_KEPT];
 
 /// Any formula, as a group holds it.
-pub(crate) trait AnyFormula: Any + Debug + Display + Send + Sync {
+pub(crate) trait AnyHyperparameters: Any + Debug + Display + Send + Sync {
     fn check(&self) -> Result<()>;
 
     fn columns(&self, of: Matrices) -> Vec<Column>;
@@ -96,31 +96,31 @@ pub(crate) trait AnyFormula: Any + Debug + Display + Send + Sync {
 
     fn work(&self, of: Matrices) -> Vec<Extent>;
 
-    fn equals(&self, other: &dyn AnyFormula) -> bool;
+    fn equals(&self, other: &dyn AnyHyperparameters) -> bool;
 
     fn scalars_f32(&self) -> Box<dyn AnyScalars<f32>>;
 
     fn scalars_f64(&self) -> Box<dyn AnyScalars<f64>>;
 }
 
-impl<F: Formula> AnyFormula for F {
+impl<F: Hyperparameters> AnyHyperparameters for F {
     fn check(&self) -> Result<()> {
-        Formula::check(self)
+        Hyperparameters::check(self)
     }
 
     fn columns(&self, of: Matrices) -> Vec<Column> {
-        Formula::columns(self, of)
+        Hyperparameters::columns(self, of)
     }
 
     fn refuses(&self, of: Matrices) -> Option<&'static str> {
-        Formula::refuses(self, of)
+        Hyperparameters::refuses(self, of)
     }
 
     fn work(&self, of: Matrices) -> Vec<Extent> {
-        Formula::work(self, of)
+        Hyperparameters::work(self, of)
     }
 
-    fn equals(&self, other: &dyn AnyFormula) -> bool {
+    fn equals(&self, other: &dyn AnyHyperparameters) -> bool {
         (other as &dyn Any).downcast_ref() == Some(self)
     }
 
@@ -157,12 +157,12 @@ pub(crate) trait AnyScalars<T>: Debug + Send + Sync {
 }
 
 #[derive(Debug)]
-struct Scalars<F: Formula, T: Real> {
+struct Scalars<F: Hyperparameters, T: Real> {
     formula: F,
     list: Vec<F::Scalars<T>>,
 }
 
-impl<F: Formula, T: Real> AnyScalars<T> for Scalars<F, T> {
+impl<F: Hyperparameters, T: Real> AnyScalars<T> for Scalars<F, T> {
     fn push(&mut self, lr: f64, t: u64, kept: &mut Kept<T>) -> Result<()> {
         self.list.push(self.formula.scalars(lr, t, kept)?);
         Ok(())
@@ -207,19 +207,19 @@ impl<T> Clone for Box<dyn AnyScalars<T>> {
 
 /// A formula without its type.
 #[derive(Clone)]
-pub struct Options(Arc<dyn AnyFormula>);
+pub struct Options(Arc<dyn AnyHyperparameters>);
 
 impl Options {
-    pub(crate) fn new(formula: impl Formula) -> Self {
+    pub(crate) fn new(formula: impl Hyperparameters) -> Self {
         Self(Arc::new(formula))
     }
 
     /// Returns the formula as the type that it has.
-    pub(crate) fn get<F: Formula>(&self) -> &F {
+    pub(crate) fn get<F: Hyperparameters>(&self) -> &F {
         (&*self.0 as &dyn Any).downcast_ref().expect("an optimizer's groups are all of one formula")
     }
 
-    pub(crate) fn any(&self) -> &dyn AnyFormula {
+    pub(crate) fn any(&self) -> &dyn AnyHyperparameters {
         &*self.0
     }
 
@@ -229,7 +229,7 @@ impl Options {
     }
 }
 
-struct Empty<'a>(&'a dyn AnyFormula);
+struct Empty<'a>(&'a dyn AnyHyperparameters);
 
 impl Cases for Empty<'_> {
     type Of<T: Float> = Box<dyn AnyScalars<T>>;
@@ -259,14 +259,14 @@ impl Debug for Options {
 ///
 /// Without it the loops would be instantiated in the crate that calls them, and a debug build there
 /// would run 300 times slower than a release build.
-pub trait Compiled: Clone + Debug + Send + Sync + 'static {
+pub trait Erase: Clone + Debug + Send + Sync + 'static {
     fn into_options(self) -> Options;
     fn from_options(options: &Options) -> Self;
 }
 
 macro_rules! compiled {
     ($formula:ty) => {
-        impl $crate::engine::Compiled for $formula {
+        impl $crate::engine::Erase for $formula {
             fn into_options(self) -> $crate::engine::Options {
                 $crate::engine::Options::new(self)
             }
@@ -299,7 +299,7 @@ pub(crate) use compiled;
 pub trait Algorithm: sealed::Sealed + Clone + Debug + Send + Sync + 'static {
     /// The options and equations behind the name.
     #[doc(hidden)]
-    type Formula: Compiled;
+    type Hyperparameters: Erase;
 
     /// The name as tables show it.
     const NAME: &'static str;
@@ -310,7 +310,7 @@ macro_rules! algorithm {
     ($($name:ident: $formula:ty = $text:literal),+) => {$(
         impl $crate::engine::sealed::Sealed for $name {}
         impl $crate::engine::Algorithm for $name {
-            type Formula = $formula;
+            type Hyperparameters = $formula;
             const NAME: &'static str = $text;
         }
     )+};

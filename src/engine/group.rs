@@ -221,7 +221,7 @@ impl<T: Real> Group<T> {
     }
 
     /// Keeps the average of a step that has been taken. A strength that is not finite, which only
-    /// `LetThrough` lets pass, is not kept.
+    /// `Propagate` lets pass, is not kept.
     pub(crate) fn commit(&mut self) {
         if self.plan.active > 0 && self.plan.average.strength().is_finite() {
             self.average = self.plan.average;

@@ -1,15 +1,15 @@
 //! All groups of an optimizer, and how a parameter comes to one.
 //!
 //! A group's settings are the optimizer's own, changed by edits. `default` has none, `undecayed`
-//! has one, and so has every group that was defined. A parameter that several policies match is in
+//! has one, and so has every group that was defined. A parameter that several selectors match is in
 //! a group with all their edits, which is made when the first such parameter is seen.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::group::{Group, Member};
-use super::policy::Policy;
 use super::run::Run;
+use super::selector::Selector;
 use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::Real;
@@ -40,15 +40,15 @@ impl fmt::Debug for Edit {
     }
 }
 
-/// A policy, and the edit for what it matches.
+/// A selector, and the edit for what it matches.
 #[derive(Clone, Debug)]
 struct Assigned {
-    policy: Policy,
+    selector: Selector,
     edit: usize,
     matched: Matched,
 }
 
-/// Whether a policy has matched a parameter yet.
+/// Whether a selector has matched a parameter yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Matched {
     Never,
@@ -62,17 +62,17 @@ pub(crate) struct Groups<T> {
     groups: Vec<Group<T>>,
     base: Member,
     edits: Vec<Edit>,
-    policies: Vec<Assigned>,
+    selectors: Vec<Assigned>,
 }
 
 impl<T: Real> Groups<T> {
     /// Makes `default`, `undecayed`, and the groups of these edits, in this order, and
     /// checks all of them.
-    pub(crate) fn new(base: Member, defined: Vec<Edit>, policies: Vec<(String, Policy)>, run: &Run) -> Result<Self> {
+    pub(crate) fn new(base: Member, defined: Vec<Edit>, selectors: Vec<(String, Selector)>, run: &Run) -> Result<Self> {
         let undecayed = Arc::new(|member| Member { decay: Decay::none(), ..member });
         let reserved: [Change; 2] = [Arc::new(|member| member), undecayed];
         let reserved = RESERVED.into_iter().zip(reserved).map(|(name, change)| Edit { name: name.into(), change });
-        let mut all = Self { groups: Vec::new(), base, edits: reserved.collect(), policies: Vec::new() };
+        let mut all = Self { groups: Vec::new(), base, edits: reserved.collect(), selectors: Vec::new() };
         all.make(&[], run)?;
         all.make(&[UNDECAYED], run)?;
         for edit in defined {
@@ -85,9 +85,9 @@ impl<T: Real> Groups<T> {
             all.edits.push(edit);
             all.make(&[all.edits.len() - 1], run)?;
         }
-        for (group, policy) in policies {
-            let edit = all.edit(&group).ok_or_else(|| all.unknown(format!("the policy `{policy}`"), &group))?;
-            all.policies.push(Assigned { policy, edit, matched: Matched::Never });
+        for (group, selector) in selectors {
+            let edit = all.edit(&group).ok_or_else(|| all.unknown(format!("the selector `{selector}`"), &group))?;
+            all.selectors.push(Assigned { selector, edit, matched: Matched::Never });
         }
         Ok(all)
     }
@@ -123,7 +123,7 @@ impl<T: Real> Groups<T> {
     }
 
     /// Returns the place of a new parameter's group: the one that it names, else that of all
-    /// policies that match; `no_decay` comes on top of either.
+    /// selectors that match; `no_decay` comes on top of either.
     pub(crate) fn choose(&mut self, param: &Param<'_, T>, run: &Run) -> Result<usize> {
         let mut edits = match param.group.named {
             Some(name) => self.named(name, || format!("parameter `{}`", param.name))?,
@@ -159,8 +159,8 @@ impl<T: Real> Groups<T> {
 
     fn matching(&mut self, param: &Param<'_, T>) -> Result<Vec<usize>> {
         let mut edits = Vec::new();
-        for assigned in &mut self.policies {
-            if assigned.policy.matches(&param.info())? {
+        for assigned in &mut self.selectors {
+            if assigned.selector.matches(&param.info())? {
                 if assigned.matched == Matched::Never {
                     assigned.matched = Matched::Fresh;
                 }
@@ -216,35 +216,35 @@ impl<T: Real> Groups<T> {
         Error::UnknownGroup { by, group: group.into(), known: known.join(", ") }
     }
 
-    /// Returns the policies that have matched no parameter of an ended step or registration,
+    /// Returns the selectors that have matched no parameter of an ended step or registration,
     /// with their groups.
-    pub(crate) fn without_match(&self) -> impl Iterator<Item = (&Policy, &str)> {
+    pub(crate) fn without_match(&self) -> impl Iterator<Item = (&Selector, &str)> {
         self.with(&[Matched::Never, Matched::Fresh])
     }
 
-    /// Returns the policies that have matched no parameter, not even in the present step.
-    pub(crate) fn without_match_now(&self) -> impl Iterator<Item = (&Policy, &str)> {
+    /// Returns the selectors that have matched no parameter, not even in the present step.
+    pub(crate) fn without_match_now(&self) -> impl Iterator<Item = (&Selector, &str)> {
         self.with(&[Matched::Never])
     }
 
-    fn with(&self, matched: &'static [Matched]) -> impl Iterator<Item = (&Policy, &str)> {
-        let such = self.policies.iter().filter(|assigned| matched.contains(&assigned.matched));
-        such.map(|assigned| (&assigned.policy, &*self.edits[assigned.edit].name))
+    fn with(&self, matched: &'static [Matched]) -> impl Iterator<Item = (&Selector, &str)> {
+        let such = self.selectors.iter().filter(|assigned| matched.contains(&assigned.matched));
+        such.map(|assigned| (&assigned.selector, &*self.edits[assigned.edit].name))
     }
 
-    /// Keeps what policies have matched in this step.
+    /// Keeps what selectors have matched in this step.
     pub(crate) fn accept(&mut self) {
         self.settle(Matched::Yes);
     }
 
-    /// Forgets what policies have matched in a step that has failed. Groups that were made for its
+    /// Forgets what selectors have matched in a step that has failed. Groups that were made for its
     /// new names stay, without a parameter, and are not shown.
     pub(crate) fn rollback(&mut self) {
         self.settle(Matched::Never);
     }
 
     fn settle(&mut self, now: Matched) {
-        for assigned in self.policies.iter_mut().filter(|assigned| assigned.matched == Matched::Fresh) {
+        for assigned in self.selectors.iter_mut().filter(|assigned| assigned.matched == Matched::Fresh) {
             assigned.matched = now;
         }
     }
@@ -252,7 +252,7 @@ impl<T: Real> Groups<T> {
     /// Brings all groups back to the moment after `build`.
     pub(crate) fn reset(&mut self) {
         self.groups.iter_mut().for_each(Group::reset);
-        for assigned in &mut self.policies {
+        for assigned in &mut self.selectors {
             assigned.matched = Matched::Never;
         }
     }

@@ -6,8 +6,8 @@ mod formula;
 mod group;
 mod groups;
 mod outlook;
-mod policy;
 mod run;
+mod selector;
 mod settings;
 mod share;
 mod slot;
@@ -19,9 +19,9 @@ mod survey;
 mod whole;
 
 pub use formula::Algorithm;
-pub(crate) use formula::{Compiled, Formula, Kept, Motion, Options, Reach, algorithm, compiled, sealed};
-pub use policy::Policy;
-pub use settings::{InGroup, Settings, Whole};
+pub(crate) use formula::{Erase, Hyperparameters, Kept, Motion, Options, Reach, algorithm, compiled, sealed};
+pub use selector::Selector;
+pub use settings::{GroupScope, OptimizerScope, Settings};
 pub use stepper::Stepper;
 pub(crate) use whole::{Parameter, Prepared};
 
@@ -46,7 +46,7 @@ pub(crate) struct Recipe {
     pub(crate) run: Run,
     pub(crate) base: Member,
     pub(crate) edits: Vec<Edit>,
-    pub(crate) policies: Vec<(String, Policy)>,
+    pub(crate) selectors: Vec<(String, Selector)>,
 }
 
 /// What is behind every [`Stepper`](crate::Stepper).
@@ -65,9 +65,9 @@ pub(crate) struct Engine<T: Real> {
 impl<T: Real> Engine<T> {
     /// Makes an engine, and checks everything that can be checked before the first step.
     pub(crate) fn new(recipe: Recipe) -> Result<Self> {
-        let Recipe { run, base, edits, policies } = recipe;
+        let Recipe { run, base, edits, selectors } = recipe;
         run.check::<T>()?;
-        let groups = Groups::new(base, edits, policies, &run)?;
+        let groups = Groups::new(base, edits, selectors, &run)?;
         let (stage, pieces) = Default::default();
         Ok(Self { run, groups, slots: Slots::new(), stage, pieces, numbers: 0, gradients: 0 })
     }

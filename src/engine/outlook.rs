@@ -18,7 +18,7 @@ impl Description {
             let (params, weights) = &mut members[slot.group];
             (*params, *weights) = (*params + 1, *weights + slot.len);
         }
-        // `undecayed`, and groups that policies have joined, are shown where they have parameters.
+        // `undecayed`, and groups that selectors have joined, are shown where they have parameters.
         let shown = |group: &Group<T>, params| params > 0 || group.edits.len() < 2 && *group.name != *RESERVED[UNDECAYED];
         let shown: Vec<_> = groups.iter().zip(members).filter(|(group, (params, _))| shown(group, *params)).collect();
         let notes = notes(run, groups, &shown.iter().map(|(group, _)| *group).collect::<Vec<_>>());
@@ -42,7 +42,7 @@ impl Description {
 fn notes<T: Real>(run: &Run, groups: &Groups<T>, shown: &[&Group<T>]) -> Vec<String> {
     let unmatched = groups
         .without_match()
-        .map(|(policy, group)| format!("the policy `{policy}` of group `{group}` has matched no parameter"));
+        .map(|(selector, group)| format!("the selector `{selector}` of group `{group}` has matched no parameter"));
     let moving = shown.iter().filter(|group| group.settings.lr_factor == 0.0 && !group.settings.frozen).filter_map(|group| {
         let (_, effect) = group.outlook(run);
         (effect.share() > 0.0)

@@ -21,7 +21,7 @@ pub(crate) struct Run {
     pub(crate) non_finite: NonFinite,
     pub(crate) maximize: bool,
     pub(crate) denormals: Denormals,
-    pub(crate) strict_policies: bool,
+    pub(crate) strict_selectors: bool,
     pub(crate) level: Level,
     pub(crate) threads: Threads,
     /// k, the completed steps.
@@ -58,7 +58,7 @@ impl Run {
     /// Checks that a norm, or what is made of norms, is a number no larger than `largest`.
     pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Refusal> {
         // Written so that a NaN does not pass.
-        if value <= largest || self.non_finite == NonFinite::LetThrough {
+        if value <= largest || self.non_finite == NonFinite::Propagate {
             return Ok(());
         }
         Err(self.refuse(|| Error::NonFiniteNorm { norm: norm(), value }))

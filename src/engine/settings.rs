@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::formula::{Algorithm, Compiled};
+use super::formula::{Algorithm, Erase};
 use super::group::Member;
 use super::groups::Edit;
-use super::policy::Policy;
 use super::run::Run;
+use super::selector::Selector;
 use super::share::Threads;
 use super::stepper::Stepper;
 use super::{Engine, Recipe};
@@ -24,7 +24,7 @@ use crate::task::Denormals;
 /// The settings of an optimizer `A`, or of one of its groups.
 ///
 /// An optimizer's constructor ([`AdamW::new`](crate::AdamW::new) ...) returns them, every method
-/// changes one of them, and [`build`](Self::build) checks them all. In a group (`S` = [`InGroup`])
+/// changes one of them, and [`build`](Self::build) checks them all. In a group (`S` = [`GroupScope`])
 /// the same methods are there, without those that only make sense for the whole optimizer.
 ///
 /// | setting | default | scope |
@@ -39,7 +39,7 @@ use crate::task::Denormals;
 /// | [`maximize`](Self::maximize) | off | whole |
 /// | [`flush_denormals`](Self::flush_denormals) | off | whole |
 /// | [`group`](Self::group), [`assign`](Self::assign) | none | whole |
-/// | [`strict_policies`](Self::strict_policies) | off | whole |
+/// | [`strict_selectors`](Self::strict_selectors) | off | whole |
 /// | [`level`](Self::level) | the CPU's best | whole |
 ///
 /// # What is refused
@@ -66,7 +66,7 @@ use crate::task::Denormals;
 /// PyTorch, whose order of operations this is.
 ///
 /// ```
-/// use wane::{AdamW, Clip, Decay, Policy, Schedule};
+/// use wane::{AdamW, Clip, Decay, Selector, Schedule};
 ///
 /// let opt = AdamW::new(3e-4)
 ///     .betas(0.9, 0.95)
@@ -75,41 +75,45 @@ use crate::task::Denormals;
 ///     .clip(Clip::GlobalNorm(1.0))
 ///     .group("no decay", |s| s.weight_decay(Decay::none()))
 ///     .group("head", |s| s.lr_factor(10.0))
-///     .assign("head", Policy::name_starts_with("head."))
-///     .assign("no decay", Policy::vectors())
+///     .assign("head", Selector::name_starts_with("head."))
+///     .assign("no decay", Selector::vectors())
 ///     .build::<f32>()?;
 /// # Ok::<(), wane::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Settings<A: Algorithm, S = Whole<A>> {
-    pub(crate) algorithm: A::Formula,
+pub struct Settings<A: Algorithm, S = OptimizerScope<A>> {
+    pub(crate) algorithm: A::Hyperparameters,
     decay: Decay,
     scope: S,
 }
 
 /// The scope of an optimizer's own settings.
 #[derive(Clone)]
-pub struct Whole<A: Algorithm> {
+pub struct OptimizerScope<A: Algorithm> {
     run: Run,
     groups: Vec<(String, Change<A>)>,
-    policies: Vec<(String, Policy)>,
+    selectors: Vec<(String, Selector)>,
 }
 
 /// The scope of a group's settings.
 #[derive(Clone, Copy, Debug)]
-pub struct InGroup {
+pub struct GroupScope {
     lr_factor: f64,
     frozen: bool,
 }
 
 /// How a group's settings come from the optimizer's. `build` runs it, so the order of calls
 /// does not matter.
-type Change<A> = Arc<dyn Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync>;
+type Change<A> = Arc<dyn Fn(Settings<A, GroupScope>) -> Settings<A, GroupScope> + Send + Sync>;
 
-impl<A: Algorithm> fmt::Debug for Whole<A> {
+impl<A: Algorithm> fmt::Debug for OptimizerScope<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups: Vec<_> = self.groups.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Whole").field("run", &self.run).field("groups", &groups).field("policies", &self.policies).finish()
+        f.debug_struct("OptimizerScope")
+            .field("run", &self.run)
+            .field("groups", &groups)
+            .field("selectors", &self.selectors)
+            .finish()
     }
 }
 
@@ -124,7 +128,7 @@ impl<A: Algorithm, S> Settings<A, S> {
     }
 }
 
-impl<A: Algorithm> Settings<A, InGroup> {
+impl<A: Algorithm> Settings<A, GroupScope> {
     /// Sets a factor on the learning rate for this group's parameters; 1 by default, finite and
     /// at least 0. It scales the peak learning rate as well, so independent decay does not
     /// depend on it: a factor of 0 does not freeze what an independent, fixed, timescale or
@@ -144,17 +148,17 @@ impl<A: Algorithm> Settings<A, InGroup> {
     }
 
     fn of(Member { formula, decay, lr_factor, frozen }: Member) -> Self {
-        Self { algorithm: A::Formula::from_options(&formula), decay, scope: InGroup { lr_factor, frozen } }
+        Self { algorithm: A::Hyperparameters::from_options(&formula), decay, scope: GroupScope { lr_factor, frozen } }
     }
 
     fn into_member(self) -> Member {
-        let InGroup { lr_factor, frozen } = self.scope;
+        let GroupScope { lr_factor, frozen } = self.scope;
         Member { formula: self.algorithm.into_options(), decay: self.decay, lr_factor, frozen }
     }
 }
 
 impl<A: Algorithm> Settings<A> {
-    pub(crate) fn from_parts(algorithm: A::Formula, lr: f64) -> Self {
+    pub(crate) fn from_parts(algorithm: A::Hyperparameters, lr: f64) -> Self {
         let run = Run {
             name: A::NAME,
             peak: lr,
@@ -164,20 +168,24 @@ impl<A: Algorithm> Settings<A> {
             non_finite: NonFinite::Error,
             maximize: false,
             denormals: Denormals::Keep,
-            strict_policies: false,
+            strict_selectors: false,
             level: Level::best(),
             threads: Threads::default(),
             completed: 0,
             ended: 0,
         };
-        Self { algorithm, decay: Decay::none(), scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
+        Self { algorithm, decay: Decay::none(), scope: OptimizerScope { run, groups: Vec::new(), selectors: Vec::new() } }
     }
 
     /// Returns the same settings under another name for the formula; to be called before any
     /// group is defined.
-    pub(crate) fn named<B: Algorithm<Formula = A::Formula>>(self) -> Settings<B> {
+    pub(crate) fn named<B: Algorithm<Hyperparameters = A::Hyperparameters>>(self) -> Settings<B> {
         let run = Run { name: B::NAME, ..self.scope.run };
-        Settings { algorithm: self.algorithm, decay: self.decay, scope: Whole { run, groups: Vec::new(), policies: Vec::new() } }
+        Settings {
+            algorithm: self.algorithm,
+            decay: self.decay,
+            scope: OptimizerScope { run, groups: Vec::new(), selectors: Vec::new() },
+        }
     }
 
     /// Sets a schedule for the learning rate: η_k = peak · m(k) · group factor, with k the
@@ -258,37 +266,37 @@ impl<A: Algorithm> Settings<A> {
     #[must_use]
     pub fn group<F>(mut self, name: impl Into<String>, edit: F) -> Self
     where
-        F: Fn(Settings<A, InGroup>) -> Settings<A, InGroup> + Send + Sync + 'static,
+        F: Fn(Settings<A, GroupScope>) -> Settings<A, GroupScope> + Send + Sync + 'static,
     {
         self.scope.groups.push((name.into(), Arc::new(edit)));
         self
     }
 
-    /// Puts the parameters that `policy` matches into `group`, unless they name a group themselves.
-    /// Where several policies match, the edits of all their groups are applied in the order of
+    /// Puts the parameters that `selector` matches into `group`, unless they name a group themselves.
+    /// Where several selectors match, the edits of all their groups are applied in the order of
     /// these calls, and later ones override earlier ones. So "head ×10, and no decay on biases" is
     ///
     /// ```
-    /// # use wane::{AdamW, Decay, Policy};
+    /// # use wane::{AdamW, Decay, Selector};
     /// # let opt = AdamW::new(1e-3)
-    /// .group("head", |s| s.lr_factor(10.0)).assign("head", Policy::name_starts_with("head."))
-    /// .group("no decay", |s| s.weight_decay(Decay::none())).assign("no decay", Policy::vectors())
+    /// .group("head", |s| s.lr_factor(10.0)).assign("head", Selector::name_starts_with("head."))
+    /// .group("no decay", |s| s.weight_decay(Decay::none())).assign("no decay", Selector::vectors())
     /// # .build::<f32>()?;
     /// # Ok::<(), wane::Error>(())
     /// ```
     ///
     /// and `head.bias` is then in the group `head + no decay`, with both edits.
     #[must_use]
-    pub fn assign(mut self, group: impl Into<String>, policy: Policy) -> Self {
-        self.scope.policies.push((group.into(), policy));
+    pub fn assign(mut self, group: impl Into<String>, selector: Selector) -> Self {
+        self.scope.selectors.push((group.into(), selector));
         self
     }
 
-    /// Refuses a first step that leaves a policy without a match, if `on`, before anything is
+    /// Refuses a first step that leaves a selector without a match, if `on`, before anything is
     /// written. This finds typing errors in names.
     #[must_use]
-    pub fn strict_policies(mut self, on: bool) -> Self {
-        self.scope.run.strict_policies = on;
+    pub fn strict_selectors(mut self, on: bool) -> Self {
+        self.scope.run.strict_selectors = on;
         self
     }
 
@@ -300,10 +308,10 @@ impl<A: Algorithm> Settings<A> {
     /// Returns the first setting that is out of range, contradictory or unknown, with its group;
     /// see [what is refused](Settings#what-is-refused).
     pub fn build<T: Float>(self) -> Result<Stepper<A, T>> {
-        let Self { algorithm, decay, scope: Whole { run, groups, policies } } = self;
+        let Self { algorithm, decay, scope: OptimizerScope { run, groups, selectors } } = self;
         let base = Member { formula: algorithm.into_options(), decay, lr_factor: 1.0, frozen: false };
         let edits = groups.into_iter().map(|(name, change)| edit(name, change)).collect();
-        T::pick(Recipe { run, base, edits, policies }).map(Stepper::new)
+        T::pick(Recipe { run, base, edits, selectors }).map(Stepper::new)
     }
 }
 

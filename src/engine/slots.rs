@@ -37,7 +37,7 @@ impl<T: Float> Clone for Slots<T> {
 }
 
 /// Slots that are being arranged. Dropping it removes the new ones unless all went well, so that
-/// they are removed as well where a policy of the user panics.
+/// they are removed as well where a selector of the user panics.
 struct Arranging<'a, T: Float> {
     slots: &'a mut Slots<T>,
     given: usize,

@@ -66,7 +66,7 @@ impl<T: Real> Engine<T> {
     }
 
     fn arrange(&mut self, params: &[Param<'_, T>]) -> Result<()> {
-        // A policy may have panicked before.
+        // A selector may have panicked before.
         self.groups.rollback();
         let (groups, run) = (&mut self.groups, &self.run);
         let choose =
@@ -79,11 +79,11 @@ impl<T: Real> Engine<T> {
         Ok(())
     }
 
-    /// Checks that every policy has a match in the first step, where policies are strict.
+    /// Checks that every selector has a match in the first step, where selectors are strict.
     fn demand_matches(&self) -> Result<()> {
         match self.groups.without_match_now().next() {
-            Some((policy, group)) if self.run.strict_policies && self.run.completed == 0 => {
-                Err(Error::PolicyWithoutMatch { policy: policy.to_string(), group: group.into() })
+            Some((selector, group)) if self.run.strict_selectors && self.run.completed == 0 => {
+                Err(Error::SelectorWithoutMatch { selector: selector.to_string(), group: group.into() })
             }
             _ => Ok(()),
         }
@@ -120,7 +120,7 @@ impl<T: Real> Engine<T> {
                 group.plan.active += 1;
                 self.gradients += slot.len;
                 self.numbers += slot.numbers();
-                if group.anchor == Anchor::Lent && param.anchor.is_none() {
+                if group.anchor == Anchor::Given && param.anchor.is_none() {
                     return Err(Error::AnchorMissing { name: param.name.into(), group: group.name.to_string() });
                 }
                 let decay = &group.settings.decay;
@@ -250,7 +250,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let (anchor, own) = match group.anchor {
             Anchor::Origin => Default::default(),
             Anchor::Start => (&slot.anchor[..], Default::default()),
-            Anchor::Lent => (param.anchor.unwrap_or_default(), Default::default()),
+            Anchor::Given => (param.anchor.unwrap_or_default(), Default::default()),
             Anchor::Average { .. } => (Default::default(), &mut slot.anchor[..]),
         };
         let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);

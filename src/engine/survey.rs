@@ -24,7 +24,7 @@ pub(crate) struct Survey {
 impl<T: Real> Engine<T> {
     /// Looks at the gradients, where the settings ask for it.
     pub(crate) fn survey(&mut self, params: &[Param<'_, T>], factor: f64) -> Result<Survey, Refusal> {
-        let checks = self.run.non_finite != NonFinite::LetThrough;
+        let checks = self.run.non_finite != NonFinite::Propagate;
         let adaptive = self.groups.iter().any(|group| group.settings.decay.adaptive_lambda().is_some());
         if !(checks || adaptive || self.run.clip.needs_norm()) {
             return Ok(Survey { norm: None, clip_factor: 1.0, factor });
@@ -38,7 +38,7 @@ impl<T: Real> Engine<T> {
                 if checks && (norm.is_nan() || norm > T::LARGEST) {
                     find_non_finite(param.name, grad, factor).map_or(Ok(()), |bad| Err(self.run.refuse(bad)))?;
                 }
-                if checks && self.groups[slot.group].anchor == Anchor::Lent {
+                if checks && self.groups[slot.group].anchor == Anchor::Given {
                     slot.step.lent = self.run.lent_norm(param)?;
                 }
             }
@@ -90,7 +90,7 @@ pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &
         Anchor::Origin => &[],
         Anchor::Start | Anchor::Average { .. } if slot.anchor.is_empty() => param.value,
         Anchor::Start | Anchor::Average { .. } => &slot.anchor,
-        Anchor::Lent => param.anchor.unwrap_or_default(),
+        Anchor::Given => param.anchor.unwrap_or_default(),
     }
 }
 

@@ -132,7 +132,7 @@ impl Run {
         let Prepared { rate, decay: ratio, weights, displacement } = found;
         self.require(displacement, f64::MAX, || format!("the norm of the displacement of parameter `{name}`"))?;
         self.require(rate, T::LARGEST, || format!("the trust ratio of parameter `{name}`"))?;
-        if self.non_finite != NonFinite::LetThrough {
+        if self.non_finite != NonFinite::Propagate {
             effect.times(ratio).faded::<T>().map_err(|error| self.refuse(|| error.in_parameter(name)))?;
         }
         let (share, moved) = (effect.times(ratio).share(), rate * displacement);

@@ -144,14 +144,14 @@ pub(crate) trait Numbers<T>: Copy {
     fn write(self, columns: &mut Self::Columns<'_>, i: usize);
 
     /// The columns, for reading only.
-    type Lent<'a>
+    type Given<'a>
     where
         T: 'a;
 
     /// Returns the first columns of a list, each cut to these weights.
-    fn lent<'a>(list: &[&'a [T]], part: &Range<usize>) -> Self::Lent<'a>;
+    fn lent<'a>(list: &[&'a [T]], part: &Range<usize>) -> Self::Given<'a>;
 
-    fn peek(columns: &Self::Lent<'_>, i: usize) -> Self;
+    fn peek(columns: &Self::Given<'_>, i: usize) -> Self;
 }
 
 /// Implements [`Numbers`] for one number of columns, written out: what an array's adapters call is
@@ -183,7 +183,7 @@ macro_rules! numbers {
                 $(_columns[$k][_i] = self[$k];)*
             }
 
-            type Lent<'a>
+            type Given<'a>
                 = [&'a [T]; $n]
             where
                 T: 'a;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, faded, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Start};
@@ -105,7 +105,7 @@ pub(crate) struct Scalars<T> {
     rule: RootOfSum<T>,
 }
 
-impl Formula for Adagrad {
+impl Hyperparameters for Adagrad {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::lamb::TrustRatio;
 use crate::decay::Decay;
-use crate::engine::{Algorithm, Formula, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
+use crate::engine::{Algorithm, Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Matrices};
@@ -94,7 +94,7 @@ pub struct Adam {
 /// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
 /// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.01)` | see [`Decay`] |
 ///
-/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, policies.
+/// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, selectors.
 /// State, and differences from others, are [`Adam`]'s.
 ///
 /// Defaults, and bits on whole vectors, are those of `torch.optim.AdamW(fused=True)`. The paper's λ
@@ -146,7 +146,7 @@ impl AdamW {
     }
 }
 
-impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
+impl<A: Algorithm<Hyperparameters = Adam>, S> Settings<A, S> {
     /// Sets β₁ and β₂, the share of the first and second moment that is kept at each step.
     #[must_use]
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
@@ -215,7 +215,7 @@ enum Form<T> {
     Largest(AmsGrad<T>),
 }
 
-impl Formula for Adam {
+impl Hyperparameters for Adam {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

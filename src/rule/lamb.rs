@@ -43,12 +43,12 @@ use crate::text::Arguments;
 /// # Example
 ///
 /// ```
-/// use wane::{Decay, Lamb, Optimizer, Param, Policy, TrustRatio};
+/// use wane::{Decay, Lamb, Optimizer, Param, Selector, TrustRatio};
 ///
 /// let mut opt = Lamb::new(0.01)
 ///     .weight_decay(Decay::decoupled(0.01))
 ///     .group("plain", |s| s.weight_decay(Decay::none()).trust_ratio(TrustRatio::Off))
-///     .assign("plain", Policy::rank_below(2))
+///     .assign("plain", Selector::rank_below(2))
 ///     .build()?;
 /// let mut w = [3.0_f64, 4.0];
 /// opt.step(&mut [Param::new("w", &mut w, &[1.0, -1.0]).shape(&[1, 2])])?;
@@ -89,7 +89,7 @@ impl Lamb {
 /// Bounds are finite, 0 ≤ min ≤ max.
 ///
 /// A norm that is not finite is an error before anything is written (under
-/// [`NonFinite::LetThrough`](crate::NonFinite) it makes the parameter NaN), and so is a decoupled
+/// [`NonFinite::Propagate`](crate::NonFinite) it makes the parameter NaN), and so is a decoupled
 /// decay whose share φ·s is 1 or more while the whole displacement is as long as the weights: it
 /// would turn them round. (A larger share is no harm where the update holds against it: the
 /// displacement is η·‖x‖ long in all. Near an anchor that may be further than the anchor is.)
@@ -171,7 +171,7 @@ impl FromStr for TrustRatio {
     }
 }
 
-impl<A: Algorithm<Formula = Adam>, S> Settings<A, S> {
+impl<A: Algorithm<Hyperparameters = Adam>, S> Settings<A, S> {
     /// Sets the trust ratio of each parameter; in a group, [`TrustRatio::Off`] leaves
     /// its parameters out.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded, sign};
 use crate::kernel::column::{Column, Matrices};
@@ -85,7 +85,7 @@ pub(crate) struct Scalars<T> {
     rule: SignMomentum<T>,
 }
 
-impl Formula for Lion {
+impl Hyperparameters for Lion {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

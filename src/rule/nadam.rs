@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::adam::{Lerp, bias_correction};
-use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Start};
@@ -114,7 +114,7 @@ pub(crate) struct Scalars<T> {
     rule: LookAhead<T>,
 }
 
-impl Formula for NAdam {
+impl Hyperparameters for NAdam {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

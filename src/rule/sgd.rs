@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{Formula, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::column::{Column, Matrices};
@@ -128,7 +128,7 @@ enum Form<T> {
     LaterNesterov(Momentum<T, false, true>),
 }
 
-impl Formula for Sgd {
+impl Hyperparameters for Sgd {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

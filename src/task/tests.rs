@@ -3,7 +3,7 @@
 use super::*;
 use crate::decay::step_decay::ShrinkFraction;
 use crate::decay::{Anchor, StepDecay};
-use crate::engine::Formula;
+use crate::engine::Hyperparameters;
 use crate::kernel::reduce::CHUNK;
 use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
 
@@ -104,7 +104,7 @@ fn scalings<T: Real>() -> [Scaling<T>; 3] {
 }
 
 /// Whether the rule of this formula at step `t` is fused. If so, its bits are those of the tiles.
-fn judge<T: Real>(formula: &impl Formula, t: u64) -> bool {
+fn judge<T: Real>(formula: &impl Hyperparameters, t: u64) -> bool {
     let scalars = formula.scalars::<T>(0.1, t, &mut [T::of(0.5); _]).unwrap();
     let rule = formula.rule(&scalars, Matrices::of(&[1])).rule;
     let apart = Apart(rule);

@@ -45,7 +45,7 @@ pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const PENALTIES: [Penalty; 4] = [Penalty::L2, Penalty::L1, NET, Penalty::GroupLasso];
 pub(crate) const PLACES: [Place; 6] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious, ADA, Place::Metric];
 /// The anchors of every decay.
-pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Lent];
+pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 /// What decoupled L2 may pull towards besides.
 pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 
@@ -147,5 +147,5 @@ pub(crate) fn loops() -> Vec<Cell> {
     let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
     let plain: Vec<_> = plain().into_iter().filter(one).collect();
     let follows = Cell::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(0.7)).towards(AVERAGE);
-    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Lent))).chain([follows]).collect()
+    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
 }

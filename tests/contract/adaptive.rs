@@ -93,7 +93,7 @@ fn the_norm_is_taken_after_factor_and_clipping() {
 /// Towards an anchor, ‖d‖ is the distance from it; where it is 0, there is nothing to decay.
 #[test]
 fn the_distance_is_from_the_anchor() {
-    let decay = || Decay::adaptive(LAMBDA).towards(Anchor::Lent);
+    let decay = || Decay::adaptive(LAMBDA).towards(Anchor::Given);
     let mut lent = Sgd::new(LR).weight_decay(decay()).build::<f64>().unwrap();
     let mut start = Sgd::new(LR).weight_decay(decay().towards(Anchor::Start)).build::<f64>().unwrap();
     let (mut far, mut near) = (Plain::default(), Plain::default());
@@ -128,7 +128,7 @@ fn the_average_moves_with_the_group() {
 /// A NaN that was let through does not stay in the average.
 #[test]
 fn the_average_forgets_what_is_not_finite() {
-    let settings = || Sgd::new(LR).weight_decay(Decay::adaptive(LAMBDA)).non_finite(NonFinite::LetThrough);
+    let settings = || Sgd::new(LR).weight_decay(Decay::adaptive(LAMBDA)).non_finite(NonFinite::Propagate);
     let (mut hurt, mut well) = (settings().build::<f64>().unwrap(), settings().build::<f64>().unwrap());
     hurt.step(&mut [Param::new("w", &mut [1.0], &[f64::NAN])]).unwrap();
     hurt.forget("w");

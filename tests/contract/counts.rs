@@ -1,6 +1,6 @@
 //! Counts and statuses: by name, after good steps, skipped steps, refused steps, `forget` and `reset`.
 
-use wane::{Adam, AdamW, Anchor, Decay, NonFinite, Optimizer, Param, Policy, Schedule, Sgd, Status};
+use wane::{Adam, AdamW, Anchor, Decay, NonFinite, Optimizer, Param, Schedule, Selector, Sgd, Status};
 
 use super::every::{bits, every, every_with, grad, state_of, step};
 use crate::common::data::{param, still};
@@ -155,7 +155,7 @@ fn registering_is_no_step() {
 #[test]
 fn registering_chooses_the_group_and_captures_the_anchor() {
     let settings = Sgd::new(0.0).weight_decay(Decay::fixed(0.5).towards(Anchor::Start));
-    let mut opt = settings.group("b", |s| s.weight_decay(Decay::none())).assign("b", Policy::rank_below(2)).build().unwrap();
+    let mut opt = settings.group("b", |s| s.weight_decay(Decay::none())).assign("b", Selector::rank_below(2)).build().unwrap();
     let (mut w, mut b) = ([8.0_f64; 2], [8.0; 2]);
     opt.register(&[Param::without_grad("w", &mut w).shape(&[1, 2]), Param::without_grad("b", &mut b).shape(&[2])]).unwrap();
     assert_eq!(opt.describe().params().iter().map(wane::ParamRow::group).collect::<Vec<_>>(), ["default", "b"]);

@@ -1,7 +1,7 @@
 //! The table: what an optimizer would do in its next step.
 
 use wane::{
-    AdamW, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Param, Penalty, Place, Policy, Schedule, Sgd, Status, Strength,
+    AdamW, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Param, Penalty, Place, Schedule, Selector, Sgd, Status, Strength,
     TrustRatio,
 };
 
@@ -15,7 +15,7 @@ fn the_table_says_everything() {
         .non_finite(NonFinite::Skip)
         .group("head", |s| s.lr_factor(2.0).eps(1e-6).amsgrad(true))
         .group("body", |s| s.frozen(true).weight_decay(Decay::none()))
-        .assign("body", Policy::name_starts_with("body."))
+        .assign("body", Selector::name_starts_with("body."))
         .build()
         .unwrap();
     let (mut w, mut h, mut b, mut n) = ([0.5_f32; 6], [0.5; 2], [0.5; 4], [0.5; 3]);

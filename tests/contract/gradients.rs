@@ -87,9 +87,9 @@ fn a_norm_is_reported_where_there_is_one() {
     for (policy, clip, expected) in [
         (NonFinite::Error, Clip::Off, Some(5.0)),
         (NonFinite::Skip, Clip::Value(1.0), Some(5.0)),
-        (NonFinite::LetThrough, Clip::GlobalNorm(9.0), Some(5.0)),
-        (NonFinite::LetThrough, Clip::Value(1.0), None),
-        (NonFinite::LetThrough, Clip::Off, None),
+        (NonFinite::Propagate, Clip::GlobalNorm(9.0), Some(5.0)),
+        (NonFinite::Propagate, Clip::Value(1.0), None),
+        (NonFinite::Propagate, Clip::Off, None),
     ] {
         let mut opt = Sgd::new(1.0).clip(clip).non_finite(policy).build::<f32>().unwrap();
         let report = opt.step_slice(&mut [0.0, 0.0], &[3.0, -4.0]).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wane::{Adam, AdamW, Algorithm, Anchor, Decay, Optimizer, Param, Policy, Schedule, Settings, Sgd, Stepper};
+use wane::{Adam, AdamW, Algorithm, Anchor, Decay, Optimizer, Param, Schedule, Selector, Settings, Sgd, Stepper};
 
 /// Weights of 1, no gradient to speak of, and a decay by which each group can be told from what it leaves.
 const DEFAULT: f64 = 0.5;
@@ -11,12 +11,12 @@ const A: f64 = 0.75;
 const B: f64 = 0.875;
 const UNDECAYED: f64 = 1.0;
 
-fn two_groups(policies: impl FnOnce(Settings<Sgd>) -> Settings<Sgd>) -> Stepper<Sgd, f64> {
+fn two_groups(selectors: impl FnOnce(Settings<Sgd>) -> Settings<Sgd>) -> Stepper<Sgd, f64> {
     let settings = Sgd::new(0.1)
         .weight_decay(Decay::fixed(1.0 - DEFAULT))
         .group("a", |s| s.weight_decay(Decay::fixed(1.0 - A)))
         .group("b", |s| s.weight_decay(Decay::fixed(1.0 - B)));
-    policies(settings).build().unwrap()
+    selectors(settings).build().unwrap()
 }
 
 /// The weight that a parameter is left with, and the group that the table says it is in.
@@ -34,14 +34,14 @@ fn settled(
 
 #[test]
 fn four_levels_of_precedence() {
-    let mut opt = two_groups(|s| s.assign("a", Policy::name_starts_with("fc.")).assign("b", Policy::name_ends_with(".bias")));
+    let mut opt = two_groups(|s| s.assign("a", Selector::name_starts_with("fc.")).assign("b", Selector::name_ends_with(".bias")));
     let opt = &mut opt;
-    // Nothing said, no policy: the default. A policy: its group, and both where two match; the last word about the decay is b's.
+    // Nothing said, no selector: the default. A selector: its group, and both where two match; the last word about the decay is b's.
     assert_eq!(settled(opt, "embedding", |p| p), (DEFAULT, "default".into()));
     assert_eq!(settled(opt, "norm.bias", |p| p), (B, "b".into()));
     assert_eq!(settled(opt, "fc.weight", |p| p), (A, "a".into()));
     assert_eq!(settled(opt, "fc.bias", |p| p), (B, "a + b".into()));
-    // The parameter's own word instead of all policies, and `no_decay` on top of either, in whatever order they are said.
+    // The parameter's own word instead of all selectors, and `no_decay` on top of either, in whatever order they are said.
     assert_eq!(settled(opt, "fc.1.bias", |p| p.in_group("b")), (B, "b".into()));
     assert_eq!(settled(opt, "fc.2.bias", |p| p.in_group("default")), (DEFAULT, "default".into()));
     assert_eq!(settled(opt, "fc.3.bias", |p| p.in_group("undecayed")), (UNDECAYED, "undecayed".into()));
@@ -55,17 +55,17 @@ fn four_levels_of_precedence() {
 
 #[test]
 fn all_policies_that_match_apply_and_the_last_word_wins() {
-    let prefix = || Policy::name_starts_with("fc.");
-    let suffix = || Policy::name_ends_with(".bias");
+    let prefix = || Selector::name_starts_with("fc.");
+    let suffix = || Selector::name_ends_with(".bias");
     let mut opt = two_groups(|s| s.assign("a", prefix()).assign("b", suffix()));
     assert_eq!(settled(&mut opt, "fc.bias", |p| p), (B, "a + b".into()));
     let mut opt = two_groups(|s| s.assign("b", suffix()).assign("a", prefix()));
     assert_eq!(settled(&mut opt, "fc.bias", |p| p), (A, "b + a".into()));
-    // A group that two policies assign to is in the name once, where it was assigned last; `default` changes nothing.
+    // A group that two selectors assign to is in the name once, where it was assigned last; `default` changes nothing.
     let mut opt = two_groups(|s| s.assign("a", prefix()).assign("b", suffix()).assign("a", suffix()).assign("default", prefix()));
     assert_eq!(settled(&mut opt, "fc.bias", |p| p), (A, "b + a".into()));
     assert_eq!(settled(&mut opt, "fc.weight", |p| p), (A, "a".into()));
-    let mut opt = two_groups(|s| s.assign("default", suffix()).assign("undecayed", Policy::rank_below(9)));
+    let mut opt = two_groups(|s| s.assign("default", suffix()).assign("undecayed", Selector::rank_below(9)));
     assert_eq!(settled(&mut opt, "fc.bias", |p| p.shape(&[1])), (UNDECAYED, "undecayed".into()));
 }
 
@@ -76,8 +76,8 @@ fn rates_and_decays_compose() {
         .weight_decay(Decay::fixed(0.5))
         .group("no decay", |s| s.weight_decay(Decay::none()))
         .group("head", |s| s.lr_factor(10.0))
-        .assign("head", Policy::name_starts_with("head."))
-        .assign("no decay", Policy::vectors())
+        .assign("head", Selector::name_starts_with("head."))
+        .assign("no decay", Selector::vectors())
         .build::<f64>()
         .unwrap();
     let mut w = [[1.0; 4]; 4];
@@ -98,8 +98,8 @@ fn rates_and_decays_compose() {
 #[test]
 fn policies_look_at_names_and_shapes() {
     let mut opt = two_groups(|s| {
-        let flat = Policy::when("long and flat", |p| p.shape().is_some_and(|shape| shape.len() == 1) && p.len() > 2);
-        s.assign("a", flat).assign("b", Policy::rank_below(2))
+        let flat = Selector::when("long and flat", |p| p.shape().is_some_and(|shape| shape.len() == 1) && p.len() > 2);
+        s.assign("a", flat).assign("b", Selector::rank_below(2))
     });
     let (mut w, g) = ([[1.0; 6]; 5], [0.0; 6]);
     let [matrix, long, short, scalar, cube] = &mut w;
@@ -121,12 +121,12 @@ fn policies_are_asked_once() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let mut opt = two_groups(|s| {
-        let policy = Policy::when("counted", move |p| {
+        let selector = Selector::when("counted", move |p| {
             count.fetch_add(1, Ordering::Relaxed);
             assert!(!p.is_empty() && p.name() != "x");
             true
         });
-        s.assign("a", policy)
+        s.assign("a", selector)
     });
     for _ in 0..3 {
         settled(&mut opt, "w", |p| p);

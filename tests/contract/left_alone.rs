@@ -1,6 +1,6 @@
 //! Parameters that a step leaves as they are: frozen, without a gradient, without weights, not given at all.
 
-use wane::{AdamW, Decay, NonFinite, Optimizer, Param, Policy, Sgd, Status};
+use wane::{AdamW, Decay, NonFinite, Optimizer, Param, Selector, Sgd, Status};
 
 use super::every::{bits, every, every_with, grad, state_of, step};
 use crate::common::data::{param, still};
@@ -58,7 +58,7 @@ fn a_frozen_group_stays_as_it_is() {
     let mut opt = AdamW::new(0.1)
         .weight_decay(Decay::fixed(0.5))
         .group("backbone", |s| s.frozen(true))
-        .assign("backbone", Policy::name_starts_with("body."))
+        .assign("backbone", Selector::name_starts_with("body."))
         .build::<f64>()
         .unwrap();
     let (mut body, mut head) = ([1.0, 2.0], [1.0, 2.0]);
@@ -138,7 +138,7 @@ fn a_parameter_that_is_not_given_is_left_alone() {
 /// A bad gradient with nobody to look at it harms its own weight and no other.
 #[test]
 fn what_is_let_through_is_nan_and_stays_where_it_is() {
-    for (mut opt, _) in every_with(NonFinite::LetThrough) {
+    for (mut opt, _) in every_with(NonFinite::Propagate) {
         let mut w = [1.0, -2.0, 0.5];
         let report = opt.step(&mut [param("w", &mut w, &[0.5, f64::NAN, 0.5])]).unwrap();
         assert!(w[1].is_nan() && !report.skipped(), "{w:?}, {}", opt.describe());

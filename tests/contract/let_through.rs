@@ -1,4 +1,4 @@
-//! What `NonFinite::LetThrough` lets through, as the table at `NonFinite` says it: gradients (bad, 1) in the first step, (1, 1) in the second.
+//! What `NonFinite::Propagate` lets through, as the table at `NonFinite` says it: gradients (bad, 1) in the first step, (1, 1) in the second.
 
 use wane::{Adam, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Sgd};
 
@@ -38,10 +38,10 @@ fn after(opt: impl Into<Box<dyn Optimizer<f64>>>, bad: f64) -> [(Kind, Kind, Opt
 
 #[test]
 fn without_a_norm_a_bad_gradient_reaches_its_own_weight_only() {
-    let sgd = || Sgd::new(0.1).non_finite(NonFinite::LetThrough);
-    let momentum = || Sgd::new(0.1).momentum(0.9).non_finite(NonFinite::LetThrough);
-    let adam = || Adam::new(0.1).non_finite(NonFinite::LetThrough);
-    let lion = || Lion::new(0.1).non_finite(NonFinite::LetThrough);
+    let sgd = || Sgd::new(0.1).non_finite(NonFinite::Propagate);
+    let momentum = || Sgd::new(0.1).momentum(0.9).non_finite(NonFinite::Propagate);
+    let adam = || Adam::new(0.1).non_finite(NonFinite::Propagate);
+    let lion = || Lion::new(0.1).non_finite(NonFinite::Propagate);
     // A NaN stays for good, in the weight and in the state.
     assert_eq!(after(sgd().build().unwrap(), NAN), [(NaN, Finite, None); 2]);
     assert_eq!(after(momentum().build().unwrap(), NAN), [(NaN, Finite, Some(NaN)); 2]);
@@ -64,7 +64,7 @@ fn without_a_norm_a_bad_gradient_reaches_its_own_weight_only() {
 #[test]
 fn a_norm_carries_a_nan_to_all_and_an_infinity_as_zeros() {
     for clip in [Clip::GlobalNorm(1.0), Clip::OptaxGlobalNorm(1.0)] {
-        let sgd = || Sgd::new(0.1).clip(clip).non_finite(NonFinite::LetThrough);
+        let sgd = || Sgd::new(0.1).clip(clip).non_finite(NonFinite::Propagate);
         assert_eq!(after(sgd().build().unwrap(), NAN), [(NaN, NaN, None); 2]);
         // The factor is 1/∞ = 0: 0·∞ is NaN, and all others stay as they are.
         assert_eq!(after(sgd().build().unwrap(), INF), [(NaN, Finite, None); 2]);
@@ -73,9 +73,9 @@ fn a_norm_carries_a_nan_to_all_and_an_infinity_as_zeros() {
         assert_eq!(w[1], 1.0, "{clip:?}");
     }
     for bad in [NAN, INF] {
-        let lamb = Lamb::new(0.1).non_finite(NonFinite::LetThrough).build().unwrap();
+        let lamb = Lamb::new(0.1).non_finite(NonFinite::Propagate).build().unwrap();
         assert_eq!(after(lamb, bad)[0].1, NaN);
-        let adaptive = Sgd::new(0.1).weight_decay(Decay::adaptive(0.1)).non_finite(NonFinite::LetThrough).build().unwrap();
+        let adaptive = Sgd::new(0.1).weight_decay(Decay::adaptive(0.1)).non_finite(NonFinite::Propagate).build().unwrap();
         let [(own, other, _), _] = after(adaptive, bad);
         assert!(own != Finite && other != Finite, "{own:?} {other:?}");
     }

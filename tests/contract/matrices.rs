@@ -188,7 +188,7 @@ fn matrices_of_different_sizes_share_memory() {
 
 fn a_nan_is_let_through<T: Element>() {
     fn check<T: Element, A: Algorithm>(settings: Settings<A>, shape: &[usize]) {
-        let mut opt = settings.non_finite(NonFinite::LetThrough).build::<T>().unwrap();
+        let mut opt = settings.non_finite(NonFinite::Propagate).build::<T>().unwrap();
         let (mut w, mut g) = (numbers(6, 0), numbers(6, 1));
         g[4] = T::near(f64::NAN);
         opt.step(&mut [Param::new("w", &mut w, &g).shape(shape)]).unwrap();

@@ -20,8 +20,8 @@ fn key<V: Eq + Hash>() {}
 fn of_every_optimizer<A: Algorithm>(_: fn(f64) -> Settings<A>) {
     value::<A>();
     value::<Settings<A>>();
-    value::<Settings<A, InGroup>>();
-    value::<Whole<A>>();
+    value::<Settings<A, GroupScope>>();
+    value::<OptimizerScope<A>>();
     value::<Stepper<A, f32>>();
     value::<Stepper<A, f64>>();
 }
@@ -33,12 +33,12 @@ fn every_public_type_can_be_printed_cloned_and_sent() {
     of_every_optimizer(Adam::new);
     value::<Decay>();
     value::<Schedule>();
-    value::<Policy>();
+    value::<Selector>();
     value::<Error>();
     value::<Description>();
     value::<GroupRow>();
     value::<ParamRow>();
-    value::<InGroup>();
+    value::<GroupScope>();
     small::<ParamInfo<'_>>();
     small::<AdamW>();
     small::<Lamb>();

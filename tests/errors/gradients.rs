@@ -152,7 +152,7 @@ fn a_trust_ratio_that_overflows() {
 /// A displacement whose norm overflows makes the ratio 0, which is finite and still no ratio.
 #[test]
 fn a_trust_ratio_over_a_displacement_that_overflows() {
-    let settings = Lamb::new(0.1).weight_decay(Decay::fixed(0.9).towards(Anchor::Lent));
+    let settings = Lamb::new(0.1).weight_decay(Decay::fixed(0.9).towards(Anchor::Given));
     let mut scene = Scene::<f64>::new(settings.build().unwrap());
     let error = scene.refuses(|w, g| Param::new("last", w, g).anchor(&[1.7e308; 4]));
     assert!(matches!(error, Error::NonFiniteNorm { .. }), "{error:?}");
@@ -186,7 +186,7 @@ fn an_amount_that_overflows_under_its_trust_ratio() {
 
 #[test]
 fn a_lent_anchor_that_is_not_finite() {
-    let mut scene = Scene::<f64>::new(Sgd::new(0.1).weight_decay(Decay::fixed(0.5).towards(Anchor::Lent)).build().unwrap());
+    let mut scene = Scene::<f64>::new(Sgd::new(0.1).weight_decay(Decay::fixed(0.5).towards(Anchor::Given)).build().unwrap());
     assert_error!(
         scene.refuses(|w, g| Param::new("odd", w, g).anchor(&[0.0, 1.0, f64::NAN, f64::INFINITY])),
         Error::NonFiniteAnchor { index: 2, .. },

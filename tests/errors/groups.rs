@@ -1,13 +1,13 @@
-//! Groups and policies: unknown ones, doubled ones, and parameters that ask for another one.
+//! Groups and selectors: unknown ones, doubled ones, and parameters that ask for another one.
 
-use wane::{Adam, AdamW, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Policy, Sgd, Strength};
+use wane::{Adam, AdamW, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Selector, Sgd, Strength};
 
 use super::scene::{Scene, assert_error};
 
-/// `first` is in `plain`, by its policy; all others are in `default`.
+/// `first` is in `plain`, by its selector; all others are in `default`.
 fn scene() -> Scene<f64> {
     let settings =
-        AdamW::new(0.1).group("plain", |s| s.weight_decay(Decay::none())).assign("plain", Policy::name_starts_with("fi"));
+        AdamW::new(0.1).group("plain", |s| s.weight_decay(Decay::none())).assign("plain", Selector::name_starts_with("fi"));
     Scene::new(settings.build().unwrap())
 }
 
@@ -24,16 +24,16 @@ fn a_parameter_in_an_unknown_group() {
 
 #[test]
 fn a_policy_for_an_unknown_group() {
-    for (policy, by) in [
-        (Policy::rank_below(2), "rank below 2"),
-        (Policy::name_starts_with("a."), "name starts with a."),
-        (Policy::name_ends_with(".bias"), "name ends with .bias"),
-        (Policy::when("norm layers", |_| true), "norm layers"),
+    for (selector, by) in [
+        (Selector::rank_below(2), "rank below 2"),
+        (Selector::name_starts_with("a."), "name starts with a."),
+        (Selector::name_ends_with(".bias"), "name ends with .bias"),
+        (Selector::when("norm layers", |_| true), "norm layers"),
     ] {
         assert_error!(
-            Sgd::new(0.1).group("a", |s| s).assign("b", policy).build::<f32>().unwrap_err(),
+            Sgd::new(0.1).group("a", |s| s).assign("b", selector).build::<f32>().unwrap_err(),
             Error::UnknownGroup { .. },
-            format!("the policy `{by}` names the group `b`, which is not defined; there are: `default`, `undecayed`, `a`")
+            format!("the selector `{by}` names the group `b`, which is not defined; there are: `default`, `undecayed`, `a`")
         );
     }
 }
@@ -93,10 +93,10 @@ fn a_decay_without_the_shape_it_needs() {
 #[test]
 fn a_policy_without_the_shape_it_needs() {
     let scene = || {
-        let settings = Lamb::new(0.1).group("flat", |s| s.weight_decay(Decay::none())).assign("flat", Policy::rank_below(2));
+        let settings = Lamb::new(0.1).group("flat", |s| s.weight_decay(Decay::none())).assign("flat", Selector::rank_below(2));
         Scene::<f32>::new(settings.build().unwrap())
     };
-    let text = "the policy `rank below 2` needs the shape of parameter `odd`, which was given without one";
+    let text = "the selector `rank below 2` needs the shape of parameter `odd`, which was given without one";
     assert_error!(scene().refuses(|w, g| Param::new("odd", w, g)), Error::ShapeNeeded { .. }, text);
     assert_error!(scene().refuses_to_register(|w, g| Param::new("odd", w, g)), Error::ShapeNeeded { .. }, text);
 }
@@ -104,13 +104,13 @@ fn a_policy_without_the_shape_it_needs() {
 #[test]
 fn a_policy_without_a_match() {
     let settings =
-        || AdamW::new(0.1).group("none", |s| s.weight_decay(Decay::none())).assign("none", Policy::name_starts_with("norm"));
-    let mut opt = settings().strict_policies(true).build::<f64>().unwrap();
+        || AdamW::new(0.1).group("none", |s| s.weight_decay(Decay::none())).assign("none", Selector::name_starts_with("norm"));
+    let mut opt = settings().strict_selectors(true).build::<f64>().unwrap();
     let mut w = [1.0];
     assert_error!(
         opt.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap_err(),
-        Error::PolicyWithoutMatch { .. },
-        "the policy `name starts with norm`, which assigns to the group `none`, matches no parameter"
+        Error::SelectorWithoutMatch { .. },
+        "the selector `name starts with norm`, which assigns to the group `none`, matches no parameter"
     );
     assert_eq!((w, opt.completed_steps(), opt.names()), ([1.0], 0, Vec::<&str>::new()));
     // What was registered before counts, one by one.
@@ -119,7 +119,7 @@ fn a_policy_without_a_match() {
     opt.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap();
     let mut lenient = settings().build::<f64>().unwrap();
     lenient.step(&mut [Param::new("w", &mut w, &[1.0])]).unwrap();
-    assert_eq!(lenient.describe().notes(), ["the policy `name starts with norm` of group `none` has matched no parameter"]);
+    assert_eq!(lenient.describe().notes(), ["the selector `name starts with norm` of group `none` has matched no parameter"]);
     assert!(opt.describe().notes().is_empty());
 }
 
@@ -170,8 +170,8 @@ fn groups_that_cannot_be_joined() {
         .momentum(0.9)
         .group("still", |s| s.momentum(0.0))
         .group("ahead", |s| s.nesterov(true))
-        .assign("still", Policy::name_starts_with("s"))
-        .assign("ahead", Policy::name_ends_with("a"))
+        .assign("still", Selector::name_starts_with("s"))
+        .assign("ahead", Selector::name_ends_with("a"))
         .build::<f64>()
         .unwrap();
     let before = opt.describe();

@@ -1,6 +1,6 @@
 //! Numbers that are bad only at the time of a step: the gradient factor, the learning rate, the share that a decay removes.
 
-use wane::{Adam, AdamW, Decay, Error, Optimizer, Param, Penalty, Place, Policy, Schedule, Sgd, Strength};
+use wane::{Adam, AdamW, Decay, Error, Optimizer, Param, Penalty, Place, Schedule, Selector, Sgd, Strength};
 
 use super::scene::{Scene, assert_error};
 
@@ -53,7 +53,7 @@ fn a_schedule_that_overflows_the_learning_rate() {
 fn settings_beyond_the_range_of_f32() {
     for settings in [
         Sgd::new(1e39),
-        Sgd::new(1e30).group("fast", |s| s.lr_factor(1e30)).assign("fast", Policy::name_starts_with("w")),
+        Sgd::new(1e30).group("fast", |s| s.lr_factor(1e30)).assign("fast", Selector::name_starts_with("w")),
         Sgd::new(0.1).momentum(1e39),
         Sgd::new(0.1).weight_decay(Decay::coupled_l2(1e39)),
     ] {

@@ -1,7 +1,7 @@
 //! Scalars that the weights' type does not have: a positive number that is 0 there, a number that is infinite there, a share that is 1 there.
 
 use wane::{
-    Adagrad, Adam, AdamW, Clip, Decay, Error, Float, Muon, Optimizer, Param, Penalty, Place, Policy, Schedule, Settings, Sgd,
+    Adagrad, Adam, AdamW, Clip, Decay, Error, Float, Muon, Optimizer, Param, Penalty, Place, Schedule, Selector, Settings, Sgd,
     Strength,
 };
 
@@ -29,7 +29,7 @@ fn fixed(penalty: Penalty, place: Place, amount: f64) -> Decay {
 
 #[test]
 fn positive_numbers_that_are_0_in_f32() {
-    let group = |s: Settings<Sgd>| s.group("slow", |s| s.lr_factor(1e-46)).assign("slow", Policy::name_starts_with("w"));
+    let group = |s: Settings<Sgd>| s.group("slow", |s| s.lr_factor(1e-46)).assign("slow", Selector::name_starts_with("w"));
     refused_in_f32! {
         group(Sgd::new(0.1)) => "learning rate",
         Sgd::new(0.1).clip(Clip::Value(1e-46)) => "clipping bound",

@@ -1,6 +1,6 @@
 //! Names, lengths, shapes and anchors: what a step or a registration refuses before it looks at a number.
 
-use wane::{AdamW, Anchor, Decay, Error, Lamb, Muon, Optimizer, Param, Policy, Sgd};
+use wane::{AdamW, Anchor, Decay, Error, Lamb, Muon, Optimizer, Param, Selector, Sgd};
 
 use super::scene::{Scene, assert_error};
 
@@ -129,7 +129,7 @@ fn an_anchor_of_another_length() {
 
 #[test]
 fn a_lent_anchor_that_is_missing() {
-    let lent = |decay: Decay| decay.towards(Anchor::Lent);
+    let lent = |decay: Decay| decay.towards(Anchor::Given);
     let missing = "parameter `last` lends no anchor, and the decay of its group `default` pulls towards one";
     for decay in [Decay::fixed(0.1), Decay::coupled_l1(0.1), Decay::adaptive(0.1)] {
         let mut scene = Scene::<f64>::new(Sgd::new(0.1).momentum(0.9).weight_decay(lent(decay)).build().unwrap());
@@ -138,7 +138,7 @@ fn a_lent_anchor_that_is_missing() {
     }
     let settings = Lamb::new(0.1)
         .group("pulled", move |s| s.weight_decay(lent(Decay::cautious(0.1))))
-        .assign("pulled", Policy::name_starts_with("odd"));
+        .assign("pulled", Selector::name_starts_with("odd"));
     assert_error!(
         Scene::<f32>::new(settings.build().unwrap()).refuses(|w, g| Param::new("odd", w, g)),
         Error::AnchorMissing { .. },

@@ -32,7 +32,7 @@ fn out_of_range<V: FromStr<Err = Error> + std::fmt::Debug>(text: &str, expected:
 #[test]
 fn words() {
     let levels = "a level of this CPU: baseline, avx2 or avx512";
-    let policies = "error, skip or let-through";
+    let policies = "error, skip or propagate";
     for text in ["", "sse2", "AVX2", "baseline:1"] {
         refused::<Level>("CPU level", text, levels);
     }
@@ -116,7 +116,7 @@ fn decays() {
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
-    refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@lent` or `@average:beta`");
+    refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
     let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
     assert_error!(
         "decoupled:0.1*slow".parse::<Decay>().unwrap_err(),

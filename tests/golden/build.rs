@@ -1,7 +1,7 @@
 //! An optimizer from the options of a case, which every library has its own names for.
 
 use wane::{
-    Adafactor, Adagrad, Adam, AdamW, AdjustLr, Algorithm, Clip, Decay, InGroup, Lamb, Level, Lion, Muon, NAdam, NonFinite,
+    Adafactor, Adagrad, Adam, AdamW, AdjustLr, Algorithm, Clip, Decay, GroupScope, Lamb, Level, Lion, Muon, NAdam, NonFinite,
     Settings, Sgd,
 };
 
@@ -64,7 +64,7 @@ fn torch_sgd(options: Options) -> Settings<Sgd> {
     settings.nesterov(options.flag("nesterov")).maximize(options.flag("maximize"))
 }
 
-fn torch_adam<A: Algorithm<Formula = Adam>>(new: fn(f64) -> Settings<A>, options: Options) -> Settings<A> {
+fn torch_adam<A: Algorithm<Hyperparameters = Adam>>(new: fn(f64) -> Settings<A>, options: Options) -> Settings<A> {
     let options = options.only(&["lr", "betas", "eps", "weight_decay", "amsgrad", "maximize"]);
     let (beta1, beta2) = options.betas();
     let settings = new(options.number("lr")).betas(beta1, beta2).eps(options.number("eps"));
@@ -162,7 +162,12 @@ fn clip(case: Case, meaning: Meaning) -> Clip {
     }
 }
 
-fn change<A: Algorithm>(group: Settings<A, InGroup>, whole: Options, changes: Options, decay: Unit) -> Settings<A, InGroup> {
+fn change<A: Algorithm>(
+    group: Settings<A, GroupScope>,
+    whole: Options,
+    changes: Options,
+    decay: Unit,
+) -> Settings<A, GroupScope> {
     let changes = changes.only(&["lr", "weight_decay"]);
     let group = match changes.optional("weight_decay") {
         Some(lambda) => group.weight_decay(decay(lambda)),

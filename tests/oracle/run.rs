@@ -45,7 +45,7 @@ impl Oracle {
             let x = exact(&tensor.value);
             let anchor = match plan.cell.anchor {
                 Anchor::Start | Anchor::Average { .. } => x.clone(),
-                Anchor::Lent => exact(&tensor.anchor),
+                Anchor::Given => exact(&tensor.anchor),
                 _ => vec![0.0; x.len()],
             };
             let beta = if let Anchor::Average { beta } = plan.cell.anchor { Some(beta) } else { None };

@@ -1,4 +1,4 @@
-//! Special values under `NonFinite::LetThrough`: −0, infinities, NaN, subnormals and gradients whose squares overflow, judged by the oracle
+//! Special values under `NonFinite::Propagate`: −0, infinities, NaN, subnormals and gradients whose squares overflow, judged by the oracle
 //! in f64, which rounds what is kept to the weights' type.
 
 use wane::{Anchor, Clip, Decay, NonFinite, Optimizer, Param, Penalty, Place};
@@ -31,7 +31,7 @@ fn grid<T: Element>() -> Vec<[T; 2]> {
 }
 
 fn let_through(row: &Row, cell: &Cell) -> Setup {
-    Setup { non_finite: NonFinite::LetThrough, ..row.setup(cell.decay()) }
+    Setup { non_finite: NonFinite::Propagate, ..row.setup(cell.decay()) }
 }
 
 /// A tensor of these weights; it lends an anchor of 0.25.
@@ -164,7 +164,7 @@ fn a_nan_under_a_norm_reaches_all_that_the_norm_joins<T: Element>() {
     }
 }
 
-/// Under `LetThrough` it does what its row says. Where the second moment becomes infinite, the direction is 0: what is left is the decay, as
+/// Under `Propagate` it does what its row says. Where the second moment becomes infinite, the direction is 0: what is left is the decay, as
 /// without a gradient. By default the step is refused, where a weight or state would not stay finite.
 fn a_square_that_overflows_does_what_the_row_says<T: Element>() {
     let huge = T::near(0.88 * T::HUGE);

@@ -144,7 +144,7 @@ fn a_division_by_0_is_refused() {
         assert!(matches!(error, Error::Overflow { what: "weight", .. }), "{error:?}");
         assert_eq!(w, [1.0]);
         // PyTorch's way.
-        let mut opt = AdamW::new(0.1).eps(0.0).non_finite(NonFinite::LetThrough).build::<f32>().unwrap();
+        let mut opt = AdamW::new(0.1).eps(0.0).non_finite(NonFinite::Propagate).build::<f32>().unwrap();
         opt.step_slice(&mut w, &[g]).unwrap();
         assert!(!w[0].is_finite());
     }
@@ -164,7 +164,7 @@ fn a_coupled_decay_may_be_what_overflows() {
 #[test]
 fn a_lent_anchor_must_be_finite() {
     for (policy, bad) in [(NonFinite::Error, f32::NAN), (NonFinite::Error, f32::INFINITY), (NonFinite::Skip, f32::NAN)] {
-        let decay = Decay::decoupled(0.1).towards(Anchor::Lent);
+        let decay = Decay::decoupled(0.1).towards(Anchor::Given);
         let mut opt = Sgd::new(0.1).weight_decay(decay).non_finite(policy).build::<f32>().unwrap();
         let mut w = [1.0, 2.0];
         let ended = opt.step(&mut [Param::new("w", &mut w, &[0.5, 0.5]).anchor(&[0.0, bad])]);
@@ -219,7 +219,7 @@ fn infinities_on_the_way_are_foreseen() {
     assert_eq!(w, [1e-30]);
     // The weight has gone to where an anchor pulled it.
     let mut opt = Adam::new(0.1)
-        .weight_decay(Decay::fixed(0.9).towards(Anchor::Lent))
+        .weight_decay(Decay::fixed(0.9).towards(Anchor::Given))
         .group("c", |s| s.weight_decay(Decay::coupled_l2(0.1)))
         .build::<f32>()
         .unwrap();

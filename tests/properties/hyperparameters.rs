@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wane::{
-    Adam, Algorithm, Anchor, Clip, Decay, Error, Optimizer, Penalty, Place, Policy, Result, Schedule, Settings, Sgd, Strength,
+    Adam, Algorithm, Anchor, Clip, Decay, Error, Optimizer, Penalty, Place, Result, Schedule, Selector, Settings, Sgd, Strength,
 };
 
 use crate::common::data::{Tensor, step_on, step_slice};
@@ -210,7 +210,7 @@ fn every_number_is_taken_or_refused_by_name() {
 #[test]
 fn a_group_is_checked_as_the_whole_is() {
     let group = |x: f64| {
-        let settings = Adam::new(0.1).group("head", move |s| s.lr_factor(x)).assign("head", Policy::rank_below(2));
+        let settings = Adam::new(0.1).group("head", move |s| s.lr_factor(x)).assign("head", Selector::rank_below(2));
         match settings.build::<f64>() {
             Err(Error::InGroup { group, error: source }) if group == "head" => Err(*source),
             other => other.map(drop),

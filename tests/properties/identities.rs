@@ -188,7 +188,7 @@ fn an_anchor_of_zero_is_none<T: Element>() {
                 });
                 tensors.into_iter().flat_map(|tensor| tensor.value).collect::<Vec<_>>()
             };
-            let [found, expected] = [cell.towards(Anchor::Lent), cell.clone()].map(|cell| run(cell.decay()));
+            let [found, expected] = [cell.towards(Anchor::Given), cell.clone()].map(|cell| run(cell.decay()));
             assert!(found == expected, "{} with {}", row.name, cell.decay());
         }
     }
@@ -207,7 +207,7 @@ fn an_anchor_moves_the_origin<T: Element>() {
                 there.value.clone_from(&here.value);
                 here.value.iter_mut().for_each(|x| *x = *x - T::near(0.25));
             }
-            let mut opts = [cell.towards(Anchor::Lent), cell.clone()].map(|cell| row.build::<T>(&row.setup(cell.decay())));
+            let mut opts = [cell.towards(Anchor::Given), cell.clone()].map(|cell| row.build::<T>(&row.setup(cell.decay())));
             for k in 0..STEPS {
                 step_on(&mut *opts[0], &mut there, 1.0, |tensor| tensor.gradient(k));
                 step_on(&mut *opts[1], &mut here, 1.0, |tensor| tensor.gradient(k));

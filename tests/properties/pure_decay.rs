@@ -59,7 +59,7 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
                     let a = match cell.anchor {
                         // The average of a weight that stays is that weight.
                         wane::Anchor::Start | wane::Anchor::Average { .. } => x0.exact(),
-                        wane::Anchor::Lent => lent.exact(),
+                        wane::Anchor::Given => lent.exact(),
                         _ => 0.0,
                     };
                     let expected = a + after(cell, row.lr, x0.exact() - a, N);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use ndarray::{Array, Dimension};
-use wane::{Adam, AdamW, Algorithm, Decay, Error, Optimizer, Param, Policy, Settings, Sgd};
+use wane::{Adam, AdamW, Algorithm, Decay, Error, Optimizer, Param, Selector, Settings, Sgd};
 
 use wane_gallery::mlp::Mlp;
 
@@ -46,7 +46,7 @@ fn matrices_only<A: Algorithm>(settings: Settings<A>, decay: Decay) -> Result<Bo
     let optimizer = settings
         .weight_decay(decay)
         .group("no decay", |s| s.weight_decay(Decay::none()))
-        .assign("no decay", Policy::rank_below(2))
+        .assign("no decay", Selector::rank_below(2))
         .build()?;
     Ok(Box::new(optimizer))
 }
@@ -63,7 +63,7 @@ pub(crate) fn step(optimizer: &mut dyn Optimizer<f32>, net: &mut Mlp<f32>) -> Re
     Ok(())
 }
 
-/// An array of the network and its gradient, with the shape that the policy looks at. The feature `ndarray` offers this as
+/// An array of the network and its gradient, with the shape that the selector looks at. The feature `ndarray` offers this as
 /// `wane::ndarray::param`, with an error for arrays that are not in standard layout; this example does without features.
 fn param<'a, D: Dimension>(name: &'a str, value: &'a mut Array<f32, D>, grad: &'a Array<f32, D>) -> Param<'a, f32> {
     const STANDARD: &str = "the network's arrays are in standard layout";

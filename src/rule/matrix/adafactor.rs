@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Short, Start};
@@ -142,7 +142,7 @@ pub(crate) struct Scalars<T> {
     full: Full<T>,
 }
 
-impl Formula for Adafactor {
+impl Hyperparameters for Adafactor {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::decay::Decay;
-use crate::engine::{Formula, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Extent, Matrices};
@@ -223,7 +223,7 @@ pub(crate) struct Scalars<T> {
     coefficients: [T; 3],
 }
 
-impl Formula for Muon {
+impl Hyperparameters for Muon {
     type Scalars<T: Real> = Scalars<T>;
 
     fn check(&self) -> Result<()> {

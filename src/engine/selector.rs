@@ -1,4 +1,4 @@
-//! Policies: which parameter belongs to which group.
+//! Selectors: which parameter belongs to which group.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::param::ParamInfo;
 
 /// Which parameters belong to a group.
 ///
-/// | policy | matches |
+/// | selector | matches |
 /// |---|---|
 /// | [`vectors`](Self::vectors)`()` | shapes with at most one axis longer than 1: biases and gains, also as \[1, C, 1, 1\] |
 /// | [`rank_below`](Self::rank_below)`(n)` | shapes of fewer than n axes |
@@ -17,24 +17,24 @@ use crate::param::ParamInfo;
 /// | [`name_ends_with`](Self::name_ends_with)`(suffix)` | by the end of the name |
 /// | [`when`](Self::when)`(label, predicate)` | whatever you say; the label is printed |
 ///
-/// Policies are applied once, when a name is first seen. The edits of all groups whose policies
+/// Selectors are applied once, when a name is first seen. The edits of all groups whose selectors
 /// match are applied in the order of [`assign`](crate::Settings::assign), so that later ones
 /// override earlier ones: a parameter that is in `head` and in `no decay` is in the group
 /// `head + no decay`, which has both edits. `vectors` and `rank_below` are an error for a parameter
 /// that was given without a shape.
 ///
-/// [`Description::notes`](crate::Description::notes) lists policies that have matched nothing so
-/// far; [`Settings::strict_policies`](crate::Settings::strict_policies) makes that an error.
+/// [`Description::notes`](crate::Description::notes) lists selectors that have matched nothing so
+/// far; [`Settings::strict_selectors`](crate::Settings::strict_selectors) makes that an error.
 ///
 /// ```
-/// use wane::{AdamW, Decay, Optimizer, Param, Policy};
+/// use wane::{AdamW, Decay, Optimizer, Param, Selector};
 ///
 /// let mut opt = AdamW::new(1e-3)
 ///     .group("no decay", |s| s.weight_decay(Decay::none()))
 ///     .group("head", |s| s.lr_factor(10.0))
-///     .assign("head", Policy::name_starts_with("head."))
-///     .assign("no decay", Policy::name_ends_with(".bias"))
-///     .assign("no decay", Policy::when("norm layers", |p| p.name().contains("norm")))
+///     .assign("head", Selector::name_starts_with("head."))
+///     .assign("no decay", Selector::name_ends_with(".bias"))
+///     .assign("no decay", Selector::when("norm layers", |p| p.name().contains("norm")))
 ///     .build()?;
 /// opt.step(&mut [Param::new("fc.bias", &mut [0.5_f32], &[0.1]), Param::new("head.bias", &mut [0.5], &[0.1])])?;
 /// let table = opt.describe();
@@ -43,7 +43,7 @@ use crate::param::ParamInfo;
 /// # Ok::<(), wane::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Policy(Test);
+pub struct Selector(Test);
 
 #[derive(Clone)]
 enum Test {
@@ -55,7 +55,7 @@ enum Test {
     When(String, Arc<dyn Fn(&ParamInfo<'_>) -> bool + Send + Sync>),
 }
 
-impl Policy {
+impl Selector {
     /// Matches shapes with at most one axis longer than 1, whatever their rank.
     #[must_use]
     pub fn vectors() -> Self {
@@ -103,7 +103,7 @@ impl Policy {
     }
 
     pub(crate) fn matches(&self, param: &ParamInfo<'_>) -> Result<bool> {
-        let needed = || Error::ShapeNeeded { name: param.name().into(), by: format!("policy `{self}`") };
+        let needed = || Error::ShapeNeeded { name: param.name().into(), by: format!("selector `{self}`") };
         Ok(match &self.0 {
             Test::Vectors => param.shape().ok_or_else(needed)?.iter().filter(|&&axis| axis > 1).count() <= 1,
             Test::RankBelow(rank) => param.shape().ok_or_else(needed)?.len() < *rank,
@@ -115,7 +115,7 @@ impl Policy {
     }
 }
 
-impl fmt::Display for Policy {
+impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Test::Vectors => f.write_str("vectors"),
@@ -128,9 +128,9 @@ impl fmt::Display for Policy {
     }
 }
 
-impl fmt::Debug for Policy {
+impl fmt::Debug for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Policy({self})")
+        write!(f, "Selector({self})")
     }
 }
 

@@ -1,13 +1,13 @@
-//! Policies: what they match, what is said of them, and what is left of one that panics.
+//! Selectors: what they match, what is said of them, and what is left of one that panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use wane::{AdamW, Clip, Decay, Optimizer, Param, Policy, Sgd, Stepper};
+use wane::{AdamW, Clip, Decay, Optimizer, Param, Selector, Sgd, Stepper};
 
-fn matched(policy: Policy, name: &str, shape: &[usize]) -> bool {
-    let mut opt = Sgd::new(0.1).group("matched", |s| s).assign("matched", policy).build::<f32>().unwrap();
+fn matched(selector: Selector, name: &str, shape: &[usize]) -> bool {
+    let mut opt = Sgd::new(0.1).group("matched", |s| s).assign("matched", selector).build::<f32>().unwrap();
     let mut w = vec![0.0; shape.iter().product()];
     opt.register(&[Param::without_grad(name, &mut w).shape(shape)]).unwrap();
     opt.describe().params()[0].group() == "matched"
@@ -16,12 +16,12 @@ fn matched(policy: Policy, name: &str, shape: &[usize]) -> bool {
 #[test]
 fn vectors_are_vectors_in_every_rank() {
     for shape in [&[][..], &[5], &[1], &[0], &[1, 5], &[5, 1], &[1, 5, 1, 1], &[1, 1, 1]] {
-        assert!(matched(Policy::vectors(), "w", shape), "{shape:?}");
+        assert!(matched(Selector::vectors(), "w", shape), "{shape:?}");
     }
     for shape in [&[2, 2][..], &[2, 1, 2], &[64, 3, 1, 1]] {
-        assert!(!matched(Policy::vectors(), "w", shape), "{shape:?}");
+        assert!(!matched(Selector::vectors(), "w", shape), "{shape:?}");
     }
-    assert!(!matched(Policy::rank_below(2), "w", &[1, 5, 1, 1]));
+    assert!(!matched(Selector::rank_below(2), "w", &[1, 5, 1, 1]));
 }
 
 /// Names as published models have them.
@@ -45,7 +45,7 @@ fn what_transformers_leave_undecayed() {
         "ln.weight",
         "ln2.weight",
     ] {
-        assert!(matched(Policy::transformer_undecayed(), name, &[2, 2]), "{name}");
+        assert!(matched(Selector::transformer_undecayed(), name, &[2, 2]), "{name}");
     }
     for name in [
         "transformer.h.0.attn.c_attn.weight",
@@ -57,7 +57,7 @@ fn what_transformers_leave_undecayed() {
         "lnx.weight",
         "unbiased",
     ] {
-        assert!(!matched(Policy::transformer_undecayed(), name, &[2, 2]), "{name}");
+        assert!(!matched(Selector::transformer_undecayed(), name, &[2, 2]), "{name}");
     }
 }
 
@@ -69,14 +69,14 @@ fn the_table_has_notes() {
         .group("frozen", |s| s.lr_factor(0.0).frozen(true))
         .group("undriven", |s| s.lr_factor(0.0).weight_decay(Decay::decoupled(0.1)))
         .group("twin", |s| s.lr_factor(1.0))
-        .assign("still", Policy::name_ends_with("x"))
-        .assign("twin", Policy::name_ends_with("y"))
+        .assign("still", Selector::name_ends_with("x"))
+        .assign("twin", Selector::name_ends_with("y"))
         .build::<f32>()
         .unwrap();
     opt.step(&mut [Param::new("x", &mut [1.0], &[1.0])]).unwrap();
     let table = opt.describe();
     let notes = [
-        "the policy `name ends with y` of group `twin` has matched no parameter",
+        "the selector `name ends with y` of group `twin` has matched no parameter",
         "group `still` is not frozen: its rate is 0, and its decay goes on (s = 0.25)",
         "group `twin` has the settings of group `default`",
     ];
@@ -84,16 +84,16 @@ fn the_table_has_notes() {
     assert!(table.to_string().ends_with(&format!("\nnote: {}\nnote: {}\nnote: {}\n", notes[0], notes[1], notes[2])), "{table}");
 }
 
-/// An optimizer with a policy that panics at the name `p` as long as it is armed.
+/// An optimizer with a selector that panics at the name `p` as long as it is armed.
 fn fragile() -> (Stepper<Sgd, f64>, Arc<AtomicBool>) {
     let armed = Arc::new(AtomicBool::new(true));
     let trigger = Arc::clone(&armed);
-    let policy = Policy::when("fragile", move |p| {
+    let selector = Selector::when("fragile", move |p| {
         assert!(p.name() != "p" || !trigger.load(Ordering::Relaxed), "as it was told");
         p.name() < "b"
     });
     let settings = Sgd::new(0.1).momentum(0.5).clip(Clip::GlobalNorm(1.0));
-    let settings = settings.group("early", |s| s.lr_factor(2.0)).assign("early", policy);
+    let settings = settings.group("early", |s| s.lr_factor(2.0)).assign("early", selector);
     (settings.build().unwrap(), armed)
 }
 
