@@ -7,7 +7,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use common::{Element, OPTIMIZERS, Reach};
+use common::{Element, OPTIMIZERS, Reach, cells};
 use wane::{
     Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings, Sgd,
 };
@@ -171,6 +171,7 @@ fn every_kind_of_decay() {
         Decay::group_lasso(0.1).towards(Anchor::Start),
         Decay::half_life(10.0).schedule(Schedule::warmup_cosine(3, 9, 0.1)),
         Decay::fixed(0.1).towards(Anchor::Start),
+        Decay::fixed(0.1).towards(cells::AVERAGE),
         Decay::adaptive(0.1).towards(Anchor::Start),
         Decay::coupled_l1(0.1).towards(Anchor::Given),
     ] {

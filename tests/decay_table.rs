@@ -4,7 +4,7 @@ mod common;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use common::cells::{ADA, ANCHORS, Cell, NET, PENALTIES, PLACES, Ramp};
+use common::cells::{ADA, AVERAGE, Cell, NET, PENALTIES, PLACES, Ramp};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
@@ -13,6 +13,7 @@ for_f32_and_f64!(
     a_kernel_is_its_equation,
     an_alias_has_the_bits_of_its_cell,
     what_is_missing_is_an_error,
+    what_follows_no_average_is_an_error,
     none_is_none_in_every_cell
 );
 
@@ -55,7 +56,8 @@ fn cells(kind: Is) -> Vec<(Cell, f64)> {
         for (place, letters) in PLACES.into_iter().zip(places) {
             for (letter, (strength, amount)) in letters.iter().zip(UNITS) {
                 if is(*letter) == kind {
-                    cells.extend(ANCHORS.map(|anchor| (Cell::new(penalty, place, strength).towards(anchor), amount)));
+                    let cell = Cell::new(penalty, place, strength);
+                    cells.extend(cell.anchors().map(|anchor| (cell.towards(anchor), amount)));
                 }
             }
         }
@@ -109,7 +111,8 @@ fn a_kernel_is_its_equation<T: Element>() {
                 opt.set_learning_rate(NOW).unwrap();
                 let (mut weight, lent) = ([T::near(start)], [T::near(0.25)]);
                 let a = match cell.anchor {
-                    Anchor::Start => weight[0].exact(),
+                    // The running average starts there.
+                    Anchor::Start | Anchor::Average { .. } => weight[0].exact(),
                     Anchor::Given => 0.25,
                     _ => 0.0,
                 };
@@ -171,6 +174,19 @@ fn what_is_missing_is_an_error_in_a_group_and_as_text() {
         let error = wane::Sgd::new(0.1).group("head", move |s| s.weight_decay(in_group.clone())).build::<f64>().unwrap_err();
         assert_eq!(error, Error::InGroup { group: "head".into(), error: Box::new(expected.clone()) });
         assert_eq!(decay.to_string().parse::<Decay>(), Err(expected), "{decay}");
+    }
+}
+
+/// Towards the running average there is decoupled L2, in all its units.
+fn what_follows_no_average_is_an_error<T: Element>() {
+    let row = optimizer("adam");
+    for (cell, _) in
+        cells(Is::Kernel).into_iter().chain(cells(Is::Alias)).filter(|(cell, _)| cell.anchors().all(|a| a != AVERAGE))
+    {
+        let decay = cell.towards(AVERAGE).decay();
+        let error = row.try_build::<T>(&row.setup(decay.clone())).unwrap_err();
+        let reason = "towards the running average there is decoupled L2";
+        assert_eq!(error.to_string(), format!("the decay `{decay}` does not exist: {reason}"));
     }
 }
 

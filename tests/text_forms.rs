@@ -53,7 +53,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 /// Every cell of the table, with any number.
 fn decay() -> impl Strategy<Value = Decay> {
     let cell = proptest::sample::select(cells::plain());
-    let anchor = proptest::sample::select(&cells::ANCHORS[..]);
+    let anchor = any::<proptest::sample::Index>();
     let ratio = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64];
     (cell, anchor, number(), number(), ratio, schedule()).prop_map(|(cell, anchor, number, alpha, ratio, schedule)| {
         let strength = match cell.strength {
@@ -67,6 +67,7 @@ fn decay() -> impl Strategy<Value = Decay> {
         };
         let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
         let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };
+        let anchor = *anchor.get(&cell.anchors().collect::<Vec<_>>());
         Cell { penalty, place, strength, ..cell }.decay().towards(anchor).schedule(schedule)
     })
 }
@@ -100,7 +101,7 @@ fn a_decay_with_a_strength_returns() {
 /// Whatever else was said about it.
 #[test]
 fn no_decay_returns() {
-    for anchor in cells::ANCHORS {
+    for anchor in cells::ANCHORS.into_iter().chain([cells::AVERAGE]) {
         returns(Decay::none().towards(anchor));
     }
     returns(Decay::none().schedule(Schedule::cosine(10, 0.0)));
@@ -131,6 +132,7 @@ fn other_texts_of_the_same_value() {
         ("decoupled-l1:0.1", Decay::l1(0.1)),
         ("adaptive-coupled-l2:0.1", Decay::adaptive(0.1)),
         ("decoupled:1e-1@start", Decay::decoupled(0.1).towards(Anchor::Start)),
+        ("decoupled:0.1@average:9e-1", Decay::decoupled(0.1).towards(Anchor::Average { beta: 0.9 })),
         ("decoupled:0.1*constant", Decay::decoupled(0.1)),
     ] {
         assert_eq!(text.parse(), Ok(decay), "`{text}`");

@@ -101,7 +101,7 @@ impl FromStr for Decay {
 
 /// Reads what stands behind `@`.
 fn pulled_to(text: &str, anchor: &str) -> Result<Anchor> {
-    let (word, mut next) = Arguments::of("anchor", anchor);
+    let (word, mut next) = Arguments::of("decay's anchor", anchor);
     match word {
         "start" => next.end(Anchor::Start),
         "given" => next.end(Anchor::Given),

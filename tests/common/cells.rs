@@ -44,7 +44,10 @@ pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const PENALTIES: [Penalty; 4] = [Penalty::L2, Penalty::L1, NET, Penalty::GroupLasso];
 pub(crate) const PLACES: [Place; 6] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious, ADA, Place::Metric];
+/// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
+/// What decoupled L2 may pull towards besides.
+pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
@@ -62,6 +65,12 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
 impl Cell {
     pub(crate) fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
         Self { penalty, place, strength, anchor: Anchor::Origin, ramp: Ramp::constant() }
+    }
+
+    /// All that it may pull towards.
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
+        let follows = (self.penalty, self.place) == (Penalty::L2, Place::Decoupled);
+        ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
     }
 
     pub(crate) fn towards(&self, anchor: Anchor) -> Self {
@@ -123,17 +132,20 @@ pub(crate) fn plain() -> Vec<Cell> {
     cells
 }
 
-/// All of them: every plain cell towards every anchor, and scheduled.
+/// All of them: every plain cell towards every anchor that it takes, and scheduled.
 pub(crate) fn all() -> Vec<Cell> {
     let plain = plain();
-    let anchored = ANCHORS.iter().flat_map(|&anchor| plain.iter().map(move |cell| cell.towards(anchor)));
-    let scheduled = plain.iter().map(|cell| cell.scheduled(Ramp::rising()));
-    anchored.chain(scheduled).collect()
+    let anchored: Vec<_> = plain.iter().flat_map(|cell| cell.anchors().map(|anchor| cell.towards(anchor))).collect();
+    // The running average rests where the schedule is at 0.
+    let follows = anchored.iter().filter(|cell| cell.anchor == AVERAGE);
+    let scheduled: Vec<_> = plain.iter().chain(follows).map(|cell| cell.scheduled(Ramp::rising())).collect();
+    [anchored, scheduled].concat()
 }
 
-/// One cell for each loop that there is: penalty and place, with and without an anchor, and the adaptive one.
+/// One cell for each loop that there is: penalty and place, with and without an anchor, the adaptive one, and the running average.
 pub(crate) fn loops() -> Vec<Cell> {
     let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
     let plain: Vec<_> = plain().into_iter().filter(one).collect();
-    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).collect()
+    let follows = Cell::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(0.7)).towards(AVERAGE);
+    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
 }

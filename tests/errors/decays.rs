@@ -1,6 +1,6 @@
 //! Numbers of decays and schedules out of their range, and decays that do not exist.
 
-use wane::{Adam, Decay, Error, Lamb, Penalty, Place, Schedule, Sgd, Strength};
+use wane::{Adam, Anchor, Decay, Error, Lamb, Penalty, Place, Schedule, Sgd, Strength};
 
 use super::scene::assert_error;
 use super::settings::{assert_range, assert_whole, below_0, not_above_0};
@@ -51,6 +51,16 @@ fn the_steepness_of_ada_decay() {
     let decay = |alpha| Decay::new(Penalty::L2, Place::AdaDecay { alpha }, Strength::Fixed(0.1));
     let bad = below_0();
     assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(v)), "alpha of AdaDecay", bad, "a finite number, at least 0");
+}
+
+#[test]
+fn the_share_of_the_running_average() {
+    let decay = |beta| Decay::fixed(0.1).towards(Anchor::Average { beta });
+    let bad = below_0().chain([1.0, 2.0]);
+    assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(v)), "beta of the running average", bad, "in [0, 1)");
+    for beta in [0.0, 1.0 - f64::EPSILON / 2.0] {
+        Adam::new(0.1).weight_decay(decay(beta)).build::<f32>().unwrap();
+    }
 }
 
 /// It may double its share: one half is too much.

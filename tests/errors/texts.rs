@@ -15,6 +15,15 @@ fn refused<V: FromStr<Err = Error> + std::fmt::Debug>(what: &str, text: &str, ex
     );
 }
 
+/// The part behind `@` is refused for lack of `expected`.
+fn refused_anchor(anchor: &str, expected: &str) {
+    assert_error!(
+        format!("decoupled:0.1@{anchor}").parse::<Decay>().unwrap_err(),
+        Error::Parse { what: "decay's anchor", .. },
+        format!("`{anchor}` is not a decay's anchor: expected {expected}")
+    );
+}
+
 /// `text` has the right form, and a number in it is out of range.
 fn out_of_range<V: FromStr<Err = Error> + std::fmt::Debug>(text: &str, expected: &str) {
     assert_error!(text.parse::<V>().unwrap_err(), Error::OutOfRange { .. }, expected);
@@ -115,6 +124,10 @@ fn decays() {
         format!("`slow` is not a schedule: expected {schedule}")
     );
     out_of_range::<Decay>("decoupled:-1", "weight decay = -1 is out of range: it must be a finite number, at least 0");
+    refused_anchor("start:1", "an end before `1`");
+    refused_anchor("average", "a value for beta, after a colon or comma");
+    refused_anchor("average:0.9,1", "an end before `1`");
+    out_of_range::<Decay>("decoupled:0.1@average:1", "beta of the running average = 1 is out of range: it must be in [0, 1)");
     out_of_range::<Decay>("fixed:nan", "weight decay = NaN is out of range: it must be a finite number, at least 0");
     out_of_range::<Decay>("half-life:0", "half-life = 0 is out of range: it must be a finite number of steps above 0");
     out_of_range::<Decay>("timescale:1", "timescale = 1 is out of range: it must be a finite number of steps above 1");

@@ -64,6 +64,10 @@ impl Law {
         Self { l1: scaled(self.l1), l2: scaled(self.l2), ..self }
     }
 
+    pub(crate) fn is_free(&self) -> bool {
+        self.free
+    }
+
     /// The gradient that the optimizer sees.
     pub(crate) fn gradient(&self, g: f64, d: f64) -> f64 {
         if self.place != Place::Coupled || self.free {

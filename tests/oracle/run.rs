@@ -31,6 +31,8 @@ pub(crate) struct Oracle {
 pub(crate) struct Twin {
     pub(crate) x: Vec<f64>,
     anchor: Vec<f64>,
+    /// β, where the anchor is the running average.
+    beta: Option<f64>,
     shape: [usize; 2],
     optimizer: Box<dyn Naive>,
     /// For each weight the largest number that has gone into it: rounding errors are a share of this.
@@ -42,12 +44,13 @@ impl Oracle {
         let twin = |tensor: &Tensor<T>| {
             let x = exact(&tensor.value);
             let anchor = match plan.cell.anchor {
-                Anchor::Start => x.clone(),
+                Anchor::Start | Anchor::Average { .. } => x.clone(),
                 Anchor::Given => exact(&tensor.anchor),
                 _ => vec![0.0; x.len()],
             };
+            let beta = if let Anchor::Average { beta } = plan.cell.anchor { Some(beta) } else { None };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
-            Twin { shape: matrix(x.len()), x, anchor, optimizer: row.oracle(), size }
+            Twin { shape: matrix(x.len()), x, anchor, beta, optimizer: row.oracle(), size }
         };
         let keep = |x| T::near(x).exact();
         Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }
@@ -120,6 +123,14 @@ impl Twin {
             self.x[i] = keep(law.settle(self.x[i], self.anchor[i], u, trust * lr));
             self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
         }
+        if let Some(beta) = self.beta.filter(|_| !law.is_free()) {
+            self.follow(beta, keep);
+        }
+    }
+
+    /// e ← e + (1 − β)·(x − e), in a step in which the decay acts.
+    fn follow(&mut self, beta: f64, keep: Keep) {
+        self.anchor.iter_mut().zip(&self.x).for_each(|(e, x)| *e = keep(*e + (1.0 - beta) * (x - *e)));
     }
 }
 

@@ -1,7 +1,9 @@
 //! Random settings: what is in range builds and stays finite, what is not is a typed error that names the setting and the value.
 
 use proptest::prelude::*;
-use wane::{Adam, Algorithm, Clip, Decay, Error, Optimizer, Penalty, Place, Result, Schedule, Selector, Settings, Sgd, Strength};
+use wane::{
+    Adam, Algorithm, Anchor, Clip, Decay, Error, Optimizer, Penalty, Place, Result, Schedule, Selector, Settings, Sgd, Strength,
+};
 
 use crate::common::data::{Tensor, step_on, step_slice};
 use crate::common::{Element, OPTIMIZERS, Row, Setup, cells, for_f32_and_f64};
@@ -132,6 +134,7 @@ const KNOBS: &[Knob] = &[
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::metric_l1(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::group_lasso(x)) },
+    Knob { name: "beta of the running average", allowed: |x| (0.0..1.0).contains(&x), turn: |x| decayed(Decay::fixed(0.1).towards(Anchor::Average { beta: x })) },
     Knob { name: "alpha of AdaDecay", allowed: AT_LEAST_0, turn: |x| decayed(ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(x))) },
     Knob { name: "ratio of the elastic net", allowed: |x| (0.0..=1.0).contains(&x), turn: |x| decayed(Decay::elastic_net(0.1, x)) },

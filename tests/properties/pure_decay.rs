@@ -57,7 +57,8 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
             for (before, tensor) in start.iter().zip(&tensors) {
                 for ((x0, x), lent) in before.value.iter().zip(&tensor.value).zip(&tensor.anchor) {
                     let a = match cell.anchor {
-                        wane::Anchor::Start => x0.exact(),
+                        // The average of a weight that stays is that weight.
+                        wane::Anchor::Start | wane::Anchor::Average { .. } => x0.exact(),
                         wane::Anchor::Given => lent.exact(),
                         _ => 0.0,
                     };
