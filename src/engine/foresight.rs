@@ -7,8 +7,8 @@
 //! that another optimizer's options have made, the step is rehearsed on copies first.
 
 use super::Engine;
-use super::formula::Reach;
 use super::group::Group;
+use super::hyperparameters::Reach;
 use super::run::Refusal;
 use super::slot::Slot;
 use super::state::State;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::formula::{AnyScalars, Kept, MAX_KEPT, Options};
+use super::hyperparameters::{AnyScalars, Kept, MAX_KEPT, Options};
 use super::run::Run;
 use super::state::State;
 use crate::decay::{Anchor, AnyLaw, Average, Decay, Rates, StepDecay};
@@ -14,7 +14,7 @@ use crate::schedule::{self, Schedule};
 /// The settings that a group may have of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Member {
-    pub(crate) formula: Options,
+    pub(crate) options: Options,
     pub(crate) decay: Decay,
     pub(crate) lr_factor: f64,
     pub(crate) frozen: bool,
@@ -84,7 +84,7 @@ impl Member {
     /// Checks every number, and what the schedules will make of it in every step that can be
     /// foreseen, for weights of type `T`.
     pub(crate) fn check<T: Real>(&self, group: &str, run: &Run) -> Result<()> {
-        self.formula.any().check()?;
+        self.options.any().check()?;
         self.decay.check()?;
         in_range("lr_factor", self.lr_factor, self.lr_factor >= 0.0, "a finite number, at least 0")?;
         if self.decay.needs_peak() && run.peak == 0.0 {
@@ -92,8 +92,8 @@ impl Member {
         }
         let at_peak = Rates::at(run.peak, 1.0, self.lr_factor);
         rounded::<T>("learning rate", at_peak.now)?;
-        let mut start = State::new(&self.formula, Matrices::of(&[])).kept();
-        self.formula.scalars::<T>().push(at_peak.now, 1, &mut start)?;
+        let mut start = State::new(&self.options, Matrices::of(&[])).kept();
+        self.options.scalars::<T>().push(at_peak.now, 1, &mut start)?;
         self.decay.in_step(at_peak, 1.0, 0.0).check::<T>()?;
         let course = |k, [lr, decay]: [f64; 2]| self.strength::<T>(group, Rates::at(run.peak, lr, self.lr_factor), decay, 0.0, k);
         let schedules = [&run.schedule, self.decay.strength_schedule()];
@@ -133,7 +133,7 @@ impl<T: Real> Group<T> {
             law: AnyLaw::of(StepDecay::Free, anchor),
             average,
             active: 0,
-            scalars: settings.formula.scalars(),
+            scalars: settings.options.scalars(),
             entries: Vec::new(),
             places: HashMap::new(),
         };
@@ -160,7 +160,7 @@ impl<T: Real> Group<T> {
         Ok(())
     }
 
-    /// Returns whether the group's formula or law looks at whole parameters.
+    /// Returns whether the group's optimizer or law looks at whole parameters.
     pub(crate) fn looks(&self) -> bool {
         self.plan.scalars.looks() || self.plan.law.looks()
     }

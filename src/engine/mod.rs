@@ -2,9 +2,9 @@
 //! and groups. What a step does is in `step.rs`.
 
 mod foresight;
-mod formula;
 mod group;
 mod groups;
+mod hyperparameters;
 mod outlook;
 mod run;
 mod selector;
@@ -18,8 +18,8 @@ mod stepper;
 mod survey;
 mod whole;
 
-pub use formula::Algorithm;
-pub(crate) use formula::{Erase, Hyperparameters, Kept, Motion, Options, Reach, algorithm, compiled, sealed};
+pub use hyperparameters::Algorithm;
+pub(crate) use hyperparameters::{Erase, Hyperparameters, Kept, Motion, Options, Reach, algorithm, compiled, sealed};
 pub use selector::Selector;
 pub use settings::{GroupScope, OptimizerScope, Settings};
 pub use stepper::Stepper;
@@ -109,8 +109,8 @@ impl<T: Real> Optimizer<T> for Engine<T> {
         let slot = self.slots.get_mut(name)?;
         let place = self.groups.find(group, &self.run)?;
         let [before, now] = [slot.group, place].map(|place| &self.groups[place].settings);
-        slot.regroup(place, &now.formula);
-        if before.formula != now.formula && slot.t > 0 {
+        slot.regroup(place, &now.options);
+        if before.options != now.options && slot.t > 0 {
             // What one optimizer has left in its state is within no bounds of another.
             slot.ceiling.gradient = f64::INFINITY;
         }
@@ -124,7 +124,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
 
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
         let slot = self.slots.get_mut(param.name)?;
-        slot.resize(param, &self.groups[slot.group].settings.formula)
+        slot.resize(param, &self.groups[slot.group].settings.options)
     }
 
     fn learning_rate(&self) -> f64 {

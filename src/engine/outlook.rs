@@ -65,7 +65,7 @@ impl GroupRow {
             learning_rate,
             decay: group.settings.decay.to_string(),
             strength: effect.to_string(),
-            optimizer: format!("{}{}", run.name, group.settings.formula.any()),
+            optimizer: format!("{}{}", run.name, group.settings.options.any()),
             frozen: group.settings.frozen,
         }
     }

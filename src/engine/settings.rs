@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::formula::{Algorithm, Erase};
 use super::group::Member;
 use super::groups::Edit;
+use super::hyperparameters::{Algorithm, Erase};
 use super::run::Run;
 use super::selector::Selector;
 use super::share::Threads;
@@ -147,13 +147,13 @@ impl<A: Algorithm> Settings<A, GroupScope> {
         self
     }
 
-    fn of(Member { formula, decay, lr_factor, frozen }: Member) -> Self {
-        Self { algorithm: A::Hyperparameters::from_options(&formula), decay, scope: GroupScope { lr_factor, frozen } }
+    fn of(Member { options, decay, lr_factor, frozen }: Member) -> Self {
+        Self { algorithm: A::Hyperparameters::from_options(&options), decay, scope: GroupScope { lr_factor, frozen } }
     }
 
     fn into_member(self) -> Member {
         let GroupScope { lr_factor, frozen } = self.scope;
-        Member { formula: self.algorithm.into_options(), decay: self.decay, lr_factor, frozen }
+        Member { options: self.algorithm.into_options(), decay: self.decay, lr_factor, frozen }
     }
 }
 
@@ -309,7 +309,7 @@ impl<A: Algorithm> Settings<A> {
     /// see [what is refused](Settings#what-is-refused).
     pub fn build<T: Float>(self) -> Result<Stepper<A, T>> {
         let Self { algorithm, decay, scope: OptimizerScope { run, groups, selectors } } = self;
-        let base = Member { formula: algorithm.into_options(), decay, lr_factor: 1.0, frozen: false };
+        let base = Member { options: algorithm.into_options(), decay, lr_factor: 1.0, frozen: false };
         let edits = groups.into_iter().map(|(name, change)| edit(name, change)).collect();
         T::pick(Recipe { run, base, edits, selectors }).map(Stepper::new)
     }

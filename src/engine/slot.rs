@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::foresight::Ceiling;
-use super::formula::Options;
+use super::hyperparameters::Options;
 use super::state::State;
 use crate::decay::AnyLaw;
 use crate::error::{Error, MAX_RANK, Result};
@@ -75,7 +75,7 @@ pub(crate) struct OfStep<T> {
 }
 
 impl<T: Float> Slot<T> {
-    pub(crate) fn new(param: &Param<'_, T>, group: usize, formula: &Options, born: usize) -> Self {
+    pub(crate) fn new(param: &Param<'_, T>, group: usize, options: &Options, born: usize) -> Self {
         let ceiling = Ceiling::default();
         let step = OfStep {
             status: Status::Registered,
@@ -98,7 +98,7 @@ impl<T: Float> Slot<T> {
             t: 0,
             status: Status::Registered,
             seen: 0,
-            state: State::new(formula, matrices(&param.shape, param.value.len())),
+            state: State::new(options, matrices(&param.shape, param.value.len())),
             anchor: Vec::new(),
             rows: Vec::new(),
             ceiling,
@@ -167,8 +167,8 @@ pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
 }
 
 /// Checks that the parameter is one that its optimizer can update.
-pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, formula: &Options) -> Result<()> {
-    match formula.any().refuses(matrices(&param.shape, param.value.len())) {
+pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, options: &Options) -> Result<()> {
+    match options.any().refuses(matrices(&param.shape, param.value.len())) {
         Some(needs) => {
             let found = param.shape.map(|shape| shape.axes().into());
             Err(Error::ShapeRefused { name: param.name.into(), found, needs })
@@ -219,11 +219,11 @@ impl<T: Real> Slot<T> {
         self.ceiling.weight = f64::INFINITY;
     }
 
-    /// Moves the parameter into another group, of this formula. Columns that both formulas have are
+    /// Moves the parameter into another group, of these hyperparameters. Columns that both have are
     /// kept, others start anew. A column that starts from the weights starts from 0 here, where the
     /// weights are not known.
-    pub(crate) fn regroup(&mut self, group: usize, formula: &Options) {
-        let mut state = State::new(formula, self.state.of);
+    pub(crate) fn regroup(&mut self, group: usize, options: &Options) {
+        let mut state = State::new(options, self.state.of);
         if !self.state.numbers.is_empty() {
             state.begin(&vec![T::zero(); self.len]);
             for column in self.state.columns.clone() {
@@ -241,7 +241,7 @@ impl<T: Real> Slot<T> {
 
     /// Gives the parameter the length and shape of `param`. State and anchor are kept where both
     /// have an element; the state of new elements starts anew, and their anchor is their weights.
-    pub(crate) fn resize(&mut self, param: &Param<'_, T>, formula: &Options) -> Result<()> {
+    pub(crate) fn resize(&mut self, param: &Param<'_, T>, options: &Options) -> Result<()> {
         check_lengths(param)?;
         check_shape(param)?;
         let axes = |shape: &Option<Shape>, len| shape.as_ref().map_or(vec![len], |shape| shape.axes().to_vec());
@@ -250,7 +250,7 @@ impl<T: Real> Slot<T> {
             let [known, found] = [&self.shape, &param.shape].map(|shape| shape.map(|shape| shape.axes().into()));
             return Err(Error::AxesChanged { name: param.name.into(), known, found });
         }
-        let mut state = State::new(formula, matrices(&param.shape, param.value.len()));
+        let mut state = State::new(options, matrices(&param.shape, param.value.len()));
         if !self.state.numbers.is_empty() {
             state.begin(param.value);
             for column in self.state.columns.clone() {

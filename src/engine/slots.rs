@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::formula::Options;
+use super::hyperparameters::Options;
 use super::slot::{Slot, check_kind, check_shape};
 use crate::error::{Error, Result};
 use crate::float::Float;
@@ -133,9 +133,9 @@ impl<T: Float> Slots<T> {
             return Err(Error::SliceAmongNames { name: param.name.into() });
         }
         check_shape(param)?;
-        let (group, formula) = group(param)?;
-        check_kind(param, &formula)?;
-        let slot = Slot::new(param, group, &formula, self.born);
+        let (group, options) = group(param)?;
+        check_kind(param, &options)?;
+        let slot = Slot::new(param, group, &options, self.born);
         self.born += 1;
         self.fresh += 1;
         self.index.insert(slot.name.clone(), self.slots.len());

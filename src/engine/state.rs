@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::formula::{Kept, MAX_KEPT, Options};
+use super::hyperparameters::{Kept, MAX_KEPT, Options};
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
 use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
@@ -49,11 +49,11 @@ impl<T> State<T> {
 }
 
 impl<T: Float> State<T> {
-    pub(crate) fn new(formula: &Options, of: Matrices) -> Self {
-        let columns = formula.any().columns(of);
+    pub(crate) fn new(options: &Options, of: Matrices) -> Self {
+        let columns = options.any().columns(of);
         let full = columns.iter().take_while(|column| column.extent == Extent::Weights).count();
         let (numbers, next, work) = Default::default();
-        Self { columns, full, of, numbers, next, work, work_extents: formula.any().work(of) }
+        Self { columns, full, of, numbers, next, work, work_extents: options.any().work(of) }
     }
 
     /// Returns the place of a column among the numbers.
@@ -192,7 +192,7 @@ impl<T: Float> State<T> {
         let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
         for column in &self.columns[self.full..] {
             if column.extent == Extent::One {
-                self.numbers[at] = *kept.next().expect("no formula keeps more");
+                self.numbers[at] = *kept.next().expect("no optimizer keeps more");
             }
             at += self.of.len(column.extent);
         }

@@ -70,7 +70,7 @@ impl<T: Real> Engine<T> {
         self.groups.rollback();
         let (groups, run) = (&mut self.groups, &self.run);
         let choose =
-            |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.formula.clone()));
+            |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.options.clone()));
         if self.slots.arrange(params, choose)? {
             let slots = self.slots.len();
             self.groups.iter_mut().for_each(|group| group.reserve(slots));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::formula::Algorithm;
+use super::hyperparameters::Algorithm;
 use crate::float::Float;
 use crate::optimizer::{Optimizer, forward};
 

@@ -1,4 +1,4 @@
-//! Whole parameters, for formulas and laws that look at one before its tiles are worked on: for a
+//! Whole parameters, for optimizers and laws that look at one before its tiles are worked on: for a
 //! trust ratio, means of rows and columns, matrix products, norms.
 
 use super::Engine;
@@ -53,7 +53,7 @@ impl Default for Prepared {
 }
 
 impl<T: Real> Engine<T> {
-    /// Looks at whole parameters, where a formula or a law asks for it, all of them before
+    /// Looks at whole parameters, where an optimizer or a law asks for it, all of them before
     /// the first write.
     pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
         if !self.groups.iter().any(|group| group.looks() && group.plan.active > 0) {

@@ -103,12 +103,12 @@ fn scalings<T: Real>() -> [Scaling<T>; 3] {
         .map(|(factor, bound)| Scaling { factor: T::of(factor), bound: T::of(bound) })
 }
 
-/// Whether the rule of this formula at step `t` is fused. If so, its bits are those of the tiles.
-fn judge<T: Real>(formula: &impl Hyperparameters, t: u64) -> bool {
-    let scalars = formula.scalars::<T>(0.1, t, &mut [T::of(0.5); _]).unwrap();
-    let rule = formula.rule(&scalars, Matrices::of(&[1])).rule;
+/// Whether the rule of these hyperparameters at step `t` is fused. If so, its bits are those of the tiles.
+fn judge<T: Real>(options: &impl Hyperparameters, t: u64) -> bool {
+    let scalars = options.scalars::<T>(0.1, t, &mut [T::of(0.5); _]).unwrap();
+    let rule = options.rule(&scalars, Matrices::of(&[1])).rule;
     let apart = Apart(rule);
-    let columns = formula.columns(Matrices::of(&[1])).into_iter().filter(|column| column.extent == Extent::Weights).count();
+    let columns = options.columns(Matrices::of(&[1])).into_iter().filter(|column| column.extent == Extent::Weights).count();
     let (mut desk, mut fused) = (Desk::default(), 0);
     for level in Level::all() {
         for (law, scaling) in laws().iter().flat_map(|law| scalings().map(|scaling| (law, scaling))) {
@@ -137,7 +137,7 @@ fn judge<T: Real>(formula: &impl Hyperparameters, t: u64) -> bool {
 
 /// Every rule that there is, at its first step and later; the engine knows which are fused.
 fn every_rule<T: Real>() {
-    let fused = |formula: &dyn Fn(u64) -> bool| [formula(1), formula(7)];
+    let fused = |options: &dyn Fn(u64) -> bool| [options(1), options(7)];
     let sgd = |momentum: f64, nesterov| Sgd::new(0.1).momentum(momentum).nesterov(nesterov).algorithm;
     let adam = |amsgrad| Adam::new(0.1).amsgrad(amsgrad).algorithm;
     assert_eq!(fused(&|t| judge::<T>(&sgd(0.0, false), t)), [true, true], "sgd");

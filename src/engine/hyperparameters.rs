@@ -1,7 +1,7 @@
-//! What the engine knows of an optimizer: its formula, and the scalars that it makes for each step.
+//! What the engine knows of an optimizer: its hyperparameters, and the scalars that it makes for each step.
 //!
-//! A formula is a type of its own, so that a file in `rule/` reads like the paper. The engine is
-//! compiled once for each type of the weights, for all optimizers: it holds a group's formula
+//! An optimizer's hyperparameters are a type of its own, so that a file in `rule/` reads like the paper. The engine is
+//! compiled once for each type of the weights, for all optimizers: it holds a group's hyperparameters
 //! behind [`AnyHyperparameters`], and the scalars of a group's step behind [`AnyScalars`].
 
 use std::any::Any;
@@ -86,7 +86,7 @@ pub(crate) const MAX_KEPT: usize = 2;
 /// The numbers that a parameter keeps from step to step, such as a running product.
 pub(crate) type Kept<T> = [T; MAX_KEPT];
 
-/// Any formula, as a group holds it.
+/// Any hyperparameters, as a group holds it.
 pub(crate) trait AnyHyperparameters: Any + Debug + Display + Send + Sync {
     fn check(&self) -> Result<()>;
 
@@ -125,11 +125,11 @@ impl<F: Hyperparameters> AnyHyperparameters for F {
     }
 
     fn scalars_f32(&self) -> Box<dyn AnyScalars<f32>> {
-        Box::new(Scalars { formula: self.clone(), list: Vec::new() })
+        Box::new(Scalars { options: self.clone(), list: Vec::new() })
     }
 
     fn scalars_f64(&self) -> Box<dyn AnyScalars<f64>> {
-        Box::new(Scalars { formula: self.clone(), list: Vec::new() })
+        Box::new(Scalars { options: self.clone(), list: Vec::new() })
     }
 }
 
@@ -158,13 +158,13 @@ pub(crate) trait AnyScalars<T>: Debug + Send + Sync {
 
 #[derive(Debug)]
 struct Scalars<F: Hyperparameters, T: Real> {
-    formula: F,
+    options: F,
     list: Vec<F::Scalars<T>>,
 }
 
 impl<F: Hyperparameters, T: Real> AnyScalars<T> for Scalars<F, T> {
     fn push(&mut self, lr: f64, t: u64, kept: &mut Kept<T>) -> Result<()> {
-        self.list.push(self.formula.scalars(lr, t, kept)?);
+        self.list.push(self.options.scalars(lr, t, kept)?);
         Ok(())
     }
 
@@ -177,25 +177,25 @@ impl<F: Hyperparameters, T: Real> AnyScalars<T> for Scalars<F, T> {
     }
 
     fn reach(&self, entry: usize, g: f64) -> Reach {
-        self.formula.reach(&self.list[entry], g)
+        self.options.reach(&self.list[entry], g)
     }
 
     fn rule(&self, entry: usize, of: Matrices) -> Motion<'_, T> {
-        self.formula.rule(&self.list[entry], of)
+        self.options.rule(&self.list[entry], of)
     }
 
     fn looks(&self) -> bool {
-        self.formula.looks()
+        self.options.looks()
     }
 
     fn prepare(&self, entry: usize, whole: &mut Parameter<'_, T>) -> Result<Prepared> {
-        self.formula.prepare(&self.list[entry], whole)
+        self.options.prepare(&self.list[entry], whole)
     }
 
     fn boxed_clone(&self) -> Box<dyn AnyScalars<T>> {
         let mut list = Vec::with_capacity(self.list.capacity());
         list.extend_from_slice(&self.list);
-        Box::new(Self { formula: self.formula.clone(), list })
+        Box::new(Self { options: self.options.clone(), list })
     }
 }
 
@@ -205,18 +205,18 @@ impl<T> Clone for Box<dyn AnyScalars<T>> {
     }
 }
 
-/// A formula without its type.
+/// Hyperparameters without their type.
 #[derive(Clone)]
 pub struct Options(Arc<dyn AnyHyperparameters>);
 
 impl Options {
-    pub(crate) fn new(formula: impl Hyperparameters) -> Self {
-        Self(Arc::new(formula))
+    pub(crate) fn new(options: impl Hyperparameters) -> Self {
+        Self(Arc::new(options))
     }
 
-    /// Returns the formula as the type that it has.
+    /// Returns the hyperparameters as the type that they have.
     pub(crate) fn get<F: Hyperparameters>(&self) -> &F {
-        (&*self.0 as &dyn Any).downcast_ref().expect("an optimizer's groups are all of one formula")
+        (&*self.0 as &dyn Any).downcast_ref().expect("an optimizer's groups all have the same hyperparameters")
     }
 
     pub(crate) fn any(&self) -> &dyn AnyHyperparameters {
@@ -255,7 +255,7 @@ impl Debug for Options {
     }
 }
 
-/// A formula whose engine is compiled inside this crate.
+/// Hyperparameters whose engine is compiled inside this crate.
 ///
 /// Without it the loops would be instantiated in the crate that calls them, and a debug build there
 /// would run 300 times slower than a release build.
@@ -265,8 +265,8 @@ pub trait Erase: Clone + Debug + Send + Sync + 'static {
 }
 
 macro_rules! compiled {
-    ($formula:ty) => {
-        impl $crate::engine::Erase for $formula {
+    ($options:ty) => {
+        impl $crate::engine::Erase for $options {
             fn into_options(self) -> $crate::engine::Options {
                 $crate::engine::Options::new(self)
             }
@@ -280,8 +280,8 @@ pub(crate) use compiled;
 
 /// An optimizer of this crate by its name: the bound for code that is generic over the optimizer.
 ///
-/// Several names may stand for one formula at different defaults: [`AdamW`](crate::AdamW) and
-/// [`Lamb`](crate::Lamb) are [`Adam`](crate::Adam)'s formula.
+/// Several names may stand for the same hyperparameters at different defaults: [`AdamW`](crate::AdamW) and
+/// [`Lamb`](crate::Lamb) are [`Adam`](crate::Adam)'s.
 ///
 /// ```
 /// use wane::{Adam, Algorithm, Decay, Error, Optimizer, Settings, Sgd};
@@ -305,12 +305,12 @@ pub trait Algorithm: sealed::Sealed + Clone + Debug + Send + Sync + 'static {
     const NAME: &'static str;
 }
 
-/// Gives names to a formula.
+/// Gives names to hyperparameters.
 macro_rules! algorithm {
-    ($($name:ident: $formula:ty = $text:literal),+) => {$(
+    ($($name:ident: $options:ty = $text:literal),+) => {$(
         impl $crate::engine::sealed::Sealed for $name {}
         impl $crate::engine::Algorithm for $name {
-            type Hyperparameters = $formula;
+            type Hyperparameters = $options;
             const NAME: &'static str = $text;
         }
     )+};
