@@ -35,6 +35,8 @@ impl Run {
         in_range("learning rate", self.peak, self.peak >= 0.0, "a finite number, at least 0")?;
         self.schedule.check()?;
         self.clip.check()?;
+        #[expect(clippy::cast_precision_loss, reason = "a number for people")]
+        in_range("threads", self.threads.most as f64, self.threads.most > 0, "at least 1")?;
         // Only clipping by value has a bound that a kernel compares with.
         if self.clip.bound().is_finite() {
             rounded::<T>("clipping bound", self.clip.bound())?;

@@ -41,6 +41,7 @@ use crate::task::Denormals;
 /// | [`group`](Self::group), [`assign`](Self::assign) | none | whole |
 /// | [`strict_selectors`](Self::strict_selectors) | off | whole |
 /// | [`level`](Self::level) | the CPU's best | whole |
+/// | [`threads`](Self::threads), [`pool`](Self::pool) | 8, of the process's pool | whole |
 ///
 /// # What is refused
 ///
@@ -246,7 +247,8 @@ impl<A: Algorithm> Settings<A> {
     /// By default a step uses up to 8 threads of the [pool of the process](Pool::shared), and no
     /// more than its length is worth: a step of Adam on less than about 20,000 `f32` weights stays
     /// on the caller's thread, and sleeping threads are woken only for an estimated 300 µs of work,
-    /// in one step or in several that follow each other without a pause.
+    /// in one step or in several that follow each other without a pause. There are never more than the
+    /// pool has; 1 never starts one.
     #[must_use]
     pub fn threads(mut self, most: usize) -> Self {
         self.scope.run.threads.most = most;

@@ -42,6 +42,21 @@ const MOST: usize = 1024;
 /// Threads are started when work first needs them, and sleep while there is none. A pool does one
 /// job at a time: a step that finds it busy works on its own thread alone, as does one for which no
 /// thread can be started. The results are the same bits.
+///
+/// By default every optimizer uses the [pool of the process](Self::shared), which has a thread for each
+/// core. A pool of its own is for a program that wants some cores for steps and the others for itself:
+///
+/// ```
+/// use wane::{AdamW, Optimizer, Pool};
+///
+/// let pool = Pool::new(2)?;
+/// let mut optimizers = [AdamW::new(1e-3).pool(&pool).build()?, AdamW::new(1e-4).pool(&pool).build()?];
+/// let (mut w, g) = (vec![0.5_f32; 100_000], vec![0.1_f32; 100_000]);
+/// for optimizer in &mut optimizers {
+///     optimizer.step_slice(&mut w, &g)?;
+/// }
+/// # Ok::<(), wane::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Pool(Arc<Owner>);
 

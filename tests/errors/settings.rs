@@ -179,3 +179,11 @@ fn settings_at_the_edge_are_taken() {
     assert!(Sgd::new(0.1).lr_schedule(Schedule::step(1, 0.0)).build::<f64>().is_ok());
     assert!(Sgd::new(0.1).lr_schedule(Schedule::warmup_cosine(0, 1, 0.0)).build::<f64>().is_ok());
 }
+
+#[test]
+fn a_step_has_a_thread() {
+    let error = Sgd::new(0.1).threads(0).build::<f32>().unwrap_err();
+    assert_error!(error, Error::OutOfRange { setting: "threads", .. }, "threads = 0 is out of range: it must be at least 1");
+    assert!(wane::Pool::new(0).is_err() && wane::Pool::new(1).is_ok());
+    Sgd::new(0.1).threads(usize::MAX).build::<f32>().unwrap();
+}
