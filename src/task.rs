@@ -94,6 +94,9 @@ pub(crate) trait AnyRule<T>: Debug + Send + Sync {
     /// Returns the moves of a tile, and writes its new state.
     fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
 
+    /// Returns whether `update` leaves out all of a move but its direction.
+    fn is_plain(&self) -> bool;
+
     /// Updates weights and state in one loop, if this rule and this law have one, and returns
     /// whether they have.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
@@ -116,6 +119,10 @@ pub(crate) struct Fused<'a, 's, T> {
 impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
     fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
         tile::update(level, *self, x, g, state, moves);
+    }
+
+    fn is_plain(&self) -> bool {
+        R::PLAIN
     }
 
     /// Lists the fused pairs: rules with [`Rule::FUSED`], with no decay, coupled L2
@@ -173,12 +180,28 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
-        let plain = self.denormals == Denormals::Keep && self.is_plain();
-        let Self { level, scaling, rate, law, rule, .. } = *self;
-        let at = Fused { level, scaling, rate, x: &mut *self.x, g: self.g, state: &mut self.state };
-        if !plain || !rule.fused(law, at) {
+        let done = self.is_plain()
+            && match self.denormals {
+                Denormals::Keep => self.run_fused(0..self.x.len()),
+                // A tile's state is still in the first cache when it is flushed.
+                Denormals::Flush => tiles(self.x.len()).all(|tile| {
+                    let done = self.run_fused(tile.clone());
+                    if done {
+                        self.state.iter_mut().for_each(|column| tile::flush(self.level, part(column, &tile)));
+                    }
+                    done
+                }),
+            };
+        if !done {
             self.run_tiled(desk);
         }
+    }
+
+    /// Updates a part in one loop, if the rule and the law have one: returns whether they have.
+    fn run_fused(&mut self, of: Range<usize>) -> bool {
+        let Self { level, scaling, rate, law, rule, .. } = *self;
+        let state = &mut self.state.each_mut().map(|column| part(column, &of));
+        rule.fused(law, Fused { level, scaling, rate, x: &mut self.x[of.clone()], g: &self.g[of], state })
     }
 
     /// Returns whether the law acts on the weights themselves, and not on a
@@ -204,6 +227,9 @@ impl<'a, T: Real> Task<'a, T> {
         spread_behind(&mut state, self.short, place, tile.len(), spread);
         let x = &mut self.x[tile.clone()];
         self.rule.update(level, x, g, &mut state, moves);
+        if law.asks() && self.rule.is_plain() {
+            moves.complete(tile.len());
+        }
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
@@ -270,6 +296,9 @@ impl<'a, T: Real> Task<'a, T> {
         }
         spread_behind(&mut state, self.short, self.start + tile.start, n, spread);
         self.rule.update(self.level, &self.x[tile], gradient, &mut state, moves);
+        if self.law.tiled().asks() && self.rule.is_plain() {
+            moves.complete(n);
+        }
     }
 
     /// Returns the displacement of a tile, of which nothing is written.

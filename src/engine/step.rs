@@ -215,7 +215,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     pub(crate) fn all(&self, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], desk: &mut Desk<T>) {
         for (param, slot) in params.iter_mut().zip(slots) {
             if slot.is_active() && !self.fused(param, slot) {
-                self.task(param, slot).run_tiled(desk);
+                self.task(param, slot).run(desk);
             }
         }
     }

@@ -26,6 +26,10 @@ pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
     /// each of them, so it is for rules that most steps are made of.
     const FUSED: bool = false;
 
+    /// Whether every move is along its direction in the plain metric ([`Move::along`]): then only the
+    /// direction of a tile is kept.
+    const PLAIN: bool = false;
+
     /// Whether the displacement of this rule with the usual laws is measured in one loop as well.
     const MEASURED: bool = false;
 
@@ -65,6 +69,9 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
 
     /// Whether `settle` is more than the update itself.
     const SETTLES: bool = false;
+
+    /// Whether the law asks for more of a move than its direction: the sign or the metric.
+    const ASKS: bool = false;
 
     /// Whether `settle` changes the law's columns.
     const WRITES: bool = false;

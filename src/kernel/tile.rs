@@ -55,6 +55,12 @@ pub(crate) struct Moves<T> {
 }
 
 impl<T: Real> Moves<T> {
+    /// Fills in what a rule in the plain metric leaves out, for n moves.
+    pub(crate) fn complete(&mut self, n: usize) {
+        self.lean[..n].copy_from_slice(&self.u[..n]);
+        self.metric[..n].fill(T::one());
+    }
+
     #[inline(always)]
     fn get(&self, i: usize) -> Move<T> {
         Move { u: self.u[i], lean: self.lean[i], metric: self.metric[i] }
@@ -78,7 +84,11 @@ pub(crate) fn update<T: Real, R: Rule<T>>(level: Level, rule: R, x: &[T], g: &[T
             for i in 0..n {
                 let (step, next) = rule.update(x[i], g[i], R::State::read(&state, i));
                 next.write(&mut state, i);
-                moves.set(i, step);
+                if R::PLAIN {
+                    moves.u[i] = step.u;
+                } else {
+                    moves.set(i, step);
+                }
             }
         },
     );
@@ -89,6 +99,9 @@ pub(crate) trait TiledLaw<T: Real>: Sync {
     fn couples(&self) -> bool;
 
     fn settles(&self) -> bool;
+
+    /// Returns whether the law asks for more of a move than its direction.
+    fn asks(&self) -> bool;
 
     /// Writes couple(scaling(g), d) to `out`.
     fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]);
@@ -107,6 +120,10 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
 
     fn settles(&self) -> bool {
         L::SETTLES
+    }
+
+    fn asks(&self) -> bool {
+        L::ASKS
     }
 
     fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]) {
@@ -192,8 +209,10 @@ pub(crate) fn descend_all<T: Real>(level: Level, x: &mut [T], moves: &Moves<T>, 
         level,
         #[inline(always)]
         || {
-            for (i, x) in x.iter_mut().take(TILE).enumerate() {
-                *x = descend(*x, moves.get(i), rate);
+            let n = x.len().min(TILE);
+            let (x, u) = (&mut x[..n], &moves.u[..n]);
+            for (x, &u) in x.iter_mut().zip(u) {
+                *x = descend(*x, Move::along(u), rate);
             }
         },
     );

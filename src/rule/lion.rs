@@ -131,6 +131,7 @@ struct SignMomentum<T> {
 impl<T: Real> Rule<T> for SignMomentum<T> {
     type State = [T; 1];
     const FUSED: bool = true;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn update(&self, _x: T, g: T, [m]: [T; 1]) -> (Move<T>, [T; 1]) {

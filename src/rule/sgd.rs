@@ -197,6 +197,7 @@ struct Plain;
 impl<T: Real> Rule<T> for Plain {
     type State = [T; 0];
     const FUSED: bool = true;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn update(&self, _x: T, g: T, []: [T; 0]) -> (Move<T>, [T; 0]) {
@@ -214,7 +215,8 @@ struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
 
 impl<T: Real, const FIRST: bool, const NESTEROV: bool> Rule<T> for Momentum<T, FIRST, NESTEROV> {
     type State = [T; 1];
-    const FUSED: bool = !FIRST && !NESTEROV;
+    const FUSED: bool = !FIRST;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn update(&self, _x: T, g: T, [b]: [T; 1]) -> (Move<T>, [T; 1]) {

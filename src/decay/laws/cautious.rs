@@ -30,6 +30,7 @@ fn opposes<T: Real>(lean: T, d: T) -> bool {
 impl<T: Real> Law<T> for Cautious<T> {
     type Columns = [T; 0];
     const SETTLES: bool = true;
+    const ASKS: bool = true;
 
     #[inline(always)]
     fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> (T, [T; 0]) {

@@ -27,6 +27,7 @@ impl<T: Real> MetricThreshold<T> {
 impl<T: Real> Law<T> for MetricThreshold<T> {
     type Columns = [T; 0];
     const SETTLES: bool = true;
+    const ASKS: bool = true;
 
     #[inline(always)]
     fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> (T, [T; 0]) {

@@ -373,6 +373,7 @@ struct Orthogonal<T> {
 
 impl<T: Real> Rule<T> for Orthogonal<T> {
     type State = [T; 2];
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn update(&self, _x: T, g: T, [b, x]: [T; 2]) -> (Move<T>, [T; 2]) {
