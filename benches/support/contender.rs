@@ -94,7 +94,8 @@ fn expect_ordinary_state<T: Element>(optimizer: &dyn Optimizer<T>) {
     let table = optimizer.describe();
     for name in table.params().iter().map(|row| row.name()) {
         for column in optimizer.columns(name).into_iter().flatten() {
-            expect_ordinary(name, optimizer.state(name, column));
+            // A number that is kept once, such as a product that fades away, takes no time.
+            expect_ordinary(name, optimizer.state(name, column).filter(|numbers| numbers.len() > 1));
         }
     }
 }

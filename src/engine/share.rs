@@ -74,6 +74,8 @@ pub(crate) struct Pieces<T: Real> {
     list: Vec<Mutex<Option<Piece<'static, 'static, T>>>>,
     desks: Vec<Mutex<Desk<T>>>,
     sums: Vec<AtomicU64>,
+    /// Whether this step has looked at whole parameters on one thread.
+    looked_alone: bool,
 }
 
 impl<T: Real> fmt::Debug for Pieces<T> {
@@ -84,7 +86,7 @@ impl<T: Real> fmt::Debug for Pieces<T> {
 
 impl<T: Real> Default for Pieces<T> {
     fn default() -> Self {
-        Self { list: Vec::new(), desks: vec![Mutex::default()], sums: Vec::new() }
+        Self { list: Vec::new(), desks: vec![Mutex::default()], sums: Vec::new(), looked_alone: false }
     }
 }
 
@@ -93,7 +95,7 @@ impl<T: Real> Clone for Pieces<T> {
     fn clone(&self) -> Self {
         let desks = self.desks.iter().map(|desk| Mutex::new(lock(desk).clone())).collect();
         let sums = self.sums.iter().map(|_| AtomicU64::default()).collect();
-        Self { list: Vec::with_capacity(self.list.capacity()), desks, sums }
+        Self { list: Vec::with_capacity(self.list.capacity()), desks, sums, looked_alone: false }
     }
 }
 
@@ -128,7 +130,8 @@ impl<T: Real> Pieces<T> {
     /// Updates all parameters. `numbers` are read and written in all.
     pub(crate) fn sweep(&mut self, sweep: &Sweep<'_, T>, params: &mut [Param<'_, T>], slots: &mut [Slot<T>], numbers: usize) {
         let time = time::<T>(numbers);
-        if sweep.run.threads.pieces(time) < 2 {
+        let looked_alone = std::mem::take(&mut self.looked_alone);
+        if sweep.run.threads.pieces(time) < 2 || looked_alone && time < AFTER_A_LOOK {
             return sweep.all(params, slots, self.own_desk());
         }
         self.share(sweep, (params, slots), time, Cut::Anywhere, &|_, piece, desk| match piece {
@@ -146,7 +149,8 @@ impl<T: Real> Pieces<T> {
         numbers: usize,
     ) -> Result<(), Refusal> {
         let time = LOOK * time::<T>(numbers);
-        if sweep.run.threads.pieces(time) < 2 {
+        self.looked_alone = params.len() < 2 || sweep.run.threads.pieces(time) < 2;
+        if self.looked_alone {
             return sweep.look(params, slots, self.own_desk());
         }
         let first: Mutex<Option<(usize, Refusal)>> = Mutex::new(None);
@@ -214,6 +218,10 @@ impl<T: Real> Pieces<T> {
         unlocked(&mut self.desks[0])
     }
 }
+
+/// A sweep that follows a look on one thread is shared from this time on: a thread that looks out for
+/// work meanwhile takes from the core that it may share with the caller.
+const AFTER_A_LOOK: Duration = Duration::from_millis(1);
 
 /// A look at a parameter takes at least so many times as long as reading and writing its numbers.
 const LOOK: u32 = 2;
