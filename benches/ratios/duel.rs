@@ -9,7 +9,7 @@ use crate::support::{Contender, Element};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     /// Times that both contenders get fresh memory, elsewhere than before.
-    sittings: usize,
+    pub(crate) sittings: usize,
     /// Turns of each in a sitting.
     rounds: usize,
     /// Weights stepped over in a turn; a tensor counts as [`PER_TENSOR`] of them.
@@ -24,11 +24,6 @@ const PER_TENSOR: usize = 100;
 impl Effort {
     pub(crate) const FULL: Self = Self { sittings: 9, rounds: 7, work: 2_000_000, largest: usize::MAX };
     pub(crate) const ONCE: Self = Self { sittings: 1, rounds: 1, work: 0, largest: 100_000 };
-
-    /// How many rounds of so many times the usual.
-    pub(crate) fn rounds(self, times: usize) -> usize {
-        self.rounds * times
-    }
 
     fn repetitions(self, lengths: &[usize]) -> usize {
         (self.work / (lengths.iter().sum::<usize>() + PER_TENSOR * lengths.len())).max(1)
