@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::float::Real;
 use crate::kernel::reduce;
 use crate::param::Param;
+use crate::task::Desk;
 
 /// Upper bounds on the absolute values that a parameter has met.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +62,7 @@ impl<T: Real> Engine<T> {
         let bound = self.run.clip.bound();
         let sweep = Sweep { scaling: self.run.scaling(survey), run: &self.run, groups: &self.groups };
         let slots = self.slots.first(params.len());
-        for (param, slot) in params.iter_mut().zip(slots) {
-            if !slot.is_active() {
-                continue;
-            }
+        for (param, slot) in params.iter_mut().zip(slots).filter(|(_, slot)| slot.is_active()) {
             let group = &self.groups[slot.group];
             let gradient = (slot.step.norm * survey.factor).min(bound);
             let mut bounds = Bounds::of(group, slot, gradient);
@@ -74,17 +72,7 @@ impl<T: Real> Engine<T> {
                 bounds = Bounds::of(group, slot, gradient);
             }
             if !bounds.hold {
-                self.stage.set(param, slot);
-                let Stage { x, own, state } = &mut self.stage;
-                let mut rehearsal = sweep.task(param, slot);
-                rehearsal.x = x;
-                rehearsal.own = own;
-                (rehearsal.state, rehearsal.short) = state.cells();
-                rehearsal.run(self.pieces.own_desk());
-                // The shorter columns change at the end of a step; they are to be
-                // looked at here too.
-                self.stage.state.settle();
-                if let Some(overflow) = self.stage.lost(param, slot) {
+                if let Some(overflow) = self.stage.rehearse(&sweep, param, slot, self.pieces.own_desk()) {
                     return Err(self.run.refuse(|| overflow.of(param.name)));
                 }
                 // An infinite ceiling stands for state of unknown origin, which stays rehearsed.
@@ -150,6 +138,24 @@ impl<T: Real> Stage<T> {
     fn largest_gradient(&self) -> f64 {
         let largest = self.state.numbers.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
         largest.max(largest.sqrt())
+    }
+
+    /// Makes the step on copies, and returns the first finite number that it has made infinite or NaN.
+    fn rehearse(
+        &mut self,
+        sweep: &Sweep<'_, T>,
+        param: &mut Param<'_, T>,
+        slot: &mut Slot<T>,
+        desk: &mut Desk<T>,
+    ) -> Option<Overflow> {
+        self.set(param, slot);
+        let mut rehearsal = sweep.task(param, slot);
+        (rehearsal.x, rehearsal.own) = (&mut self.x, &mut self.own);
+        (rehearsal.state, rehearsal.short) = self.state.cells();
+        rehearsal.run(desk);
+        // The shorter columns change at the end of a step; they are to be looked at here too.
+        self.state.settle();
+        self.lost(param, slot)
     }
 
     /// Copies what a step writes.

@@ -5,6 +5,7 @@ mod foresight;
 mod group;
 mod groups;
 mod hyperparameters;
+mod norms;
 mod outlook;
 mod run;
 mod selector;

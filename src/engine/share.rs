@@ -5,17 +5,16 @@
 //! spread. Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use super::Engine;
 use super::run::Refusal;
 use super::slot::Slot;
 use super::step::Sweep;
 use crate::float::Real;
 use crate::kernel::TILE;
-use crate::kernel::reduce::{self, CHUNK};
+use crate::kernel::reduce::CHUNK;
 use crate::kernel::threads::{Pool, SHARE};
 use crate::param::Param;
 use crate::task::{Desk, Task};
@@ -41,13 +40,13 @@ impl Default for Threads {
 }
 
 impl Threads {
-    fn pool(&self) -> &Pool {
+    pub(super) fn pool(&self) -> &Pool {
         self.pool.as_ref().unwrap_or_else(|| Pool::shared())
     }
 
     /// Returns how many pieces work of this length is worth cutting into; 1 means that one
     /// thread does all of it.
-    fn pieces(&self, time: Duration) -> usize {
+    pub(super) fn pieces(&self, time: Duration) -> usize {
         if self.most < 2 || time < 2 * SHARE {
             return 1;
         }
@@ -73,7 +72,8 @@ type Work<'w, 'a, 'p, T> = dyn Fn(usize, Piece<'a, 'p, T>, &mut Desk<T>) + Sync 
 pub(crate) struct Pieces<T: Real> {
     list: Vec<Mutex<Option<Piece<'static, 'static, T>>>>,
     desks: Vec<Mutex<Desk<T>>>,
-    sums: Vec<AtomicU64>,
+    /// The sums of squares of chunks, as bits.
+    pub(super) sums: Vec<AtomicU64>,
     /// Whether this step has looked at whole parameters on one thread.
     looked_alone: bool,
 }
@@ -108,7 +108,7 @@ fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> 
 }
 
 /// Returns how long one thread takes for work on so many numbers, roughly.
-fn time<T>(numbers: usize) -> Duration {
+pub(super) fn time<T>(numbers: usize) -> Duration {
     /// What one core reads and writes in cache.
     const BYTES_PER_NANOSECOND: usize = 128;
     Duration::from_nanos((numbers * size_of::<T>() / BYTES_PER_NANOSECOND) as u64)
@@ -267,57 +267,6 @@ fn cut<'a, 'p, T: Real>(
                 rest = right;
             }
             push(Piece::Part(rest));
-        }
-    }
-}
-
-impl<T: Real> Engine<T> {
-    /// Sums up the squares of each gradient of the step.
-    pub(crate) fn square_gradients(&mut self, params: &[Param<'_, T>]) {
-        let (level, threads) = (self.run.level, &self.run.threads);
-        let slots = self.slots.first(params.len());
-        let time = time::<T>(self.gradients);
-        let pieces = threads.pieces(time);
-        if pieces < 2 {
-            for (param, slot) in params.iter().zip(slots) {
-                if slot.is_active() {
-                    slot.step.squares = reduce::sum_of_squares(level, param.grad.unwrap_or_default());
-                }
-            }
-            return;
-        }
-        let mut chunks = 0;
-        for slot in &mut *slots {
-            slot.step.chunk = chunks;
-            chunks += if slot.is_active() { slot.len.div_ceil(CHUNK) } else { 0 };
-        }
-        let sums = &mut self.pieces.sums;
-        sums.resize_with(sums.len().max(chunks), AtomicU64::default);
-        let sums = &sums[..chunks];
-        let each = chunks.div_ceil(pieces).max(1);
-        let read = &*slots;
-        threads.pool().run(threads.most, chunks.div_ceil(each), time, &|i| {
-            let (mut chunk, end) = (i * each, chunks.min((i + 1) * each));
-            // Of the slots that begin at one chunk, all but the last have no chunks.
-            let mut at = read.partition_point(|slot| slot.step.chunk <= chunk) - 1;
-            while chunk < end {
-                let grad = params[at].grad.unwrap_or_default();
-                let here = chunk - read[at].step.chunk;
-                let part =
-                    grad[(here * CHUNK).min(grad.len())..].chunks(CHUNK).take(if read[at].is_active() { end - chunk } else { 0 });
-                for part in part {
-                    sums[chunk].store(reduce::first_squares(level, part).to_bits(), Ordering::Relaxed);
-                    chunk += 1;
-                }
-                at += 1;
-            }
-        });
-        for (param, slot) in params.iter().zip(slots) {
-            if slot.is_active() {
-                let sums = sums[slot.step.chunk..][..slot.len.div_ceil(CHUNK)].iter();
-                let plain = sums.map(|sum| f64::from_bits(sum.load(Ordering::Relaxed))).fold(0.0, |total, sum| total + sum);
-                slot.step.squares = reduce::completed(level, plain, param.grad.unwrap_or_default());
-            }
         }
     }
 }
