@@ -12,10 +12,15 @@ use crate::float::Real;
 use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Law, Level, Moves, Rule, Scaling, SquareSum, TILE, Whole, displace, sweep};
+use crate::kernel::{Level, Scaling, SquareSum, TILE};
 
+mod fused;
+mod look;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use fused::{AnyRule, Fused};
+pub(crate) use look::Look;
 
 /// Scratch memory for one thread.
 pub(crate) struct Desk<T> {
@@ -87,88 +92,6 @@ pub(crate) struct Task<'a, T> {
     /// The first weight, among all of the parameter, and how many these are.
     pub(crate) start: usize,
     pub(crate) len: usize,
-}
-
-/// Any rule, by its loops.
-pub(crate) trait AnyRule<T>: Debug + Send + Sync {
-    /// Returns the moves of a tile, and writes its new state.
-    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
-
-    /// Returns whether `update` leaves out all of a move but its direction.
-    fn is_plain(&self) -> bool;
-
-    /// Updates weights and state in one loop, if this rule and this law have one, and returns
-    /// whether they have.
-    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool;
-
-    /// Works out the displacements of a tile in one loop, if this rule and the task's law have one,
-    /// and returns whether they have.
-    fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool;
-}
-
-/// What a fused loop works on.
-pub(crate) struct Fused<'a, 's, T> {
-    pub(crate) level: Level,
-    pub(crate) scaling: Scaling<T>,
-    pub(crate) rate: T,
-    pub(crate) x: &'a mut [T],
-    pub(crate) g: &'a [T],
-    pub(crate) state: &'a mut [&'s mut [T]],
-}
-
-impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
-    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
-        tile::update(level, *self, x, g, state, moves);
-    }
-
-    fn is_plain(&self) -> bool {
-        R::PLAIN
-    }
-
-    /// Lists the fused pairs: rules with [`Rule::FUSED`], with no decay, coupled L2
-    /// or decoupled L2.
-    fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
-        if R::FUSED {
-            match *law {
-                AnyLaw::Free(law) => at.sweep(*self, law),
-                AnyLaw::CoupledL2(law) => at.sweep(*self, law),
-                AnyLaw::Shrink(law) => at.sweep(*self, law),
-                _ => false,
-            }
-        } else {
-            false
-        }
-    }
-
-    fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool {
-        if R::MEASURED && task.is_plain() {
-            match *task.law {
-                AnyLaw::Free(law) => task.displace(*self, law, tile, r),
-                AnyLaw::Shrink(law) => task.displace(*self, law, tile, r),
-                _ => false,
-            }
-        } else {
-            false
-        }
-    }
-}
-
-impl<T: Real> Task<'_, T> {
-    #[inline(always)]
-    fn displace(&self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>, tile: &Range<usize>, r: &mut [T]) -> bool {
-        let state = self.state.each_ref().map(|column| &**column);
-        displace(self.level, (rule, law), (self.scaling, self.rate), (self.x, self.g, &state), tile, r);
-        true
-    }
-}
-
-impl<T: Real> Fused<'_, '_, T> {
-    #[inline(always)]
-    fn sweep(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
-        let Self { level, scaling, rate, x, g, state } = self;
-        sweep(level, (rule, law), (scaling, rate), x, g, state);
-        true
-    }
 }
 
 impl<'a, T: Real> Task<'a, T> {
@@ -430,45 +353,4 @@ fn row_numbers<'s, T: Copy>(rows: &[T], len: usize, place: usize, n: usize, scra
     let of = Matrices { rank: 2, count: 1, rows: rows.len(), columns: len / rows.len() };
     Spread::new(rows, of, Extent::Rows).fill(place, &mut scratch[..n]);
     &mut scratch[..n]
-}
-
-/// A task as its law looks at the whole of it.
-pub(crate) struct Look<'l, 'a, T: Real> {
-    pub(crate) task: &'l Task<'a, T>,
-    /// The number of weights in a row.
-    pub(crate) row: usize,
-    pub(crate) desk: &'l mut Desk<T>,
-}
-
-impl<T: Real> Whole<T> for Look<'_, '_, T> {
-    fn level(&self) -> Level {
-        self.task.level
-    }
-
-    fn row(&self) -> usize {
-        self.row
-    }
-
-    fn gradients(&mut self, each: &mut dyn FnMut(&[T])) {
-        let Scratch { d, g, .. } = &mut *self.desk.tile;
-        for tile in tiles(self.task.x.len()) {
-            let x = &self.task.x[tile.clone()];
-            each(self.task.seen().gradient(x, tile.clone(), &mut d[..tile.len()], g));
-        }
-    }
-
-    fn updated(&mut self, each: &mut dyn FnMut(&[T])) {
-        let task = self.task;
-        for tile in tiles(task.x.len()) {
-            let x = &task.x[tile.clone()];
-            task.moves(tile.clone(), &mut self.desk.tile);
-            let Scratch { d, moves, .. } = &mut *self.desk.tile;
-            let d = &mut d[..tile.len()];
-            if task.anchor.is_empty() {
-                d.copy_from_slice(x);
-            }
-            tile::descend_all(task.level, d, moves, task.rate);
-            each(d);
-        }
-    }
 }

@@ -3,8 +3,9 @@
 #![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::{Element, OPTIMIZERS, Reach, cells};
@@ -12,9 +13,7 @@ use wane::{
     Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings, Sgd,
 };
 
-/// The system's allocator, counting what the present thread asks for, so that tests may run side by side.
-struct Counting;
-
+// What the present thread asks for, so that tests may run side by side.
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
@@ -23,32 +22,6 @@ fn count() {
     // A thread that is ending has no counter any more, and no test either.
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
-
-// SAFETY: every call goes to the system's allocator as it came; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// How often `work` allocates.
 fn allocations(work: impl FnOnce()) -> usize {

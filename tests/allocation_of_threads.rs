@@ -3,42 +3,20 @@
 
 #![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "common/counting.rs"]
+mod counting;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use wane::{Adam, Clip, Decay, Optimizer, Param, Pool};
 
-/// The system's allocator, counting what all threads ask for.
-struct Counting;
-
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 fn count() {
     ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
 }
-
-// SAFETY: every call goes to the system's allocator as it came; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// One tensor that is cut among a hundred small ones, in orders that change; long enough that the worker is woken.
 #[test]

@@ -4,6 +4,7 @@ use super::*;
 use crate::decay::step_decay::ShrinkFraction;
 use crate::decay::{Anchor, StepDecay};
 use crate::engine::Hyperparameters;
+use crate::kernel::Moves;
 use crate::kernel::reduce::CHUNK;
 use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
 
