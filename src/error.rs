@@ -1,6 +1,9 @@
 //! The one error type of the crate.
 
+use std::path::PathBuf;
+
 use crate::number::Number;
+use crate::state::Difference;
 
 /// The most axes of a shape that are kept.
 pub(crate) const MAX_RANK: usize = 8;
@@ -141,8 +144,51 @@ pub enum Error {
         /// The number.
         value: f64,
     },
-    /// A name stands twice in one step.
-    #[error("the name `{name}` stands twice in one step")]
+    /// A parameter has two columns of one name in a state.
+    #[error("the column `{column}` of parameter `{name}` stands twice in the state")]
+    DuplicateColumn {
+        /// The parameter.
+        name: String,
+        /// The column.
+        column: String,
+    },
+    /// A state has a layout that this version of the crate does not know.
+    #[error("the state has format {found}, and this version reads formats up to {known}")]
+    StateFormat {
+        /// The format of the state.
+        found: u32,
+        /// The newest format that is known.
+        known: u32,
+    },
+    /// A state does not fit the optimizer that was to import it, in a way that its
+    /// [`Loading`](crate::state::Loading) does not allow.
+    #[error("the state does not fit: {}", listed(differences))]
+    StateDiffers {
+        /// All differences that are not allowed.
+        differences: Vec<Difference>,
+    },
+    /// A file of state could not be read or written.
+    #[error("{doing} `{}`: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was being done: `reading`, `writing`.
+        doing: &'static str,
+        /// What kind of failure it was.
+        kind: std::io::ErrorKind,
+        /// What the operating system said.
+        error: String,
+    },
+    /// A file holds no state, or a damaged one.
+    #[error("`{}` holds no whole state: {reason}", path.display())]
+    NoState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A name stands twice in one step or state.
+    #[error("the name `{name}` stands twice")]
     DuplicateName {
         /// The name.
         name: String,
@@ -357,6 +403,11 @@ pub enum Error {
         /// The shape of its gradient.
         gradient: Vec<usize>,
     },
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let texts: Vec<_> = differences.iter().map(Difference::to_string).collect();
+    texts.join("; ")
 }
 
 fn shape(known: &Option<Vec<usize>>) -> String {

@@ -65,14 +65,26 @@ impl Float for f64 {
 }
 
 pub(crate) mod sealed {
+    use std::borrow::Cow;
+
     use super::Float;
+    use crate::state::Numbers;
 
     /// The way from code that is generic over the weights' type to what was compiled for it
     /// inside this crate.
-    pub trait Pick: Sized {
+    pub trait Pick: Sized + Clone {
         fn pick<C: Cases>(cases: C) -> C::Of<Self>
         where
             Self: Float;
+
+        /// Makes numbers of state out of numbers of this type.
+        fn wrap(numbers: Cow<'_, [Self]>) -> Numbers<'_>;
+
+        /// Returns numbers of state if they are of this type.
+        fn unwrap<'a>(numbers: Numbers<'a>) -> Option<Cow<'a, [Self]>>;
+
+        /// Returns a look at numbers of state if they are of this type.
+        fn look<'a>(numbers: &'a Numbers<'_>) -> Option<&'a [Self]>;
     }
 
     /// Something that is there for each type of the weights.
@@ -83,17 +95,30 @@ pub(crate) mod sealed {
         fn f64(self) -> Self::Of<f64>;
     }
 
-    impl Pick for f32 {
-        fn pick<C: Cases>(cases: C) -> C::Of<Self> {
-            cases.f32()
-        }
+    macro_rules! picked {
+        ($T:ident, $Variant:ident) => {
+            impl Pick for $T {
+                fn pick<C: Cases>(cases: C) -> C::Of<Self> {
+                    cases.$T()
+                }
+
+                fn wrap(numbers: Cow<'_, [Self]>) -> Numbers<'_> {
+                    Numbers::$Variant(numbers)
+                }
+
+                fn unwrap<'a>(numbers: Numbers<'a>) -> Option<Cow<'a, [Self]>> {
+                    if let Numbers::$Variant(numbers) = numbers { Some(numbers) } else { None }
+                }
+
+                fn look<'a>(numbers: &'a Numbers<'_>) -> Option<&'a [Self]> {
+                    if let Numbers::$Variant(numbers) = numbers { Some(numbers) } else { None }
+                }
+            }
+        };
     }
 
-    impl Pick for f64 {
-        fn pick<C: Cases>(cases: C) -> C::Of<Self> {
-            cases.f64()
-        }
-    }
+    picked!(f32, F32);
+    picked!(f64, F64);
 }
 pub(crate) use sealed::Cases;
 

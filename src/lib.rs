@@ -44,6 +44,7 @@
 //! | schedules | [`Schedule`], for the learning rate and for every decay |
 //! | gradients | [`Clip`] by value or global norm, [`NonFinite`] policy, a factor per step ([`Optimizer::step_scaled`]) |
 //! | what happened | [`Report`] of a step, [`Status`] by name, [`Optimizer::state`] by name and column, typed [`Error`]s |
+//! | state | [`state`]: plain data, out by [`Optimizer::export`] and back by [`Optimizer::import`]; files with the feature `safetensors` |
 //! | threads | [`Settings::threads`], [`Pool`] |
 //! | during a run | [`Optimizer::set_learning_rate`], [`Optimizer::assign`], [`Optimizer::resize`], [`Optimizer::capture_anchors`], [`Param::frozen`] |
 //!
@@ -73,7 +74,7 @@
 #![cfg_attr(feature = "document-features", doc = document_features::document_features!())]
 #![cfg_attr(
     not(feature = "document-features"),
-    doc = "`ndarray`: the module `wane::ndarray`, parameters from arrays, without a copy."
+    doc = "`ndarray`: the module `wane::ndarray`, parameters from arrays, without a copy. `serde`: the state of an optimizer in any format of serde. `safetensors`: the same as a file, written atomically."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //!
@@ -103,6 +104,7 @@ mod param;
 mod report;
 mod rule;
 mod schedule;
+pub mod state;
 mod task;
 mod text;
 

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::float::Float;
 use crate::param::Param;
 use crate::report::{Report, Status};
+use crate::state::{Loaded, Loading, ParameterState, State};
 
 /// An optimizer: object safe, so that a program can pick one at run time.
 ///
@@ -211,6 +212,46 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// [`Error::NonFiniteState`](crate::Error::NonFiniteState). The state is then as it was.
     fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()>;
 
+    /// Lends everything that the next step depends on, beside the weights, as plain data.
+    ///
+    /// # Example
+    ///
+    /// See [`State`], and [`guide::checkpoints`](crate::guide::checkpoints) for files.
+    fn export(&self) -> State<'_>;
+
+    /// Lends the state of one parameter; `None` for a name not seen.
+    fn export_parameter(&self, name: &str) -> Option<ParameterState<'_>>;
+
+    /// Takes a state: the counts, the parameters with their columns, what decays remember. Settings
+    /// are compared and stay as they are here. Numbers that are owned are moved where a parameter has
+    /// one column, others are copied.
+    ///
+    /// All of it is compared first; [`Loading`] says which differences are allowed. A parameter that
+    /// is taken is from then on as if this optimizer had made its steps: the next one has the same
+    /// bits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateDiffers`](crate::Error::StateDiffers) with all differences that are not allowed;
+    /// [`Error::StateFormat`](crate::Error::StateFormat); and for a state that no optimizer can have,
+    /// the error of what is wrong with it: [`DuplicateName`](crate::Error::DuplicateName),
+    /// [`DuplicateColumn`](crate::Error::DuplicateColumn), [`EmptyName`](crate::Error::EmptyName),
+    /// [`ShapeLength`](crate::Error::ShapeLength), [`RankTooHigh`](crate::Error::RankTooHigh),
+    /// [`ShapeRefused`](crate::Error::ShapeRefused), [`SliceAmongNames`](crate::Error::SliceAmongNames),
+    /// [`NonFiniteState`](crate::Error::NonFiniteState) unless numbers that are not finite are
+    /// [let through](crate::NonFinite::Propagate), [`OutOfRange`](crate::Error::OutOfRange) for a
+    /// rate or an average, and [`ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) for what the next
+    /// step would make of them. The optimizer is then as it was.
+    fn import(&mut self, state: State<'_>, loading: &Loading) -> Result<Loaded>;
+
+    /// Takes the state of one parameter, as [`import`](Self::import) does, where all of it fits. A
+    /// name not seen becomes known, in the group of the state.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`import`](Self::import). The optimizer is then as it was.
+    fn import_parameter(&mut self, state: ParameterState<'_>) -> Result<()>;
+
     /// Returns what became of a parameter in the last step; `None` for a name not seen.
     fn status(&self, name: &str) -> Option<Status>;
 
@@ -250,6 +291,10 @@ macro_rules! forward {
             fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
             fn state(&self, name: &str, column: &str) -> Option<&[$T]>;
             fn restore_state(&mut self, name: &str, column: &str, values: &[$T]) -> $crate::Result<()>;
+            fn export(&self) -> $crate::state::State<'_>;
+            fn export_parameter(&self, name: &str) -> Option<$crate::state::ParameterState<'_>>;
+            fn import(&mut self, state: $crate::state::State<'_>, loading: &$crate::state::Loading) -> $crate::Result<$crate::state::Loaded>;
+            fn import_parameter(&mut self, state: $crate::state::ParameterState<'_>) -> $crate::Result<()>;
             fn status(&self, name: &str) -> Option<$crate::Status>;
             fn forget(&mut self, name: &str) -> bool;
             fn reset(&mut self) -> ();

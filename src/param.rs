@@ -146,6 +146,10 @@ pub struct ParamInfo<'a> {
 }
 
 impl<'a> ParamInfo<'a> {
+    pub(crate) fn new(name: &'a str, shape: Option<&'a [usize]>, len: usize) -> Self {
+        Self { name, shape, len }
+    }
+
     /// Returns the parameter's name.
     #[must_use]
     pub fn name(&self) -> &'a str {
@@ -181,7 +185,7 @@ pub(crate) struct Shape {
 impl Shape {
     /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse
     /// the shape by name.
-    fn new(shape: &[usize]) -> Self {
+    pub(crate) fn new(shape: &[usize]) -> Self {
         let kept = shape.len().min(MAX_RANK);
         let mut axes = [0; MAX_RANK];
         axes[..kept].copy_from_slice(&shape[..kept]);

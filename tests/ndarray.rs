@@ -55,7 +55,7 @@ fn empty_and_gradientless_arrays_are_fine() {
     let report: Report =
         opt.step(&mut [param("empty", &mut empty, &no_grad).unwrap(), param_without_grad("w", &mut w).unwrap()]).unwrap();
     assert_eq!((report.updated(), report.left_alone()), (1, 1));
-    assert_eq!(w, Array1::ones(2));
+    assert_eq!(w, Array1::<f64>::ones(2));
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod properties {
     pub(crate) mod identities;
     pub(crate) mod invariance;
     pub(crate) mod pure_decay;
+    pub(crate) mod resume;
     pub(crate) mod threads;
 }

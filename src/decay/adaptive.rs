@@ -24,6 +24,10 @@ impl Average {
         Self(0.1 * self.0 + 0.9 * ratio)
     }
 
+    pub(crate) fn of(strength: f64) -> Self {
+        Self(strength)
+    }
+
     pub(crate) fn strength(self) -> f64 {
         self.0
     }

@@ -75,9 +75,10 @@ impl<T: Real> Engine<T> {
                 if let Some(overflow) = self.stage.rehearse(&sweep, param, slot, self.pieces.own_desk()) {
                     return Err(self.run.refuse(|| overflow.of(param.name)));
                 }
-                // An infinite ceiling stands for state of unknown origin, which stays rehearsed.
+                // An infinite ceiling stands for state of unknown origin, which stays rehearsed. Otherwise the
+                // bound falls again some time after one huge gradient.
                 if slot.ceiling.gradient < f64::INFINITY {
-                    bounds.ceiling.gradient = self.stage.largest_gradient();
+                    bounds.ceiling.gradient = self.stage.state.largest_gradient();
                 }
             }
             slot.step.ceiling = bounds.ceiling;
@@ -133,13 +134,6 @@ impl Overflow {
 }
 
 impl<T: Real> Stage<T> {
-    /// Returns the largest gradient that the rehearsed state can come from, as |m| ≤ g and v ≤ g².
-    /// So the bound falls again some time after one huge gradient.
-    fn largest_gradient(&self) -> f64 {
-        let largest = self.state.numbers.iter().fold(0.0, |largest, s| s.abs().widen().max(largest));
-        largest.max(largest.sqrt())
-    }
-
     /// Makes the step on copies, and returns the first finite number that it has made infinite or NaN.
     fn rehearse(
         &mut self,

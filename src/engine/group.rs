@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::hyperparameters::{AnyScalars, Kept, MAX_KEPT, Options};
+use super::hyperparameters::{AnyScalars, Kept, MAX_KEPT, Options, Setting, numbers, switch};
 use super::run::Run;
 use super::state::State;
 use crate::decay::{Anchor, AnyLaw, Average, Decay, Rates, StepDecay};
@@ -81,6 +81,14 @@ impl<T: Clone> Clone for Plan<T> {
 }
 
 impl Member {
+    /// Returns the settings as a [state](crate::state) keeps them.
+    pub(crate) fn list(&self) -> Vec<Setting> {
+        let mut list = vec![("weight_decay", self.decay.to_string()), numbers("lr_factor", &[self.lr_factor])];
+        list.extend(switch("frozen", self.frozen));
+        list.extend(self.options.any().list());
+        list
+    }
+
     /// Checks every number, and what the schedules will make of it in every step that can be
     /// foreseen, for weights of type `T`.
     pub(crate) fn check<T: Real>(&self, group: &str, run: &Run) -> Result<()> {
@@ -160,6 +168,11 @@ impl<T: Real> Group<T> {
         Ok(())
     }
 
+    /// Returns whether it was defined as such, and not joined from others.
+    pub(crate) fn is_defined(&self) -> bool {
+        self.edits.len() < 2
+    }
+
     /// Returns whether the group's optimizer or law looks at whole parameters.
     pub(crate) fn looks(&self) -> bool {
         self.plan.scalars.looks() || self.plan.law.looks()
@@ -186,8 +199,13 @@ impl<T: Real> Group<T> {
 
     /// Checks what the next step would make of these settings.
     pub(crate) fn check_next(&self, run: &Run) -> Result<()> {
+        self.check_at(run, self.average())
+    }
+
+    /// Checks what the next step would make of these settings at this running strength.
+    pub(crate) fn check_at(&self, run: &Run, average: f64) -> Result<()> {
         rounded::<T>("learning rate", run.rate() * self.settings.lr_factor)?;
-        self.strength(run, self.average).map(|_| ())
+        self.strength(run, Average::of(average)).map(|_| ())
     }
 
     fn strength(&self, run: &Run, average: Average) -> Result<(f64, StepDecay)> {
@@ -226,6 +244,16 @@ impl<T: Real> Group<T> {
         if self.plan.active > 0 && self.plan.average.strength().is_finite() {
             self.average = self.plan.average;
         }
+    }
+
+    /// Returns the running strength of an adaptive decay.
+    pub(crate) fn average(&self) -> f64 {
+        self.average.strength()
+    }
+
+    /// Takes the running strength that a state has.
+    pub(crate) fn take(&mut self, average: f64) {
+        self.average = Average::of(average);
     }
 
     pub(crate) fn reset(&mut self) {

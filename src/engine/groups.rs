@@ -13,7 +13,7 @@ use super::selector::Selector;
 use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::Real;
-use crate::param::{GroupChoice, Param};
+use crate::param::{GroupChoice, Param, ParamInfo};
 
 /// The groups that every optimizer has: its own settings, and these without decay.
 pub(crate) const RESERVED: [&str; 2] = ["default", "undecayed"];
@@ -127,7 +127,7 @@ impl<T: Real> Groups<T> {
     pub(crate) fn choose(&mut self, param: &Param<'_, T>, run: &Run) -> Result<usize> {
         let mut edits = match param.group.named {
             Some(name) => self.named(name, || format!("parameter `{}`", param.name))?,
-            None => self.matching(param)?,
+            None => self.matching(&param.info())?,
         };
         if param.group.undecayed {
             append(&mut edits, UNDECAYED);
@@ -139,6 +139,11 @@ impl<T: Real> Groups<T> {
     pub(crate) fn find(&mut self, name: &str, run: &Run) -> Result<usize> {
         let edits = self.named(name, || "`assign`".into())?;
         self.place(&edits, run)
+    }
+
+    /// Returns whether this is the name of several groups that are defined here, joined.
+    pub(crate) fn is_joined(&self, name: &str) -> bool {
+        name.contains(JOINED) && name.split(JOINED).all(|part| self.edit(part).is_some())
     }
 
     /// Returns the edits of a group by its name: one that is there, or names joined by ` + `.
@@ -157,10 +162,16 @@ impl<T: Real> Groups<T> {
         Ok(edits)
     }
 
-    fn matching(&mut self, param: &Param<'_, T>) -> Result<Vec<usize>> {
+    /// Returns the place of the group that selectors choose.
+    pub(crate) fn chosen(&mut self, param: &ParamInfo<'_>, run: &Run) -> Result<usize> {
+        let edits = self.matching(param)?;
+        self.place(&edits, run)
+    }
+
+    fn matching(&mut self, param: &ParamInfo<'_>) -> Result<Vec<usize>> {
         let mut edits = Vec::new();
         for assigned in &mut self.selectors {
-            if assigned.selector.matches(&param.info())? {
+            if assigned.selector.matches(param)? {
                 if assigned.matched == Matched::Never {
                     assigned.matched = Matched::Fresh;
                 }
@@ -235,6 +246,14 @@ impl<T: Real> Groups<T> {
     /// Keeps what selectors have matched in this step.
     pub(crate) fn accept(&mut self) {
         self.settle(Matched::Yes);
+    }
+
+    /// Counts the selectors of this group as matched: a parameter has come into it with a state.
+    pub(crate) fn match_all(&mut self, place: usize) {
+        let edits = &self.groups[place].edits;
+        for assigned in self.selectors.iter_mut().filter(|assigned| edits.contains(&assigned.edit)) {
+            assigned.matched = Matched::Yes;
+        }
     }
 
     /// Forgets what selectors have matched in a step that has failed. Groups that were made for its

@@ -5,24 +5,29 @@
 //! behind [`AnyHyperparameters`], and the scalars of a group's step behind [`AnyScalars`].
 
 use std::any::Any;
-use std::fmt::{self, Debug, Display};
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::float::{Cases, Float, Real};
 use crate::kernel::column::{Column, Extent, Matrices};
+use crate::number::Number;
 use crate::task::AnyRule;
 
 use super::whole::{Parameter, Prepared};
 
 /// An optimizer's options, and how they become a rule: what a file in `rule/` implements.
-pub(crate) trait Hyperparameters: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
+pub(crate) trait Hyperparameters: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The scalars of one step, worked out in f64 and rounded once per group and
     /// distinct step count.
     type Scalars<T: Real>: Copy + Debug + Send + Sync;
 
     /// Checks that every option is in its range.
     fn check(&self) -> Result<()>;
+
+    /// Returns the options under the names of their setters, as tables show them and as a
+    /// [state](crate::state) keeps them. What is off is left out.
+    fn list(&self) -> Vec<Setting>;
 
     /// Returns the columns of state that a parameter of these axes has: first those with a number
     /// for each weight, in the order in which the rule reads them.
@@ -64,6 +69,20 @@ pub(crate) trait Hyperparameters: Clone + Debug + Display + PartialEq + Send + S
     }
 }
 
+/// An option by its name, and its text.
+pub(crate) type Setting = (&'static str, String);
+
+/// Returns an option that is listed where it is on.
+pub(crate) fn switch(name: &'static str, on: bool) -> Option<Setting> {
+    on.then(|| (name, "on".into()))
+}
+
+/// Returns an option of numbers.
+pub(crate) fn numbers(name: &'static str, numbers: &[f64]) -> Setting {
+    let texts: Vec<_> = numbers.iter().map(|&x| Number(x).to_string()).collect();
+    (name, texts.join(" "))
+}
+
 /// A rule, and the factor on its direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Motion<'a, T> {
@@ -87,8 +106,10 @@ pub(crate) const MAX_KEPT: usize = 2;
 pub(crate) type Kept<T> = [T; MAX_KEPT];
 
 /// Any hyperparameters, as a group holds it.
-pub(crate) trait AnyHyperparameters: Any + Debug + Display + Send + Sync {
+pub(crate) trait AnyHyperparameters: Any + Debug + Send + Sync {
     fn check(&self) -> Result<()>;
+
+    fn list(&self) -> Vec<Setting>;
 
     fn columns(&self, of: Matrices) -> Vec<Column>;
 
@@ -106,6 +127,10 @@ pub(crate) trait AnyHyperparameters: Any + Debug + Display + Send + Sync {
 impl<F: Hyperparameters> AnyHyperparameters for F {
     fn check(&self) -> Result<()> {
         Hyperparameters::check(self)
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        Hyperparameters::list(self)
     }
 
     fn columns(&self, of: Matrices) -> Vec<Column> {

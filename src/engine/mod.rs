@@ -1,6 +1,7 @@
 //! The engine: an optimizer with its memory, behind the trait [`Optimizer`]. It alone knows names
 //! and groups. What a step does is in `step.rs`.
 
+mod exchange;
 mod foresight;
 mod group;
 mod groups;
@@ -20,7 +21,9 @@ mod survey;
 mod whole;
 
 pub use hyperparameters::Algorithm;
-pub(crate) use hyperparameters::{Erase, Hyperparameters, Kept, Motion, Options, Reach, algorithm, compiled, sealed};
+pub(crate) use hyperparameters::{
+    Erase, Hyperparameters, Kept, Motion, Options, Reach, Setting, algorithm, compiled, numbers, sealed, switch,
+};
 pub use selector::Selector;
 pub use settings::{GroupScope, OptimizerScope, Settings};
 pub use stepper::Stepper;
@@ -32,6 +35,7 @@ use crate::float::Real;
 use crate::optimizer::Optimizer;
 use crate::param::Param;
 use crate::report::{Report, Status};
+use crate::state::{Loaded, Loading, ParameterState, State};
 use foresight::Stage;
 use group::Member;
 use groups::{Edit, Groups};
@@ -173,9 +177,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
         if self.is_of_decay(slot, column) {
             return Some(&slot.anchor[..]).filter(|anchor| !anchor.is_empty());
         }
-        // Numbers that were put back are there before the first update.
-        let known = slot.t > 0 || slot.ceiling.gradient == f64::INFINITY;
-        if known { slot.state.get(column) } else { None }
+        if slot.has_state() { slot.state.get(column) } else { None }
     }
 
     fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()> {
@@ -190,6 +192,22 @@ impl<T: Real> Optimizer<T> for Engine<T> {
         // Nothing is known of what these numbers come from.
         slot.ceiling.gradient = f64::INFINITY;
         Ok(())
+    }
+
+    fn export(&self) -> State<'_> {
+        self.lend()
+    }
+
+    fn export_parameter(&self, name: &str) -> Option<ParameterState<'_>> {
+        self.lend_parameter(name)
+    }
+
+    fn import(&mut self, state: State<'_>, loading: &Loading) -> Result<Loaded> {
+        self.take(state, loading)
+    }
+
+    fn import_parameter(&mut self, state: ParameterState<'_>) -> Result<()> {
+        self.take_parameter(state)
     }
 
     fn status(&self, name: &str) -> Option<Status> {

@@ -2,6 +2,7 @@
 
 use super::group::Group;
 use super::groups::{Groups, RESERVED, UNDECAYED};
+use super::hyperparameters::Options;
 use super::run::Run;
 use super::slot::Slot;
 use crate::description::{Description, GroupRow, ParamRow};
@@ -13,13 +14,13 @@ use crate::task::Denormals;
 impl Description {
     pub(crate) fn of<T: Real>(run: &Run, groups: &Groups<T>, slots: &[&Slot<T>], status: impl Fn(&Slot<T>) -> Status) -> Self {
         let params = slots.iter().map(|slot| ParamRow::of(slot, &groups[slot.group], run, status(slot))).collect();
-        let mut members = vec![(0, 0); groups.len()];
+        let mut members = vec![(0_usize, 0_usize); groups.len()];
         for slot in slots {
             let (params, weights) = &mut members[slot.group];
-            (*params, *weights) = (*params + 1, *weights + slot.len);
+            (*params, *weights) = (*params + 1, weights.saturating_add(slot.len));
         }
         // `undecayed`, and groups that selectors have joined, are shown where they have parameters.
-        let shown = |group: &Group<T>, params| params > 0 || group.edits.len() < 2 && *group.name != *RESERVED[UNDECAYED];
+        let shown = |group: &Group<T>, params| params > 0 || group.is_defined() && *group.name != *RESERVED[UNDECAYED];
         let shown: Vec<_> = groups.iter().zip(members).filter(|(group, (params, _))| shown(group, *params)).collect();
         let notes = notes(run, groups, &shown.iter().map(|(group, _)| *group).collect::<Vec<_>>());
         let groups = shown.into_iter().map(|(group, members)| GroupRow::of(group, members, run)).collect();
@@ -55,6 +56,13 @@ fn notes<T: Real>(run: &Run, groups: &Groups<T>, shown: &[&Group<T>]) -> Vec<Str
     unmatched.chain(moving).chain(twins).collect()
 }
 
+/// Returns the options of an optimizer in one line.
+fn listed(options: &Options) -> String {
+    let texts =
+        options.any().list().into_iter().map(|(name, text)| if text == "on" { name.into() } else { format!("{name} {text}") });
+    texts.collect::<Vec<String>>().join(", ")
+}
+
 impl GroupRow {
     fn of<T: Real>(group: &Group<T>, (params, weights): (usize, usize), run: &Run) -> Self {
         let (learning_rate, effect) = group.outlook(run);
@@ -65,7 +73,7 @@ impl GroupRow {
             learning_rate,
             decay: group.settings.decay.to_string(),
             strength: effect.to_string(),
-            optimizer: format!("{}{}", run.name, group.settings.options.any()),
+            optimizer: format!("{}({})", run.name, listed(&group.settings.options)),
             frozen: group.settings.frozen,
         }
     }

@@ -1,11 +1,13 @@
 //! The settings and counts of the whole optimizer, and how a step ends before it writes.
 
+use super::hyperparameters::{Setting, numbers, switch};
 use super::share::Threads;
 use crate::clip::{Clip, NonFinite};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::Level;
 use crate::schedule::Schedule;
+use crate::state::State;
 use crate::task::Denormals;
 
 /// The settings and counts of the whole optimizer.
@@ -42,6 +44,27 @@ impl Run {
             rounded::<T>("clipping bound", self.clip.bound())?;
         }
         Ok(())
+    }
+
+    /// Returns the settings as a [state](crate::state) keeps them.
+    pub(crate) fn list(&self) -> Vec<Setting> {
+        let mut list = vec![
+            numbers("learning_rate", &[self.peak]),
+            ("lr_schedule", self.schedule.to_string()),
+            ("clip", self.clip.to_string()),
+            ("non_finite", self.non_finite.to_string()),
+        ];
+        list.extend(switch("maximize", self.maximize));
+        list.extend(switch("flush_denormals", self.denormals == Denormals::Flush));
+        list
+    }
+
+    /// Returns the same where a state has left off.
+    pub(crate) fn resumed(&self, state: &State<'_>) -> Result<Self> {
+        if let Some(lr) = state.learning_rate {
+            in_range("learning rate", lr, lr >= 0.0, "a finite number, at least 0")?;
+        }
+        Ok(Self { completed: state.completed_steps, manual: state.learning_rate, ..self.clone() })
     }
 
     pub(crate) fn rate(&self) -> f64 {

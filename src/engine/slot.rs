@@ -9,9 +9,13 @@ use crate::decay::AnyLaw;
 use crate::error::{Error, MAX_RANK, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Extent, Matrices};
-use crate::param::{Param, Shape};
+use crate::kernel::column::{Column, Extent, Matrices};
+use crate::param::{Param, ParamInfo, Shape};
 use crate::report::Status;
+use crate::state::{self, ParameterState};
+
+/// Numbers of state below this are far from overflow, whatever a state says of where they come from.
+const ORDINARY: f64 = 1e15;
 
 /// What is kept for one parameter.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub(crate) struct Slot<T> {
     pub(crate) born: usize,
     /// Whether it is not yet part of an ended step or a registration.
     pub(crate) fresh: bool,
+    /// Whether it has come with a state, and no step has been given its parameter yet.
+    pub(crate) waits: bool,
     /// What is worked out for the present step.
     pub(crate) step: OfStep<T>,
 }
@@ -75,7 +81,8 @@ pub(crate) struct OfStep<T> {
 }
 
 impl<T: Float> Slot<T> {
-    pub(crate) fn new(param: &Param<'_, T>, group: usize, options: &Options, born: usize) -> Self {
+    pub(crate) fn new(of: &ParamInfo<'_>, group: usize, options: &Options, born: usize) -> Self {
+        let shape = of.shape().map(Shape::new);
         let ceiling = Ceiling::default();
         let step = OfStep {
             status: Status::Registered,
@@ -91,21 +98,28 @@ impl<T: Float> Slot<T> {
             captured: false,
         };
         Self {
-            name: param.name.into(),
-            len: param.value.len(),
-            shape: param.shape,
+            name: of.name().into(),
+            len: of.len(),
+            shape,
             group,
             t: 0,
             status: Status::Registered,
             seen: 0,
-            state: State::new(options, matrices(&param.shape, param.value.len())),
+            state: State::new(options, matrices(&shape, of.len())),
             anchor: Vec::new(),
             rows: Vec::new(),
             ceiling,
             born,
-            fresh: true,
+            fresh: false,
+            waits: false,
             step,
         }
+    }
+
+    /// Returns whether its columns hold something. Numbers that were put back are there before the
+    /// first update.
+    pub(crate) fn has_state(&self) -> bool {
+        self.t > 0 || self.ceiling.gradient == f64::INFINITY
     }
 
     /// Returns how many numbers a step reads and writes.
@@ -167,11 +181,11 @@ pub(crate) fn check_shape<T: Float>(param: &Param<'_, T>) -> Result<()> {
 }
 
 /// Checks that the parameter is one that its optimizer can update.
-pub(crate) fn check_kind<T: Float>(param: &Param<'_, T>, options: &Options) -> Result<()> {
-    match options.any().refuses(matrices(&param.shape, param.value.len())) {
+pub(crate) fn check_kind(of: &ParamInfo<'_>, options: &Options) -> Result<()> {
+    match options.any().refuses(of.shape().map_or(Matrices::of(&[of.len()]), Matrices::of)) {
         Some(needs) => {
-            let found = param.shape.map(|shape| shape.axes().into());
-            Err(Error::ShapeRefused { name: param.name.into(), found, needs })
+            let found = of.shape().map(Into::into);
+            Err(Error::ShapeRefused { name: of.name().into(), found, needs })
         }
         None => Ok(()),
     }
@@ -207,9 +221,34 @@ impl<T: Real> Slot<T> {
             self.capture(value);
             self.step.captured = true;
         }
-        if self.is_active() && self.state.is_missing() {
-            self.state.begin(value);
+        if self.is_active() {
+            self.state.prepare(value);
         }
+    }
+
+    /// Takes a state: the columns that are those of `options`, and the column `own` of the decay.
+    pub(crate) fn take(&mut self, from: ParameterState<'_>, group: usize, options: &Options, own: Option<Column>) {
+        self.shape = self.shape.or(from.shape.as_deref().map(Shape::new));
+        self.state = State::new(options, matrices(&self.shape, self.len));
+        self.anchor.clear();
+        let mut columns = Vec::with_capacity(from.columns.len());
+        for state::Column { name, numbers } in from.columns {
+            let Some(numbers) = numbers.take::<T>() else { continue };
+            if own.is_some_and(|own| own.name == name) {
+                self.anchor = numbers.into_owned();
+            } else if let Some((name, _)) = self.state.lengths().find(|known| *known == (&*name, numbers.len())) {
+                columns.push((name, numbers));
+            }
+        }
+        self.state.take(columns);
+        let gradient = match from.gradient_bound {
+            Some(bound) if self.state.largest() < ORDINARY => bound,
+            Some(bound) => bound.max(self.state.largest_gradient()),
+            None if self.state.numbers.is_empty() => 0.0,
+            None => f64::INFINITY,
+        };
+        self.ceiling = Ceiling { gradient, ..Ceiling::default() };
+        (self.group, self.t, self.status) = (group, from.steps, Status::Registered);
     }
 
     /// Captures these weights as the anchor that the decay pulls towards.
@@ -225,7 +264,7 @@ impl<T: Real> Slot<T> {
     pub(crate) fn regroup(&mut self, group: usize, options: &Options) {
         let mut state = State::new(options, self.state.of);
         if !self.state.numbers.is_empty() {
-            state.begin(&vec![T::zero(); self.len]);
+            state.begin(&[]);
             for column in self.state.columns.clone() {
                 if let (Some(old), Some(new)) = (self.state.get(column.name), state.get_mut(column.name))
                     && old.len() == new.len()

@@ -11,7 +11,7 @@ use super::slot::{Slot, check_kind, check_shape};
 use crate::error::{Error, Result};
 use crate::float::Float;
 use crate::kernel::SquareSum;
-use crate::param::{Param, SLICE};
+use crate::param::{Param, ParamInfo, SLICE};
 
 /// All slots, and where each name is.
 #[derive(Debug)]
@@ -25,14 +25,24 @@ pub(crate) struct Slots<T> {
     numbers: usize,
     /// How many slots are not yet part of an ended step or a registration.
     fresh: usize,
+    /// How many have come with a state and were not given yet.
+    waiting: usize,
 }
 
 /// A copy has room for sums over as many slots, so that its steps need not allocate either.
 impl<T: Float> Clone for Slots<T> {
     fn clone(&self) -> Self {
-        let Self { slots, index, born, numbers, fresh, .. } = self;
+        let Self { slots, index, born, numbers, fresh, waiting, .. } = self;
         let sorted = Vec::with_capacity(slots.len());
-        Self { slots: slots.clone(), index: index.clone(), sorted, born: *born, numbers: *numbers, fresh: *fresh }
+        Self {
+            slots: slots.clone(),
+            index: index.clone(),
+            sorted,
+            born: *born,
+            numbers: *numbers,
+            fresh: *fresh,
+            waiting: *waiting,
+        }
     }
 }
 
@@ -54,7 +64,7 @@ impl<T: Float> Drop for Arranging<'_, T> {
 
 impl<T: Float> Slots<T> {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), index: HashMap::new(), sorted: Vec::new(), born: 0, numbers: 0, fresh: 0 }
+        Self { slots: Vec::new(), index: HashMap::new(), sorted: Vec::new(), born: 0, numbers: 0, fresh: 0, waiting: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -112,7 +122,7 @@ impl<T: Float> Slots<T> {
             }
             slots.slots[i].check(param)?;
         }
-        let grown = slots.slots.len() > before;
+        let grown = slots.welcome(params.len()) || slots.slots.len() > before;
         if grown {
             slots.sorted.clear();
             slots.sorted.reserve(slots.slots.len());
@@ -134,14 +144,44 @@ impl<T: Float> Slots<T> {
         }
         check_shape(param)?;
         let (group, options) = group(param)?;
-        check_kind(param, &options)?;
-        let slot = Slot::new(param, group, &options, self.born);
-        self.born += 1;
+        check_kind(&param.info(), &options)?;
+        let slot = Slot { fresh: true, ..Slot::new(&param.info(), group, &options, self.born) };
         self.fresh += 1;
-        self.index.insert(slot.name.clone(), self.slots.len());
         self.numbers += slot.numbers();
+        Ok(self.insert(slot))
+    }
+
+    /// Adds a slot at the end, and returns its place.
+    fn insert(&mut self, slot: Slot<T>) -> usize {
+        self.born += 1;
+        self.index.insert(slot.name.clone(), self.slots.len());
         self.slots.push(slot);
-        Ok(self.slots.len() - 1)
+        self.slots.len() - 1
+    }
+
+    /// Returns the slot of a parameter that comes with a state; it is made if it is not there.
+    pub(crate) fn awaited(&mut self, of: &ParamInfo<'_>, group: usize, options: &Options) -> &mut Slot<T> {
+        let place = self.index.get(of.name()).copied();
+        let place = place.unwrap_or_else(|| {
+            self.waiting += 1;
+            self.insert(Slot { waits: true, ..Slot::new(of, group, options, self.born) })
+        });
+        &mut self.slots[place]
+    }
+
+    /// Counts the first `n` slots where they have come with a state: nothing is reserved for a
+    /// length that no weights stand for. Returns whether there were any.
+    fn welcome(&mut self, n: usize) -> bool {
+        if self.waiting == 0 {
+            return false;
+        }
+        let before = self.waiting;
+        for slot in self.slots[..n].iter_mut().filter(|slot| slot.waits) {
+            slot.waits = false;
+            self.waiting -= 1;
+            self.numbers += slot.numbers();
+        }
+        self.waiting < before
     }
 
     fn swap(&mut self, i: usize, j: usize) {
@@ -203,7 +243,11 @@ impl<T: Float> Slots<T> {
     fn remove(&mut self, i: usize) {
         self.sorted.clear();
         let removed = self.slots.swap_remove(i);
-        self.numbers = self.numbers.saturating_sub(removed.numbers());
+        if removed.waits {
+            self.waiting -= 1;
+        } else {
+            self.numbers = self.numbers.saturating_sub(removed.numbers());
+        }
         self.index.remove(&removed.name);
         if let Some(moved) = self.slots.get(i) {
             self.index.insert(moved.name.clone(), i);

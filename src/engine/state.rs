@@ -1,5 +1,6 @@
 //! The columns of one parameter's state: what there is of them, and how a rule gets them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::hyperparameters::{Kept, MAX_KEPT, Options};
@@ -89,7 +90,7 @@ impl<T: Float> State<T> {
         })?;
         check_finite(parameter, column, values)?;
         if self.is_missing() {
-            self.begin(&vec![T::default(); self.of.len(Extent::Weights)]);
+            self.begin(&[]);
         }
         self.numbers[range].copy_from_slice(values);
         Ok(())
@@ -101,23 +102,78 @@ impl<T: Float> State<T> {
         self.columns.len() > self.full
     }
 
+    /// Returns the names and lengths of all columns.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.columns.iter().map(|column| (column.name, self.of.len(column.extent)))
+    }
+
     /// Returns whether there are columns that have not been made yet.
     pub(crate) fn is_missing(&self) -> bool {
         self.numbers.is_empty() && !self.columns.is_empty()
     }
 
-    /// Makes all columns, as they start.
+    /// Makes what a step needs and is not there: columns as they start, and room to work in.
+    #[inline]
+    pub(crate) fn prepare(&mut self, value: &[T]) {
+        if self.is_missing() {
+            self.begin(value);
+        }
+        if self.work.is_empty() && !self.work_extents.is_empty() {
+            self.work = vec![T::default(); self.work_extents.iter().map(|&extent| self.of.len(extent)).sum()];
+        }
+    }
+
+    /// Makes all columns, as they start. Weights that are not given count as 0.
     pub(crate) fn begin(&mut self, value: &[T]) {
-        let mut numbers = Vec::with_capacity(self.columns.iter().map(|column| self.of.len(column.extent)).sum());
+        let mut numbers = Vec::with_capacity(self.lengths().map(|(_, len)| len).sum());
         for column in &self.columns {
-            match column.start {
-                Start::Value(start) => numbers.resize(numbers.len() + self.of.len(column.extent), T::of(start)),
-                Start::Weights => numbers.extend_from_slice(value),
+            let end = numbers.len() + self.of.len(column.extent);
+            if column.start == Start::Weights {
+                numbers.extend_from_slice(value);
+            }
+            numbers.resize(end, column.start.number());
+        }
+        self.own(numbers);
+    }
+
+    /// Makes these numbers those of all columns.
+    fn own(&mut self, numbers: Vec<T>) {
+        self.next = numbers[self.full * self.of.len(Extent::Weights)..].to_vec();
+        self.numbers = numbers;
+    }
+
+    /// Takes the numbers of columns, moved where there is one column in all. Columns that are not
+    /// among them start anew.
+    pub(crate) fn take(&mut self, columns: Vec<(&'static str, Cow<'_, [T]>)>) {
+        match <[_; 1]>::try_from(columns) {
+            Ok([(_, numbers)]) if self.columns.len() == 1 => self.own(numbers.into_owned()),
+            Ok([(name, numbers)]) => self.copy(&[(name, numbers)]),
+            Err(columns) => self.copy(&columns),
+        }
+    }
+
+    fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)]) {
+        // Nothing is made of a length that no numbers stand for.
+        let longest = self.lengths().map(|(_, len)| len).max();
+        if columns.iter().map(|(_, numbers)| numbers.len()).max() < longest {
+            return;
+        }
+        self.begin(&[]);
+        for (name, numbers) in columns {
+            if let Some(column) = self.get_mut(name) {
+                column.copy_from_slice(numbers);
             }
         }
-        self.next = numbers[self.full * value.len()..].to_vec();
-        self.work = vec![T::default(); self.work_extents.iter().map(|&extent| self.of.len(extent)).sum()];
-        self.numbers = numbers;
+    }
+
+    /// Returns the largest gradient that the numbers can come from, as |m| ≤ g and v ≤ g².
+    pub(crate) fn largest_gradient(&self) -> f64 {
+        self.largest().max(self.largest().sqrt())
+    }
+
+    /// Returns the largest absolute value of all numbers.
+    pub(crate) fn largest(&self) -> f64 {
+        self.numbers.iter().fold(0.0, |largest, s| s.widen().abs().max(largest))
     }
 
     /// Returns the numbers that are kept beside the columns: those of length one.
@@ -131,8 +187,7 @@ impl<T: Float> State<T> {
             for (kept, column) in kept.iter_mut().zip(ones) {
                 *kept = match (self.get(column.name), column.start) {
                     (Some(numbers), _) => numbers[0],
-                    (None, Start::Value(start)) => T::of(start),
-                    (None, Start::Weights) => T::zero(),
+                    (None, start) => start.number(),
                 };
             }
         }

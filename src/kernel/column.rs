@@ -34,6 +34,16 @@ pub(crate) enum Start {
     Weights,
 }
 
+impl Start {
+    /// Returns the number that a column starts from; 0 for weights that are not known.
+    pub(crate) fn number<T: crate::float::Float>(self) -> T {
+        match self {
+            Self::Value(start) => T::of(start),
+            Self::Weights => T::of(0.0),
+        }
+    }
+}
+
 impl Column {
     /// Returns a column with a number for each weight, 0 at first.
     pub(crate) const fn zeros(name: &'static str) -> Self {

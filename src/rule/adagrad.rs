@@ -1,8 +1,6 @@
 //! Adagrad: steps divided by the root of the sum of all squared gradients.
 
-use std::fmt;
-
-use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Setting, Settings, algorithm, compiled, numbers};
 use crate::error::{Result, in_range};
 use crate::float::{Real, faded, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Start};
@@ -91,12 +89,6 @@ impl<S> Settings<Adagrad, S> {
     }
 }
 
-impl fmt::Display for Adagrad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(lr decay {}, initial accumulator {}, eps {:e})", self.lr_decay, self.initial, self.eps)
-    }
-}
-
 /// What a step of Adagrad is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -113,6 +105,11 @@ impl Hyperparameters for Adagrad {
         in_range("lr_decay", self.lr_decay, self.lr_decay >= 0.0, AT_LEAST_0)?;
         in_range("initial accumulator", self.initial, self.initial >= 0.0, AT_LEAST_0)?;
         in_range("eps", self.eps, self.eps >= 0.0, AT_LEAST_0)
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        let Self { lr_decay, initial, eps } = *self;
+        vec![numbers("lr_decay", &[lr_decay]), numbers("initial_accumulator", &[initial]), numbers("eps", &[eps])]
     }
 
     fn columns(&self, _of: Matrices) -> Vec<Column> {

@@ -1,10 +1,10 @@
 //! Adam and AMSGrad; AdamW is Adam with decoupled decay, so it is a constructor here.
 
-use std::fmt;
-
 use super::lamb::TrustRatio;
 use crate::decay::Decay;
-use crate::engine::{Algorithm, Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
+use crate::engine::{
+    Algorithm, Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Setting, Settings, algorithm, compiled, numbers, switch,
+};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Matrices};
@@ -178,23 +178,6 @@ impl<A: Algorithm<Hyperparameters = Adam>, S> Settings<A, S> {
     }
 }
 
-impl fmt::Display for Adam {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(betas {} {}, ", self.beta1, self.beta2)?;
-        match self.epsilon {
-            Epsilon::Corrected(eps) => write!(f, "eps {eps:e}")?,
-            Epsilon::Hat(eps) => write!(f, "epsilon hat {eps:e}")?,
-        }
-        if self.amsgrad {
-            f.write_str(", amsgrad")?;
-        }
-        match self.trust {
-            TrustRatio::Off => f.write_str(")"),
-            trust => write!(f, ", trust ratio {trust})"),
-        }
-    }
-}
-
 /// What a step of Adam is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -224,6 +207,14 @@ impl Hyperparameters for Adam {
         let (name, eps) = self.eps();
         in_range(name, eps, eps >= 0.0, "a finite number, at least 0")?;
         self.trust.check()
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        let (name, eps) = self.eps();
+        let mut list = vec![numbers("betas", &[self.beta1, self.beta2]), numbers(name, &[eps])];
+        list.extend(switch("amsgrad", self.amsgrad));
+        list.extend((self.trust != TrustRatio::Off).then(|| ("trust_ratio", self.trust.to_string())));
+        list
     }
 
     fn columns(&self, _of: Matrices) -> Vec<Column> {

@@ -1,8 +1,6 @@
 //! Lion: the sign of an interpolated momentum.
 
-use std::fmt;
-
-use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Setting, Settings, algorithm, compiled, numbers};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded, sign};
 use crate::kernel::column::{Column, Matrices};
@@ -72,12 +70,6 @@ impl<S> Settings<Lion, S> {
     }
 }
 
-impl fmt::Display for Lion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(betas {} {})", self.beta1, self.beta2)
-    }
-}
-
 /// What a step of Lion is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -91,6 +83,10 @@ impl Hyperparameters for Lion {
     fn check(&self) -> Result<()> {
         in_range("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
         in_range("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        vec![numbers("betas", &[self.beta1, self.beta2])]
     }
 
     fn columns(&self, _of: Matrices) -> Vec<Column> {

@@ -1,9 +1,7 @@
 //! NAdam: Adam with Nesterov's look ahead.
 
-use std::fmt;
-
 use super::adam::{Lerp, bias_correction};
-use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Setting, Settings, algorithm, compiled, numbers};
 use crate::error::{Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Start};
@@ -98,13 +96,6 @@ impl<S> Settings<NAdam, S> {
     }
 }
 
-impl fmt::Display for NAdam {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { beta1, beta2, momentum_decay, eps } = self;
-        write!(f, "(betas {beta1} {beta2}, momentum decay {momentum_decay}, eps {eps:e})")
-    }
-}
-
 /// What a step of NAdam is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -123,6 +114,11 @@ impl Hyperparameters for NAdam {
         in_range("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")?;
         in_range("momentum_decay", self.momentum_decay, self.momentum_decay >= 0.0, AT_LEAST_0)?;
         in_range("eps", self.eps, self.eps >= 0.0, AT_LEAST_0)
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        let Self { beta1, beta2, momentum_decay, eps } = *self;
+        vec![numbers("betas", &[beta1, beta2]), numbers("momentum_decay", &[momentum_decay]), numbers("eps", &[eps])]
     }
 
     fn columns(&self, _of: Matrices) -> Vec<Column> {

@@ -1,8 +1,6 @@
 //! Stochastic gradient descent: plain, with momentum, with Nesterov momentum.
 
-use std::fmt;
-
-use crate::engine::{Hyperparameters, Kept, Motion, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Reach, Setting, Settings, algorithm, compiled, numbers, switch};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::column::{Column, Matrices};
@@ -103,13 +101,6 @@ impl<S> Settings<Sgd, S> {
     }
 }
 
-impl fmt::Display for Sgd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nesterov = if self.nesterov { ", nesterov" } else { "" };
-        write!(f, "(momentum {}, dampening {}{nesterov})", self.momentum, self.dampening)
-    }
-}
-
 /// What a step of SGD is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -141,6 +132,12 @@ impl Hyperparameters for Sgd {
             return Err(Error::conflict("nesterov", "a dampening of 0", format!("dampening = {}", self.dampening)));
         }
         Ok(())
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        let mut list = vec![numbers("momentum", &[self.momentum]), numbers("dampening", &[self.dampening])];
+        list.extend(switch("nesterov", self.nesterov));
+        list
     }
 
     fn columns(&self, _of: Matrices) -> Vec<Column> {

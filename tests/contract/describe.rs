@@ -100,9 +100,9 @@ fn every_optimizer_says_its_options() {
     );
     assert_eq!(said(Lion::new(0.1).build::<f32>().unwrap().describe()), "lion(betas 0.9 0.99)");
     let lamb = said(Lamb::new(0.1).build::<f32>().unwrap().describe());
-    assert_eq!(lamb, "lamb(betas 0.9 0.999, eps 1e-6, trust ratio lamb)");
+    assert_eq!(lamb, "lamb(betas 0.9 0.999, eps 1e-6, trust_ratio lamb)");
     let adam = said(wane::Adam::new(0.1).epsilon_hat(1e-7).trust_ratio(TrustRatio::Off).build::<f32>().unwrap().describe());
-    assert_eq!(adam, "adam(betas 0.9 0.999, epsilon hat 1e-7)");
+    assert_eq!(adam, "adam(betas 0.9 0.999, epsilon_hat 1e-7)");
 }
 
 /// Before the first step there is a table as well.

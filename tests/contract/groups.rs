@@ -162,7 +162,7 @@ fn a_group_is_a_copy_of_the_final_settings() {
     };
     assert_eq!(run(before.clone()), run(after));
     let (_, optimizer, decay) = run(before);
-    assert_eq!((optimizer.as_str(), decay.as_str()), ("adam(betas 0.25 0.75, eps 5e-1, amsgrad)", "l1:0.25"));
+    assert_eq!((optimizer.as_str(), decay.as_str()), ("adam(betas 0.25 0.75, eps 0.5, amsgrad)", "l1:0.25"));
 }
 
 #[test]

@@ -27,8 +27,8 @@ fn an_empty_name() {
 
 #[test]
 fn a_name_twice() {
-    assert_refused!(|w, g| Param::new("first", w, g), Error::DuplicateName { .. }, "the name `first` stands twice in one step");
-    assert_refused!(|w, g| Param::new("fresh", w, g), Error::DuplicateName { .. }, "the name `fresh` stands twice in one step");
+    assert_refused!(|w, g| Param::new("first", w, g), Error::DuplicateName { .. }, "the name `first` stands twice");
+    assert_refused!(|w, g| Param::new("fresh", w, g), Error::DuplicateName { .. }, "the name `fresh` stands twice");
 }
 
 /// A first step of two good matrices and a parameter that is none: nothing is written, and no name stays.

@@ -242,7 +242,7 @@ fn every_row_moves_every_weight_and_every_decay_shows() {
     for row in OPTIMIZERS {
         let start = tensors::<f64>(&LENGTHS);
         // Three steps: an even number of signs may add up to nothing.
-        let weights = |decay| trained(&mut *row.build(&row.setup(decay)), &LENGTHS, 3);
+        let weights = |decay| trained(&mut *row.build::<f64>(&row.setup(decay)), &LENGTHS, 3);
         let free = weights(Decay::none());
         for (before, after) in start.iter().zip(&free) {
             assert!(before.value.iter().zip(&after.value).all(|(a, b)| a != b), "{}", row.name);

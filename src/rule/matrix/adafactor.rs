@@ -1,14 +1,11 @@
 //! Adafactor: Adam's second moment, kept as one number for each row and column.
 
-use std::fmt;
-
-use crate::engine::{Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
+use crate::engine::{Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Setting, Settings, algorithm, compiled, numbers};
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::column::{Column, Extent, Matrices, Short, Start};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::{Move, Rule, TILE};
-use crate::number::Number;
 use crate::rule::adam::Lerp;
 
 /// Adafactor: steps divided by a second moment that takes r + c numbers for a matrix
@@ -121,16 +118,6 @@ impl<S> Settings<Adafactor, S> {
     }
 }
 
-impl fmt::Display for Adafactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(beta2 decay {}, ", self.beta2_decay)?;
-        if let Some(eps1) = self.eps1 {
-            write!(f, "eps1 {}, ", Number(eps1))?;
-        }
-        write!(f, "eps2 {}, clip threshold {})", Number(self.eps2), self.threshold)
-    }
-}
-
 /// What a step of Adafactor is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -152,6 +139,14 @@ impl Hyperparameters for Adafactor {
         in_range("eps1", eps1, eps1 >= 0.0, AT_LEAST_0)?;
         in_range("eps2", self.eps2, self.eps2 >= 0.0, AT_LEAST_0)?;
         in_range("clip_threshold", self.threshold, self.threshold >= 1.0, "a finite number, at least 1")
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        let mut list = vec![numbers("beta2_decay", &[self.beta2_decay])];
+        list.extend(self.eps1.map(|eps1| numbers("eps1", &[eps1])));
+        list.push(numbers("eps2", &[self.eps2]));
+        list.push(numbers("clip_threshold", &[self.threshold]));
+        list
     }
 
     fn columns(&self, of: Matrices) -> Vec<Column> {

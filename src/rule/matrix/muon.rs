@@ -4,13 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::decay::Decay;
-use crate::engine::{Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Settings, algorithm, compiled};
+use crate::engine::{
+    Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Setting, Settings, algorithm, compiled, numbers, switch,
+};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, kept, rounded};
 use crate::kernel::column::{Column, Extent, Matrices};
 use crate::kernel::matmul::{Matrix, ROOM, multiply, square};
 use crate::kernel::{Level, Move, Rule, TILE, reduce, vectorize};
-use crate::number::Number;
 use crate::rule::adam::Lerp;
 use crate::text::Arguments;
 
@@ -205,14 +206,6 @@ impl<S> Settings<Muon, S> {
     }
 }
 
-impl fmt::Display for Muon {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { momentum, coefficients: [a, b, c], steps, eps, adjust, .. } = self;
-        let nesterov = if self.nesterov { ", nesterov" } else { "" };
-        write!(f, "(momentum {momentum}{nesterov}, {steps} steps of {a} {b} {c}, eps {}, adjust {adjust})", Number(*eps))
-    }
-}
-
 /// What a step of Muon is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalars<T> {
@@ -234,6 +227,16 @@ impl Hyperparameters for Muon {
         #[expect(clippy::cast_precision_loss, reason = "for a message only")]
         in_range("ns_steps", self.steps as f64, self.steps < 100, "at most 99")?;
         in_range("eps", self.eps, self.eps > 0.0, "a finite number above 0")
+    }
+
+    fn list(&self) -> Vec<Setting> {
+        let mut list = vec![numbers("momentum", &[self.momentum])];
+        list.extend(switch("nesterov", self.nesterov));
+        list.push(numbers("ns_coefficients", &self.coefficients));
+        list.push(("ns_steps", self.steps.to_string()));
+        list.push(numbers("eps", &[self.eps]));
+        list.push(("adjust_lr", self.adjust.to_string()));
+        list
     }
 
     fn columns(&self, _of: Matrices) -> Vec<Column> {

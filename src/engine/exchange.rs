@@ -1,0 +1,271 @@
+//! The way of an optimizer's memory out of it and back; see [`crate::state`].
+//!
+//! ```text
+//! rename, check     the state by itself: names, shapes, numbers
+//! compare           optimizer, settings, parameters: every difference is written down
+//! judge             are they allowed?
+//! take              parameters one by one, averages, counts                (the only part that writes)
+//! ```
+
+use super::Engine;
+use super::group::Group;
+use super::hyperparameters::Setting;
+use super::run::Run;
+use super::slot::{Slot, check_kind};
+use super::state::{State as Columns, check_finite};
+use crate::clip::NonFinite;
+use crate::error::{Error, Result};
+use crate::float::Real;
+use crate::kernel::column::Matrices;
+use crate::param::{ParamInfo, SLICE};
+use crate::state::{
+    Aspect, Column, Difference, FORMAT, GroupState, Loaded, Loading, ParameterState, SettingTexts, State, same_setting,
+};
+
+impl<T: Real> Engine<T> {
+    /// Lends everything that the next step depends on.
+    pub(crate) fn lend(&self) -> State<'_> {
+        let slots = self.slots.by_birth();
+        let has_parameters = |place| slots.iter().any(|slot| slot.group == place);
+        let groups = self.groups.iter().enumerate().filter(|(place, group)| group.is_defined() || has_parameters(*place));
+        State {
+            format: FORMAT,
+            crate_version: env!("CARGO_PKG_VERSION").into(),
+            optimizer: self.run.name.into(),
+            completed_steps: self.run.completed,
+            learning_rate: self.run.manual,
+            settings: texts(self.run.list()),
+            groups: groups.map(|(_, group)| GroupState::of(group)).collect(),
+            parameters: slots.iter().map(|slot| self.lend_slot(slot)).collect(),
+        }
+    }
+
+    pub(crate) fn lend_parameter(&self, name: &str) -> Option<ParameterState<'_>> {
+        self.slots.get(name).map(|slot| self.lend_slot(slot))
+    }
+
+    fn lend_slot<'a>(&'a self, slot: &'a Slot<T>) -> ParameterState<'a> {
+        let group = &self.groups[slot.group];
+        let of_rule = slot.state.columns.iter().filter(|_| slot.has_state());
+        let of_rule = of_rule.filter_map(|column| Some(Column::new(column.name, slot.state.get(column.name)?)));
+        let of_decay = group.column.map(|column| Column::new(column.name, &slot.anchor[..]));
+        ParameterState {
+            name: slot.name.to_string(),
+            shape: slot.shape.map(|shape| shape.axes().into()),
+            len: slot.len,
+            group: group.name.to_string(),
+            steps: slot.t,
+            gradient_bound: Some(slot.ceiling.gradient).filter(|bound| bound.is_finite()),
+            columns: of_rule.chain(of_decay).collect(),
+        }
+    }
+
+    /// Takes a state, if all of it fits or what does not is allowed; else nothing has changed.
+    pub(crate) fn take(&mut self, mut state: State<'_>, loading: &Loading) -> Result<Loaded> {
+        loading.rename_all(&mut state);
+        state.check()?;
+        let mut differences = self.compare_settings(&state);
+        let places = state.parameters.iter().map(|parameter| self.compare(parameter, &mut differences));
+        let places = places.collect::<Result<Vec<_>>>()?;
+        differences.extend(self.missing(&state));
+        let run = self.resumed(&state)?;
+        let (allowed, refused) = loading.judge(differences);
+        if !refused.is_empty() {
+            return Err(Error::StateDiffers { differences: refused });
+        }
+
+        self.run = run;
+        for (average, group) in averages(&state.groups, self.groups.iter_mut()) {
+            group.take(average);
+        }
+        let taken = places.iter().flatten().count();
+        for (parameter, place) in state.parameters.into_iter().zip(places) {
+            if let Some(place) = place {
+                self.take_slot(parameter, place);
+            }
+        }
+        Ok(Loaded { parameters: taken, differences: allowed })
+    }
+
+    /// Takes the state of one parameter, if all of it fits.
+    pub(crate) fn take_parameter(&mut self, parameter: ParameterState<'_>) -> Result<()> {
+        parameter.check()?;
+        let others = self.slots.len() - usize::from(self.slots.get(&parameter.name).is_some());
+        if others > 0 && (parameter.name == SLICE || self.slots.get(SLICE).is_some()) {
+            return Err(Error::SliceAmongNames { name: parameter.name });
+        }
+        let mut differences = Vec::new();
+        match self.compare_fit(&parameter, &mut differences)? {
+            Some(place) if differences.is_empty() => {
+                self.take_slot(parameter, place);
+                Ok(())
+            }
+            _ => Err(Error::StateDiffers { differences }),
+        }
+    }
+
+    fn take_slot(&mut self, parameter: ParameterState<'_>, place: usize) {
+        let Group { settings, column, .. } = &self.groups[place];
+        let slot = self.slots.awaited(&info(&parameter), place, &settings.options);
+        slot.take(parameter, place, &settings.options, *column);
+        self.groups.match_all(place);
+        let slots = self.slots.len();
+        self.groups[place].reserve(slots);
+    }
+
+    /// Returns the counts and the rate of the state, if the next step can be made with them.
+    fn resumed(&self, state: &State<'_>) -> Result<Run> {
+        let run = self.run.resumed(state)?;
+        averages(&state.groups, self.groups.iter()).try_for_each(|(average, group)| group.check_at(&run, average))?;
+        Ok(run)
+    }
+
+    fn compare_settings(&self, state: &State<'_>) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if state.optimizer != self.run.name {
+            differences.push(Difference::new(Aspect::Optimizer, "", "", Some(&state.optimizer), Some(self.run.name)));
+        }
+        compare_texts("", &state.settings, &texts(self.run.list()), &mut differences);
+        for group in &state.groups {
+            match self.groups.iter().find(|known| *known.name == *group.name) {
+                Some(known) => compare_texts(&group.name, &group.settings, &texts(known.settings.list()), &mut differences),
+                None if self.groups.is_joined(&group.name) => {}
+                None => differences.push(Difference::new(Aspect::Setting, &group.name, "", Some("defined"), None::<&str>)),
+            }
+        }
+        let in_state = |group: &Group<T>| state.groups.iter().any(|other| *other.name == *group.name);
+        let news = self.groups.iter().filter(|group| group.is_defined() && !in_state(group));
+        differences.extend(news.map(|group| Difference::new(Aspect::Setting, &group.name, "", None::<&str>, Some("defined"))));
+        differences
+    }
+
+    fn missing(&self, state: &State<'_>) -> Vec<Difference> {
+        let in_state: std::collections::HashSet<_> = state.parameters.iter().map(|parameter| &*parameter.name).collect();
+        let missing = self.slots.by_birth().into_iter().filter(|slot| !in_state.contains(&*slot.name));
+        missing.map(|slot| Difference::absent(Aspect::Missing, &slot.name)).collect()
+    }
+
+    /// Compares the state of a parameter with what is known here, and returns the place of its group
+    /// unless it stays out.
+    fn compare(&mut self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> Result<Option<usize>> {
+        if self.slots.len() > 0 && self.slots.get(&parameter.name).is_none() {
+            differences.push(Difference::absent(Aspect::Unexpected, &parameter.name));
+            return Ok(None);
+        }
+        self.compare_fit(parameter, differences)
+    }
+
+    fn compare_fit(&mut self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> Result<Option<usize>> {
+        let place = self.compare_group(parameter, differences)?;
+        if self.differs_in_shape(parameter, differences) || differs_in_type::<T>(parameter, differences) {
+            return Ok(None);
+        }
+        let group = &self.groups[place];
+        check_kind(&info(parameter), &group.settings.options)?;
+        compare_columns(parameter, group, differences);
+        if self.run.non_finite != NonFinite::Propagate {
+            for Column { name, numbers } in &parameter.columns {
+                check_finite(&parameter.name, name, numbers.get::<T>().unwrap_or_default())?;
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// Returns the place of the group that a parameter has here, or that the state gives it.
+    fn compare_group(&mut self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> Result<usize> {
+        let known = self.slots.get(&parameter.name).map(|slot| slot.group);
+        let place = match (known, self.groups.find(&parameter.group, &self.run)) {
+            (Some(known), _) => known,
+            (None, Err(Error::UnknownGroup { .. })) => self.groups.chosen(&info(parameter), &self.run)?,
+            (None, named) => named?,
+        };
+        let here = &self.groups[place].name;
+        if **here != *parameter.group {
+            differences.push(Difference::new(Aspect::Group, &parameter.name, "", Some(&parameter.group), Some(here)));
+        }
+        Ok(place)
+    }
+
+    fn differs_in_shape(&self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> bool {
+        let Some(slot) = self.slots.get(&parameter.name) else { return false };
+        let here = slot.shape.as_ref().map(|shape| shape.axes());
+        // A shape that only one side knows is no difference.
+        let other_shape = here.is_some_and(|here| parameter.shape.as_ref().is_some_and(|shape| *here != **shape));
+        let differs = other_shape || slot.len != parameter.len;
+        if differs {
+            let text = |shape: Option<&[usize]>, len: usize| format!("{:?}", shape.unwrap_or(&[len]));
+            let (state, here) = (text(parameter.shape.as_deref(), parameter.len), text(here, slot.len));
+            differences.push(Difference::new(Aspect::Shape, &parameter.name, "", Some(state), Some(here)));
+        }
+        differs
+    }
+}
+
+fn differs_in_type<T: Real>(parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> bool {
+    let here = std::any::type_name::<T>();
+    let other = parameter.columns.iter().find(|column| column.numbers.get::<T>().is_none());
+    differences.extend(other.map(|Column { name, numbers }| {
+        Difference::new(Aspect::Type, &parameter.name, name, Some(numbers.type_name()), Some(here))
+    }));
+    other.is_some()
+}
+
+/// Compares the columns with those that the optimizer and the decay of this group have. Before the
+/// first update the optimizer's are not there yet.
+fn compare_columns<T: Real>(parameter: &ParameterState<'_>, group: &Group<T>, differences: &mut Vec<Difference>) {
+    let of = parameter.shape.as_deref().map_or(Matrices::of(&[parameter.len]), Matrices::of);
+    let of_rule = Columns::<T>::new(&group.settings.options, of);
+    let of_decay = group.column.map(|column| (column.name, parameter.len));
+    let begun = parameter.steps > 0 || of_rule.lengths().any(|(name, _)| parameter.column(name).is_some());
+    let known: Vec<_> = of_rule.lengths().filter(|_| begun).chain(of_decay).collect();
+    let is_awaited = |name: &str, found: usize| found == 0 && of_decay.is_some_and(|(own, _)| own == name);
+    let mut differs = |name: &str, state: Option<usize>, here: Option<usize>| {
+        let [state, here] = [state, here].map(|len| len.map(|len| format!("{len} numbers")));
+        differences.push(Difference::new(Aspect::Column, &parameter.name, name, state, here));
+    };
+    for &(name, len) in &known {
+        let found = parameter.column(name).map(|column| column.numbers.len());
+        if found != Some(len) && !found.is_some_and(|found| is_awaited(name, found)) {
+            differs(name, found, Some(len));
+        }
+    }
+    for Column { name, numbers } in &parameter.columns {
+        if known.iter().all(|(known, _)| known != name) {
+            differs(name, Some(numbers.len()), None);
+        }
+    }
+}
+
+impl GroupState {
+    fn of<T: Real>(group: &Group<T>) -> Self {
+        Self { name: group.name.to_string(), settings: texts(group.settings.list()), average: group.average() }
+    }
+}
+
+fn info<'a>(parameter: &'a ParameterState<'_>) -> ParamInfo<'a> {
+    ParamInfo::new(&parameter.name, parameter.shape.as_deref(), parameter.len)
+}
+
+fn texts(list: Vec<Setting>) -> SettingTexts {
+    list.into_iter().map(|(name, text)| (name.into(), text)).collect()
+}
+
+/// Writes down in which settings both sides differ.
+fn compare_texts(group: &str, state: &SettingTexts, here: &SettingTexts, differences: &mut Vec<Difference>) {
+    let names = state.keys().chain(here.keys().filter(|&name| !state.contains_key(name)));
+    for name in names {
+        let sides = [state.get(name), here.get(name)];
+        if !same_setting(sides[0], sides[1]) {
+            differences.push(Difference::new(Aspect::Setting, group, name, sides[0], sides[1]));
+        }
+    }
+}
+
+/// Returns the groups of an optimizer that are in a state, with their averages there.
+fn averages<'a, G, T>(state: &'a [GroupState], groups: impl Iterator<Item = G> + 'a) -> impl Iterator<Item = (f64, G)> + 'a
+where
+    G: std::ops::Deref<Target = Group<T>> + 'a,
+    T: 'a,
+{
+    groups.filter_map(|group| Some((state.iter().find(|other| *other.name == *group.name)?.average, group)))
+}

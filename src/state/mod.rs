@@ -1,0 +1,317 @@
+//! The state of an optimizer as plain data: everything that the next step depends on.
+//!
+//! [`Optimizer::export`](crate::Optimizer::export) lends it, [`Optimizer::import`](crate::Optimizer::import)
+//! takes it back, in this process or in a later one. A run that is exported and imported at any
+//! step goes on with the same bits as one that was not. [`guide::checkpoints`](crate::guide::checkpoints)
+//! has the lines that a training program needs.
+//!
+//! | what | where |
+//! |---|---|
+//! | k, the completed steps, which schedules count | [`State::completed_steps`] |
+//! | a learning rate set by hand | [`State::learning_rate`] |
+//! | what an adaptive decay remembers of its group | [`GroupState::average`] |
+//! | t, a parameter's own updates | [`ParameterState::steps`] |
+//! | moments, buffers, running products, captured anchors, running averages | [`ParameterState::columns`] |
+//! | settings of the optimizer and of each group | [`State::settings`], [`GroupState::settings`] |
+//!
+//! Settings are in the state to be compared, not to be applied: the optimizer that imports has its
+//! own, made by the program. [`Loading`] says what becomes of a difference. Weights are not part of
+//! the state: they are yours, and are saved beside it.
+//!
+//! Not in the state, because no bit depends on it: the CPU level, threads, statuses, and the order
+//! in which parameters are given.
+
+#[cfg(feature = "safetensors")]
+mod file;
+mod loading;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+pub use loading::{Aspect, Difference, Loaded, Loading};
+
+use crate::error::{Error, MAX_RANK, Result, in_range};
+use crate::float::Float;
+use crate::param::SLICE;
+
+/// The version of the layout of [`State`], which a file carries. Files of older versions load.
+pub const FORMAT: u32 = 1;
+
+/// Settings by name, as text: `weight_decay` is `decoupled:0.1`, `betas` is `0.9 0.999`.
+pub type SettingTexts = BTreeMap<String, String>;
+
+/// Everything that the next step of an optimizer depends on, beside the weights.
+///
+/// It borrows the numbers of the optimizer that it comes from: an export copies none.
+/// [`into_owned`](Self::into_owned) makes it independent. With the feature `serde` it can be
+/// written in any format of serde; with the feature `safetensors` there are `save` and `load`.
+///
+/// ```
+/// use wane::state::Loading;
+/// use wane::{AdamW, Optimizer};
+///
+/// let (mut w, grad) = ([1.0_f32, -2.0], [0.5, 0.25]);
+/// let mut first = AdamW::new(1e-3).build()?;
+/// first.step_slice(&mut w, &grad)?;
+/// let state = first.export().into_owned();
+/// let mut resumed = w;
+/// first.step_slice(&mut w, &grad)?;
+///
+/// let mut second = AdamW::new(1e-3).build()?;
+/// second.import(state, &Loading::strict())?;
+/// second.step_slice(&mut resumed, &grad)?;
+/// assert_eq!(resumed, w);
+/// # Ok::<(), wane::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct State<'a> {
+    /// The version of this layout, [`FORMAT`].
+    pub format: u32,
+    /// The version of the crate that made it.
+    pub crate_version: String,
+    /// What the optimizer is called in tables: `adamw`, `sgd` ...
+    pub optimizer: String,
+    /// k, the completed steps.
+    pub completed_steps: u64,
+    /// The learning rate that was set by hand, if one was; finite, at least 0.
+    pub learning_rate: Option<f64>,
+    /// The settings of the whole optimizer.
+    pub settings: SettingTexts,
+    /// The groups that are defined or have parameters.
+    pub groups: Vec<GroupState>,
+    /// The parameters, in the order in which their names were first seen.
+    pub parameters: Vec<ParameterState<'a>>,
+}
+
+/// A group's settings, and what its decay remembers.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct GroupState {
+    /// The group's name.
+    pub name: String,
+    /// Its settings: its decay, its factor on the learning rate, the optimizer's own.
+    pub settings: SettingTexts,
+    /// λ̄, the running strength of [`Decay::adaptive`](crate::Decay::adaptive), 0 without one;
+    /// finite, at least 0.
+    pub average: f64,
+}
+
+/// What is kept for one parameter.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct ParameterState<'a> {
+    /// Its name.
+    pub name: String,
+    /// The lengths of its axes, if they are known; at most 8, and their product is `len`.
+    pub shape: Option<Vec<usize>>,
+    /// How many weights it has.
+    pub len: usize,
+    /// The name of its group.
+    pub group: String,
+    /// t, its own updates so far.
+    pub steps: u64,
+    /// A bound on the gradients that the columns come from, as the optimizer saw them. Where it is
+    /// not known, steps are rehearsed for overflow, which takes twice the time.
+    pub gradient_bound: Option<f64>,
+    /// Its columns; none before the first update.
+    pub columns: Vec<Column<'a>>,
+}
+
+/// One column of a parameter's state.
+///
+/// Most have a number for each weight; `row_var` and `col_var` of
+/// [`Adafactor`](crate::Adafactor) have one for each row and column, and a number that is kept, such
+/// as `mu_product` of [`NAdam`](crate::NAdam), is a column of one. An anchor that will be captured
+/// in the next step is a column without numbers.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Column<'a> {
+    /// PyTorch's name, where it has one: `exp_avg`, `momentum_buffer` ...
+    pub name: String,
+    /// The numbers, in their own type.
+    pub numbers: Numbers<'a>,
+}
+
+/// The numbers of a column, borrowed or owned. They keep their type: nothing is converted when a
+/// state is imported.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Numbers<'a> {
+    /// Numbers of single precision.
+    F32(Cow<'a, [f32]>),
+    /// Numbers of double precision.
+    F64(Cow<'a, [f64]>),
+}
+
+impl State<'_> {
+    /// Copies all numbers that are borrowed, so that the state outlives its optimizer.
+    #[must_use]
+    pub fn into_owned(self) -> State<'static> {
+        let parameters = self.parameters.into_iter().map(ParameterState::into_owned).collect();
+        State { parameters, ..self }
+    }
+
+    /// Checks what can be seen without an optimizer: the version, names, shapes, averages.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.format != FORMAT {
+            return Err(Error::StateFormat { found: self.format, known: FORMAT });
+        }
+        let mut names = HashSet::with_capacity(self.parameters.len());
+        for parameter in &self.parameters {
+            parameter.check()?;
+            let name = || parameter.name.clone();
+            if !names.insert(&*parameter.name) {
+                return Err(Error::DuplicateName { name: name() });
+            }
+            if parameter.name == SLICE && self.parameters.len() > 1 {
+                return Err(Error::SliceAmongNames { name: name() });
+            }
+        }
+        for GroupState { average, .. } in &self.groups {
+            in_range("average of an adaptive decay", *average, *average >= 0.0, "a finite number, at least 0")?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> ParameterState<'a> {
+    /// Makes the state of a parameter that has not been updated: without a shape, in the group
+    /// `default`. All fields can be set.
+    ///
+    /// ```
+    /// use wane::state::{Column, ParameterState};
+    /// use wane::{Optimizer, Sgd};
+    ///
+    /// let mut state = ParameterState::new("w", 2);
+    /// (state.steps, state.columns) = (7, vec![Column::new("momentum_buffer", vec![0.5_f32, -1.0])]);
+    /// let mut opt = Sgd::new(1.0).momentum(0.5).build()?;
+    /// opt.import_parameter(state)?;
+    /// let mut w = [0.0_f32; 2];
+    /// opt.step(&mut [wane::Param::new("w", &mut w, &[0.0; 2])])?;
+    /// assert_eq!((w, opt.steps_of("w")), ([-0.25, 0.5], Some(8)));
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    #[must_use]
+    pub fn new(name: impl Into<String>, len: usize) -> Self {
+        let (name, group) = (name.into(), "default".into());
+        Self { name, shape: None, len, group, steps: 0, gradient_bound: None, columns: Vec::new() }
+    }
+
+    /// Copies all numbers that are borrowed, so that the state outlives its optimizer.
+    #[must_use]
+    pub fn into_owned(self) -> ParameterState<'static> {
+        let columns = self.columns.into_iter().map(Column::into_owned).collect();
+        ParameterState { columns, ..self }
+    }
+
+    /// Returns a column by its name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column<'a>> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let name = || self.name.clone();
+        if self.name.is_empty() {
+            return Err(Error::EmptyName { position: 0 });
+        }
+        if let Some(shape) = &self.shape {
+            if shape.len() > MAX_RANK {
+                return Err(Error::RankTooHigh { name: name(), rank: shape.len() });
+            }
+            if product(shape) != Some(self.len) {
+                return Err(Error::ShapeLength { name: name(), shape: shape.clone(), len: self.len });
+            }
+        }
+        let twice = |i: usize, column: &Column<'_>| self.columns.iter().take(i).any(|before| before.name == column.name);
+        match self.columns.iter().enumerate().find(|(i, column)| twice(*i, column)) {
+            Some((_, column)) => Err(Error::DuplicateColumn { name: name(), column: column.name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns whether two texts of a setting mean the same: they are equal, or equal number by number,
+/// however these are written. A setting that is off may be left out.
+pub(crate) fn same_setting(state: Option<&String>, here: Option<&String>) -> bool {
+    let [state, here] = [state, here].map(|text| text.map_or("off", String::as_str));
+    let numbers = |text: &str| text.split_whitespace().map(|word| word.parse::<f64>().ok()).collect::<Option<Vec<_>>>();
+    state == here || numbers(state).is_some_and(|state| Some(state) == numbers(here))
+}
+
+/// Returns the product of these axes, if it fits; 0 if one of them is 0.
+fn product(axes: &[usize]) -> Option<usize> {
+    if axes.contains(&0) { Some(0) } else { axes.iter().try_fold(1_usize, |len, &axis| len.checked_mul(axis)) }
+}
+
+impl<'a> Column<'a> {
+    /// Makes a column of numbers that are moved or borrowed.
+    #[must_use]
+    pub fn new<T: Float>(name: impl Into<String>, numbers: impl Into<Cow<'a, [T]>>) -> Self {
+        Self { name: name.into(), numbers: Numbers::of(numbers.into()) }
+    }
+
+    /// Copies the numbers if they are borrowed.
+    #[must_use]
+    pub fn into_owned(self) -> Column<'static> {
+        Column { name: self.name, numbers: self.numbers.into_owned() }
+    }
+}
+
+impl<'a> Numbers<'a> {
+    /// Makes numbers of their own type.
+    #[must_use]
+    pub fn of<T: Float>(numbers: Cow<'a, [T]>) -> Self {
+        T::wrap(numbers)
+    }
+
+    /// Returns the numbers if they are of type `T`.
+    #[must_use]
+    pub fn get<T: Float>(&self) -> Option<&[T]> {
+        T::look(self)
+    }
+
+    /// Returns the numbers if they are of type `T`, without a copy.
+    #[must_use]
+    pub fn take<T: Float>(self) -> Option<Cow<'a, [T]>> {
+        T::unwrap(self)
+    }
+
+    /// Copies the numbers if they are borrowed.
+    #[must_use]
+    pub fn into_owned(self) -> Numbers<'static> {
+        match self {
+            Self::F32(numbers) => Numbers::F32(numbers.into_owned().into()),
+            Self::F64(numbers) => Numbers::F64(numbers.into_owned().into()),
+        }
+    }
+
+    /// Returns how many numbers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(numbers) => numbers.len(),
+            Self::F64(numbers) => numbers.len(),
+        }
+    }
+
+    /// Returns whether there are no numbers.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the name of their type: `f32`, `f64`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::F32(_) => "f32",
+            Self::F64(_) => "f64",
+        }
+    }
+}
