@@ -8,6 +8,7 @@ mod contract {
     mod counts;
     mod decays;
     mod describe;
+    mod exchange;
     mod gradients;
     mod groups;
     mod left_alone;

@@ -89,7 +89,7 @@ impl<T: Real> Engine<T> {
 
     /// Takes the state of one parameter, if all of it fits.
     pub(crate) fn take_parameter(&mut self, parameter: ParameterState<'_>) -> Result<()> {
-        parameter.check()?;
+        parameter.check(0)?;
         let others = self.slots.len() - usize::from(self.slots.get(&parameter.name).is_some());
         if others > 0 && (parameter.name == SLICE || self.slots.get(SLICE).is_some()) {
             return Err(Error::SliceAmongNames { name: parameter.name });

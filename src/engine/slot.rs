@@ -241,7 +241,7 @@ impl<T: Real> Slot<T> {
             }
         }
         self.state.take(columns);
-        let gradient = match from.gradient_bound {
+        let gradient = match from.gradient_bound.filter(|bound| bound.is_finite()) {
             Some(bound) if self.state.largest() < ORDINARY => bound,
             Some(bound) => bound.max(self.state.largest_gradient()),
             None if self.state.numbers.is_empty() => 0.0,

@@ -162,8 +162,8 @@ impl State<'_> {
             return Err(Error::StateFormat { found: self.format, known: FORMAT });
         }
         let mut names = HashSet::with_capacity(self.parameters.len());
-        for parameter in &self.parameters {
-            parameter.check()?;
+        for (position, parameter) in self.parameters.iter().enumerate() {
+            parameter.check(position)?;
             let name = || parameter.name.clone();
             if !names.insert(&*parameter.name) {
                 return Err(Error::DuplicateName { name: name() });
@@ -215,10 +215,10 @@ impl<'a> ParameterState<'a> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, position: usize) -> Result<()> {
         let name = || self.name.clone();
         if self.name.is_empty() {
-            return Err(Error::EmptyName { position: 0 });
+            return Err(Error::EmptyName { position });
         }
         if let Some(shape) = &self.shape {
             if shape.len() > MAX_RANK {
