@@ -12,12 +12,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use atomic_write_file::AtomicWriteFile;
 use crc32fast::Hasher;
 use num_traits::{FromBytes, ToBytes};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Serializer;
 
+use super::partial::Partial;
 use super::{Column, FORMAT, Numbers, ParameterState, State};
 use crate::error::{Error, Result};
 
@@ -34,15 +34,16 @@ const CHUNK: usize = 1 << 16;
 impl State<'_> {
     /// Saves the state as one safetensors file, which ordinary tools can read.
     ///
-    /// The file is whole at every moment, the old one or the new one: numbers go to a file without a
-    /// name in the same folder, straight from the optimizer's memory; the disk confirms them; then
-    /// the file takes the place of the old one, and the disk confirms that. If anything fails, the
-    /// old file is as it was. Of processes that save to one path at the same time, the last one to
-    /// finish has its file there.
+    /// The file is whole at every moment, the old one or the new one: numbers go to another file in
+    /// the same folder, straight from the optimizer's memory; the disk confirms them; then the file
+    /// takes the place of the old one, and the disk confirms that. If anything fails, the old file is
+    /// as it was, and the other one is removed. Of processes that save to one path at the same time,
+    /// the last one to finish has its file there.
     ///
-    /// Where the file system has no files without a name, the new file is called
-    /// `.{name}.{six letters}` until it is whole, and so it is everywhere for the short time in
-    /// which it takes its place: a process that is killed there leaves it behind.
+    /// The other file is called `.{name}.{letters}.wane-partial`. A process that is killed cannot remove
+    /// it: the next save to this path does. It knows by a lock which ones have a living owner; where
+    /// the file system has no locks, such a file stays. A symbolic link at the path is replaced, and
+    /// not what it leads to.
     ///
     /// ```
     /// use wane::state::{Loading, State};
@@ -70,13 +71,11 @@ impl State<'_> {
     }
 
     fn replace(&self, path: &Path) -> io::Result<()> {
-        // Found out by the rename, it would leave the new file behind.
-        if path.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        let mut file = BufWriter::with_capacity(CHUNK, AtomicWriteFile::open(path)?);
+        let partial = Partial::beside(path)?;
+        let mut file = BufWriter::with_capacity(CHUNK, partial.file.as_file());
         self.put(&mut file)?;
-        file.into_inner()?.commit()
+        drop(file);
+        partial.replace(path)
     }
 
     /// Writes the bytes of a file: for places that are not files.

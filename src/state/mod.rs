@@ -24,6 +24,8 @@
 #[cfg(feature = "safetensors")]
 mod file;
 mod loading;
+#[cfg(feature = "safetensors")]
+mod partial;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
