@@ -6,6 +6,7 @@ mod properties {
     pub(crate) mod hyperparameters;
     pub(crate) mod identities;
     pub(crate) mod invariance;
+    pub(crate) mod long_runs;
     pub(crate) mod pure_decay;
     pub(crate) mod resume;
     pub(crate) mod threads;
