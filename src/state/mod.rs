@@ -45,8 +45,10 @@ pub type SettingTexts = BTreeMap<String, String>;
 /// Everything that the next step of an optimizer depends on, beside the weights.
 ///
 /// It borrows the numbers of the optimizer that it comes from: an export copies none.
-/// [`into_owned`](Self::into_owned) makes it independent. With the feature `serde` it can be
-/// written in any format of serde; with the feature `safetensors` there are `save` and `load`.
+/// [`into_owned`](Self::into_owned) makes it independent. With the feature `safetensors` there are
+/// `save` and `load`; with the feature `serde` it can be written in any format of serde. (JSON has no
+/// infinities, and `serde_json` reads back what it has written only with its feature
+/// `float_roundtrip`.)
 ///
 /// ```
 /// use wane::state::Loading;

@@ -446,3 +446,21 @@ fn averages_and_rates_by_hand_are_taken() {
     second.reset();
     assert_eq!((average(&second), second.completed_steps()), (0.0, 0));
 }
+
+/// An export copies nothing; owned numbers are moved where a parameter has one column, and so are anchors.
+#[test]
+fn numbers_are_lent_and_moved_and_not_copied() {
+    let build = || Sgd::new(0.5).momentum(0.5).weight_decay(Decay::fixed(0.5).towards(Anchor::Start)).build::<f32>().unwrap();
+    let mut first = build();
+    first.step(&mut [Param::new("w", &mut [1.0; 4], &[0.5; 4])]).unwrap();
+    let places =
+        |state: &ParameterState<'_>| state.columns.iter().map(|c| c.numbers.get::<f32>().unwrap().as_ptr()).collect::<Vec<_>>();
+    let columns = ["momentum_buffer", "anchor"];
+    assert_eq!(places(&first.export_parameter("w").unwrap()), columns.map(|column| first.state("w", column).unwrap().as_ptr()));
+    let state = first.export_parameter("w").unwrap().into_owned();
+    let before = places(&state);
+    assert_ne!(before, places(&first.export_parameter("w").unwrap()));
+    let mut second = build();
+    second.import_parameter(state).unwrap();
+    assert_eq!(places(&second.export_parameter("w").unwrap()), before);
+}
