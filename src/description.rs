@@ -236,12 +236,19 @@ impl fmt::Display for Description {
 
 /// Writes left-aligned columns, two spaces apart, with nothing behind the last one.
 fn columns(f: &mut fmt::Formatter<'_>, head: &[&str], rows: Vec<Vec<String>>) -> fmt::Result {
-    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).fold(head[c].chars().count(), usize::max);
-    let widths: Vec<_> = (0..head.len()).map(width).collect();
     let head: Vec<_> = head.iter().map(ToString::to_string).collect();
+    let mut widths = vec![0; head.len()];
     for row in std::iter::once(&head).chain(&rows) {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.chars().count().max(*width));
+    }
+    for row in std::iter::once(&head).chain(&rows) {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| padded(cell, width)).collect();
         writeln!(f, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())
+}
+
+/// Returns a cell filled up to `width`. A format string would do it for widths of 16 bits, and names may be longer.
+fn padded(cell: &str, width: usize) -> String {
+    cell.to_string() + &" ".repeat(width.saturating_sub(cell.chars().count()))
 }

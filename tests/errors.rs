@@ -5,6 +5,7 @@ mod errors {
     mod scene;
 
     mod decays;
+    mod extremes;
     mod gradients;
     mod groups;
     mod numbers;

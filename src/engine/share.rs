@@ -111,7 +111,7 @@ fn recycled<'b, 'q, T: Real>(mut list: Vec<Mutex<Option<Piece<'_, '_, T>>>>) -> 
 pub(super) fn time<T>(numbers: usize) -> Duration {
     /// What one core reads and writes in cache.
     const BYTES_PER_NANOSECOND: usize = 128;
-    Duration::from_nanos((numbers * size_of::<T>() / BYTES_PER_NANOSECOND) as u64)
+    Duration::from_nanos((numbers.saturating_mul(size_of::<T>()) / BYTES_PER_NANOSECOND) as u64)
 }
 
 impl<T: Real> Pieces<T> {

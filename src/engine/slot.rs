@@ -122,9 +122,9 @@ impl<T: Float> Slot<T> {
         self.t > 0 || self.ceiling.gradient == f64::INFINITY
     }
 
-    /// Returns how many numbers a step reads and writes.
+    /// Returns how many numbers a step reads and writes, roughly: 32 bits may not hold them.
     pub(crate) fn numbers(&self) -> usize {
-        self.len * (3 + 2 * self.state.columns.len())
+        self.len.saturating_mul(3 + 2 * self.state.columns.len())
     }
 
     pub(crate) fn is_active(&self) -> bool {
@@ -231,6 +231,7 @@ impl<T: Real> Slot<T> {
         self.shape = self.shape.or(from.shape.as_deref().map(Shape::new));
         self.state = State::new(options, matrices(&self.shape, self.len));
         self.anchor.clear();
+        self.rows.clear();
         let mut columns = Vec::with_capacity(from.columns.len());
         for state::Column { name, numbers } in from.columns {
             let Some(numbers) = numbers.take::<T>() else { continue };
@@ -300,10 +301,12 @@ impl<T: Real> Slot<T> {
         }
         if !self.anchor.is_empty() {
             let mut anchor = param.value.to_vec();
-            copy_common(&old, &new, &self.anchor, &mut anchor);
+            copy_common(&column_axes(&old, Extent::Weights), &column_axes(&new, Extent::Weights), &self.anchor, &mut anchor);
             self.capture(&anchor);
         }
         self.ceiling.weight = f64::INFINITY;
+        // They are of the rows before, and a law that does not look leaves them as they are.
+        self.rows.clear();
         (self.state, self.len, self.shape) = (state, param.value.len(), param.shape);
         Ok(())
     }
@@ -311,7 +314,7 @@ impl<T: Real> Slot<T> {
 
 /// Returns the axes of a column of a parameter of these axes.
 fn column_axes(axes: &[usize], extent: Extent) -> Vec<usize> {
-    // Nothing is kept for rows without columns either.
+    // Nothing is kept for rows without columns either; and the product of the others may not fit.
     let mut axes = if axes.contains(&0) { vec![0; axes.len()] } else { axes.to_vec() };
     match extent {
         Extent::Weights => {}

@@ -147,7 +147,7 @@ impl<T: Float> Slots<T> {
         check_kind(&param.info(), &options)?;
         let slot = Slot { fresh: true, ..Slot::new(&param.info(), group, &options, self.born) };
         self.fresh += 1;
-        self.numbers += slot.numbers();
+        self.numbers = self.numbers.saturating_add(slot.numbers());
         Ok(self.insert(slot))
     }
 
@@ -179,7 +179,7 @@ impl<T: Float> Slots<T> {
         for slot in self.slots[..n].iter_mut().filter(|slot| slot.waits) {
             slot.waits = false;
             self.waiting -= 1;
-            self.numbers += slot.numbers();
+            self.numbers = self.numbers.saturating_add(slot.numbers());
         }
         self.waiting < before
     }

@@ -119,7 +119,7 @@ impl<T: Real> Engine<T> {
             if slot.is_active() {
                 group.plan.active += 1;
                 self.gradients += slot.len;
-                self.numbers += slot.numbers();
+                self.numbers = self.numbers.saturating_add(slot.numbers());
                 if group.anchor == Anchor::Given && param.anchor.is_none() {
                     return Err(Error::AnchorMissing { name: param.name.into(), group: group.name.to_string() });
                 }
