@@ -10,7 +10,9 @@ mod errors {
     mod groups;
     mod numbers;
     mod rounding;
+    mod setters;
     mod settings;
     mod steps;
     mod texts;
+    mod torch;
 }

@@ -204,8 +204,9 @@ impl<T: Real> Group<T> {
 
     /// Checks what the next step would make of these settings at this running strength.
     pub(crate) fn check_at(&self, run: &Run, average: f64) -> Result<()> {
-        rounded::<T>("learning rate", run.rate() * self.settings.lr_factor)?;
-        self.strength(run, Average::of(average)).map(|_| ())
+        let checked = rounded::<T>("learning rate", run.rate() * self.settings.lr_factor);
+        let checked = checked.and_then(|_| self.strength(run, Average::of(average)).map(|_| ()));
+        checked.map_err(|error| if self.edits.is_empty() { error } else { error.in_group(&self.name) })
     }
 
     fn strength(&self, run: &Run, average: Average) -> Result<(f64, StepDecay)> {

@@ -88,11 +88,11 @@ fn numbers_that_f32_does_not_have() {
 
 #[test]
 fn a_rate_by_hand_that_is_0_in_f32() {
-    for lr in [1e-46, 1e-39] {
+    for (lr, place) in [(1e-46, ""), (1e-39, "in group `slow`: ")] {
         let settings = Adam::new(0.1).group("slow", |s| s.lr_factor(1e-7));
         let mut scene = Scene::<f32>::new(settings.build().unwrap());
         let error = scene.unchanged_by(|scene| scene.opt.set_learning_rate(lr));
-        assert!(matches!(error, Error::OutOfRange { setting: "learning rate", .. }), "{error:?}");
+        assert!(error.to_string().starts_with(&format!("{place}learning rate = ")), "{error}");
     }
     let mut scene = Scene::<f32>::new(Adam::new(0.1).build().unwrap());
     scene.opt.set_learning_rate(0.0).unwrap();
