@@ -88,6 +88,19 @@
 //! opt-level = 3
 //! ```
 
+// No input makes the library panic. What remains says why it cannot be reached.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::string_slice,
+        clippy::indexing_slicing
+    )
+)]
+
 mod clip;
 mod decay;
 mod description;

@@ -186,9 +186,8 @@ impl Shape {
     /// Keeps at most [`MAX_RANK`] axes, and the true rank, so that a step can refuse
     /// the shape by name.
     pub(crate) fn new(shape: &[usize]) -> Self {
-        let kept = shape.len().min(MAX_RANK);
         let mut axes = [0; MAX_RANK];
-        axes[..kept].copy_from_slice(&shape[..kept]);
+        axes.iter_mut().zip(shape).for_each(|(kept, &axis)| *kept = axis);
         Self { axes, rank: shape.len() }
     }
 
@@ -197,7 +196,7 @@ impl Shape {
     }
 
     pub(crate) fn axes(&self) -> &[usize] {
-        &self.axes[..self.rank.min(MAX_RANK)]
+        self.axes.get(..self.rank).unwrap_or(&self.axes)
     }
 
     /// Returns the product of the axes, if it fits in a `usize`; 0 if one of them is 0,

@@ -4,6 +4,8 @@
 //! in one fused loop; all others run through a pipeline of short loops over tiles, which
 //! gives the same bits.
 
+#![expect(clippy::indexing_slicing, reason = "tiles are within the weights, and every column is as long")]
+
 use std::fmt::{self, Debug};
 use std::ops::Range;
 
@@ -247,14 +249,10 @@ impl<'a, T: Real> Task<'a, T> {
         let (g, right_g) = self.g.split_at(n);
         let (anchor, right_anchor) = self.anchor.split_at(n.min(self.anchor.len()));
         let (own, right_own) = cut(self.own, n);
-        let mut right_state: [&mut [T]; MAX_COLUMNS] = Default::default();
-        // `map` returns one array; the right halves go into the other one on the way.
-        let mut rest = right_state.iter_mut();
-        let state = self.state.map(|column| {
-            let (left, right) = cut(column, n);
-            *rest.next().expect("as many as there are columns") = right;
-            left
-        });
+        let (mut state, mut right_state) = (self.state, <[&mut [T]; MAX_COLUMNS]>::default());
+        for (left, right) in state.iter_mut().zip(&mut right_state) {
+            (*left, *right) = cut(std::mem::take(left), n);
+        }
         let left = Self { x, g, anchor, own, state, ..self };
         let right = Self {
             x: right_x,

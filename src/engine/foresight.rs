@@ -6,6 +6,8 @@
 //! they are too wide, which needs gradients or weights of 1e18 in `f32`, ε = 0, μ ≥ 1, or state
 //! that another optimizer's options have made, the step is rehearsed on copies first.
 
+#![expect(clippy::indexing_slicing, reason = "a rehearsal has copies of what the parameter has")]
+
 use super::Engine;
 use super::group::Group;
 use super::hyperparameters::Reach;

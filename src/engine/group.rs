@@ -1,5 +1,7 @@
 //! A group: parameters that share settings, and what these amount to in one step.
 
+#![expect(clippy::indexing_slicing, reason = "a plan's entries are counted as they are added")]
+
 use std::collections::HashMap;
 
 use super::hyperparameters::{AnyScalars, Kept, MAX_KEPT, Options, Setting, numbers, switch};

@@ -4,6 +4,8 @@
 //! has one, and so has every group that was defined. A parameter that several selectors match is in
 //! a group with all their edits, which is made when the first such parameter is seen.
 
+#![expect(clippy::indexing_slicing, reason = "groups and edits are added and never removed, so their places stay")]
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@
 //! compiled once for each type of the weights, for all optimizers: it holds a group's hyperparameters
 //! behind [`AnyHyperparameters`], and the scalars of a group's step behind [`AnyScalars`].
 
+#![expect(clippy::indexing_slicing, reason = "a plan's entries are counted as they are added")]
+
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -240,6 +242,10 @@ impl Options {
     }
 
     /// Returns the hyperparameters as the type that they have.
+    #[expect(
+        clippy::expect_used,
+        reason = "options come back to the settings of the type that made them, by the types of `Settings`"
+    )]
     pub(crate) fn get<F: Hyperparameters>(&self) -> &F {
         (&*self.0 as &dyn Any).downcast_ref().expect("an optimizer's groups all have the same hyperparameters")
     }

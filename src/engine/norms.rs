@@ -1,6 +1,8 @@
 //! The squares of a step's gradients, summed up by all threads: chunk by chunk, and then in the order of
 //! the chunks, so that no cut changes a bit.
 
+#![expect(clippy::indexing_slicing, reason = "chunks are numbered before they are summed up")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Engine;

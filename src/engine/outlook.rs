@@ -1,5 +1,7 @@
 //! What an engine would do next, as a table for people.
 
+#![expect(clippy::indexing_slicing, reason = "a member for each group")]
+
 use super::group::Group;
 use super::groups::{Groups, RESERVED, UNDECAYED};
 use super::hyperparameters::Options;
@@ -50,7 +52,7 @@ fn notes<T: Real>(run: &Run, groups: &Groups<T>, shown: &[&Group<T>]) -> Vec<Str
             .then(|| format!("group `{}` is not frozen: its rate is 0, and its decay goes on ({effect})", group.name))
     });
     let twins = shown.iter().enumerate().filter_map(|(i, group)| {
-        let twin = shown[..i].iter().find(|other| other.settings == group.settings)?;
+        let twin = shown.iter().take(i).find(|other| other.settings == group.settings)?;
         Some(format!("group `{}` has the settings of group `{}`", group.name, twin.name))
     });
     unmatched.chain(moving).chain(twins).collect()

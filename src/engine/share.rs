@@ -4,6 +4,8 @@
 //! parameters, or a part of a large one. So one large tensor and ten thousand small ones both
 //! spread. Norms are summed chunk by chunk, in the order of the chunks; so no cut changes a bit.
 
+#![expect(clippy::indexing_slicing, reason = "pieces are handed out by number, and there is always a desk")]
+
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -171,6 +173,7 @@ impl<T: Real> Pieces<T> {
     }
 
     /// Cuts the work, and has each piece worked on by some thread.
+    #[expect(clippy::expect_used, reason = "there are as many desks as threads, and a thread holds one at a time")]
     fn share<'a, 'p>(
         &mut self,
         sweep: &Sweep<'a, T>,
@@ -186,7 +189,6 @@ impl<T: Real> Pieces<T> {
         cut(sweep, params, slots, (weights.div_ceil(threads.pieces(time)), at), &mut list);
         let desks = &self.desks;
         threads.pool().run(threads.most, list.len(), time, &|i| {
-            // A thread works on one piece at a time, so there is a desk that nobody has locked.
             let mut desk = desks.iter().find_map(free).expect("there is one for each thread");
             // The pool hands out each i once. The lock is there to move the piece out;
             // nobody waits for it.

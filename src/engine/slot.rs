@@ -1,5 +1,7 @@
 //! The memory of one parameter, and what a step works out for it.
 
+#![expect(clippy::indexing_slicing, reason = "both shapes multiply to the lengths of their columns")]
+
 use std::fmt;
 
 use super::foresight::Ceiling;

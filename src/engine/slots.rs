@@ -4,6 +4,8 @@
 //! a step in the usual order hashes nothing, duplicates are found without extra work, and
 //! parameters and slots can be walked, and split among threads, side by side.
 
+#![expect(clippy::indexing_slicing, reason = "places come from the index of names, which is kept with the slots")]
+
 use std::collections::HashMap;
 
 use super::hyperparameters::Options;

@@ -1,5 +1,10 @@
 //! The columns of one parameter's state: what there is of them, and how a rule gets them.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "columns follow each other as their extents say, and a slot has numbers for all or none"
+)]
+
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -246,8 +251,10 @@ impl<T: Float> State<T> {
         self.settle();
         let (mut at, mut kept) = (self.full * self.of.len(Extent::Weights), kept.iter());
         for column in &self.columns[self.full..] {
-            if column.extent == Extent::One {
-                self.numbers[at] = *kept.next().expect("no optimizer keeps more");
+            if column.extent == Extent::One
+                && let Some(&number) = kept.next()
+            {
+                self.numbers[at] = number;
             }
             at += self.of.len(column.extent);
         }
@@ -260,7 +267,7 @@ fn each<T>(numbers: &mut [T], full: usize, n: usize) -> [&mut [T]; MAX_COLUMNS] 
     let mut cells: [&mut [T]; MAX_COLUMNS] = Default::default();
     let mut rest = numbers;
     for column in &mut cells[..full] {
-        *column = rest.split_off_mut(..n).expect("a slot's state holds its rule's columns");
+        (*column, rest) = rest.split_at_mut(n);
     }
     cells
 }

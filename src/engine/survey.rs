@@ -1,6 +1,8 @@
 //! What a step reads before it decides: the gradients, the norms that decays and clipping look at,
 //! the trust ratios. Nothing is written.
 
+#![expect(clippy::indexing_slicing, reason = "places of elements that were just found, and of the step's parameters")]
+
 use super::Engine;
 use super::run::{Refusal, Run};
 use super::slot::Slot;

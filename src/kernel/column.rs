@@ -106,7 +106,8 @@ impl<'a, T: Copy> Short<'a, T> {
     pub(crate) fn columns(self) -> impl Iterator<Item = Spread<'a, T>> {
         let mut rest = self.numbers;
         self.extents.iter().map(move |&extent| {
-            let numbers = rest.split_off(..self.of.len(extent)).expect("as many numbers as the columns have");
+            let (numbers, later) = rest.split_at(self.of.len(extent));
+            rest = later;
             Spread::new(numbers, self.of, extent)
         })
     }

@@ -175,7 +175,7 @@ macro_rules! numbers {
             fn columns<'a>(list: &'a mut [&mut [T]], _n: usize) -> [&'a mut [T]; $n] {
                 match list {
                     [$($column,)* ..] => [$(&mut $column[.._n]),*],
-                    #[allow(unreachable_patterns, reason = "a list always has no column")]
+                    #[allow(unreachable_patterns, clippy::unreachable, reason = "a list always has no column, and a task enough")]
                     _ => unreachable!("a task has a column for each number of its rule"),
                 }
             }

@@ -158,6 +158,7 @@ fn band<T: Real, const H: usize, const W: usize>(
 }
 
 /// Returns the sums of a tile of the product.
+#[expect(clippy::expect_used, reason = "the slices before it have these lengths, and the compiler sees it")]
 #[inline(always)]
 fn tile<T: Real, const H: usize, const W: usize>(left: &[T], right: &[T]) -> [[T; W]; H] {
     let mut sums = [[T::zero(); W]; H];

@@ -1,6 +1,11 @@
 //! The kernel: the contracts of a coordinate, and the loops that touch elements. It knows the CPU,
 //! and neither optimizers nor decays. Rules and laws are plain scalar Rust, inlined into its loops.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "columns are cut to one length before each loop, which the compiler then checks once"
+)]
+
 pub(crate) mod column;
 mod contract;
 pub(crate) mod divide;

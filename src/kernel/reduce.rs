@@ -227,6 +227,7 @@ fn tree(lanes: &mut [f64; LANES], used: usize) -> f64 {
 }
 
 /// Returns a row of lanes of a column, of a length that the compiler knows.
+#[expect(clippy::expect_used, reason = "the slice before it has this length, and the compiler sees it")]
 #[inline(always)]
 fn row<T>(column: &[T], start: usize) -> &[T; LANES] {
     column[start..start + LANES].try_into().expect("it has this length")

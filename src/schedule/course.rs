@@ -18,7 +18,7 @@ pub(crate) fn first_step(schedules: [&Schedule; 2], too_much: impl Fn(u64, [f64;
     turns.sort_unstable();
     turns.dedup();
     let mut search = Search { schedules, too_much, left: BUDGET };
-    let found = turns.windows(2).find_map(|ends| search.within(ends[0], ends[1]));
+    let found = turns.iter().zip(turns.iter().skip(1)).find_map(|(&first, &last)| search.within(first, last));
     found.or_else(|| turns.last().and_then(|&last| search.within(last, last)))
 }
 
@@ -31,12 +31,11 @@ struct Search<'a, F> {
 impl<F: Fn(u64, [f64; 2]) -> bool> Search<'_, F> {
     fn within(&mut self, first: u64, last: u64) -> Option<u64> {
         self.left = self.left.checked_sub(1)?;
-        let ends = [first, last].map(|k| self.schedules.map(|schedule| schedule.multiplier(k)));
-        if (self.too_much)(first, ends[0]) {
+        let [[a, b], [later_a, later_b]] = [first, last].map(|k| self.schedules.map(|schedule| schedule.multiplier(k)));
+        if (self.too_much)(first, [a, b]) {
             return Some(first);
         }
-        let bound = [0, 1].map(|i| ends[0][i].max(ends[1][i]));
-        if first == last || !(self.too_much)(last, bound) {
+        if first == last || !(self.too_much)(last, [a.max(later_a), b.max(later_b)]) {
             return None;
         }
         let middle = first + (last - first) / 2;

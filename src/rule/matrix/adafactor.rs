@@ -1,5 +1,7 @@
 //! Adafactor: Adam's second moment, kept as one number for each row and column.
 
+#![expect(clippy::indexing_slicing, reason = "rows and columns of one parameter, as its axes say")]
+
 use crate::engine::{Hyperparameters, Kept, Motion, Parameter, Prepared, Reach, Setting, Settings, algorithm, compiled, numbers};
 use crate::error::{Result, in_range};
 use crate::float::{Real, rounded};

@@ -1,5 +1,7 @@
 //! Muon: momentum whose singular values are all made about 1.
 
+#![expect(clippy::indexing_slicing, reason = "tiles and products of one parameter, whose columns are of its length")]
+
 use std::fmt;
 use std::str::FromStr;
 
