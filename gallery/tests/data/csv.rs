@@ -7,7 +7,7 @@ use wane_gallery::data::Source;
 use super::open;
 
 /// A line of the CSV layout: 64 equal pixels and a label.
-fn line(pixel: &str, label: &str) -> String {
+pub(super) fn line(pixel: &str, label: &str) -> String {
     format!("{}{label}\n", format!("{pixel},").repeat(64))
 }
 

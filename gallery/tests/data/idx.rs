@@ -21,22 +21,22 @@ const IMAGES: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 
 /// Two images of 2 x 3 pixels.
-fn idx_images() -> Vec<u8> {
+pub(super) fn idx_images() -> Vec<u8> {
     idx(IMAGES, &[2, 2, 3], &[0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6])
 }
 
-fn idx_labels() -> Vec<u8> {
+pub(super) fn idx_labels() -> Vec<u8> {
     idx(LABELS_MAGIC, &[2], &[7, 3])
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).expect("memory can be written");
     encoder.finish().expect("memory can be written")
 }
 
 /// A folder with these files.
-fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
+pub(super) fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     for (name, bytes) in files {
         fs::write(folder.path().join(name), bytes).expect("a writable folder");
@@ -44,8 +44,8 @@ fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
     folder
 }
 
-const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
-const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
+pub(super) const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
+pub(super) const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 
 #[test]
 fn plain_and_gzipped_idx_folders_are_read() {

@@ -1,6 +1,7 @@
 //! The data loaders that the examples share: what they read, and what they say about files that are wrong.
 
 mod csv;
+mod damage;
 mod idx;
 mod split;
 
