@@ -18,9 +18,16 @@ use crate::text::Arguments;
 /// | `OptaxGlobalNorm(c)` | `optax-global-norm:c` | g·c/‖g‖ where ‖g‖ > c, optax's `clip_by_global_norm` |
 ///
 /// ‖g‖ is the Euclidean norm over all gradients of the step that are not frozen, after the gradient
-/// factor, in f64. Bounds are finite and above 0, also in the weights' type where they bound
-/// elements. The factor is multiplied with the gradient factor and rounded once; where nothing is
-/// left of the product in the weights' type, the step is refused, as for a norm that is not finite.
+/// factor, in f64. The factor is multiplied with the gradient factor and rounded once.
+///
+/// | number | allowed | else |
+/// |---|---|---|
+/// | v | finite, > 0, also in the weights' type | [`OutOfRange`] of `build` |
+/// | c | finite, > 0 | [`OutOfRange`] of `build` |
+/// | ‖g‖ | finite | [`NonFiniteNorm`] of the step |
+/// | clip factor × gradient factor | above 0 in the weights' type | [`OutOfRange`] of the step |
+///
+/// What becomes of the step's errors is up to [`NonFinite`].
 ///
 /// ```
 /// use wane::{Clip, Optimizer, Sgd};
@@ -32,6 +39,9 @@ use crate::text::Arguments;
 /// assert!((w[0] + 0.6).abs() < 1e-15 && (w[1] - 0.8).abs() < 1e-15);
 /// # Ok::<(), wane::Error>(())
 /// ```
+///
+/// [`OutOfRange`]: Error::OutOfRange
+/// [`NonFiniteNorm`]: Error::NonFiniteNorm
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Clip {

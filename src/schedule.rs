@@ -25,14 +25,23 @@ use crate::error::{Error, Result, in_range};
 /// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor[,start]` | s + (1 − s)·k/W, then 1, then linear to f |
 /// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
 ///
-/// A floor f and a [start](Self::warmup_start) s are shares of the peak. Multipliers and floors are
-/// finite and at least 0, which is checked when the optimizer is built. A schedule past its end
+/// A floor f and a [start](Self::warmup_start) s are shares of the peak. A schedule past its end
 /// keeps its last value, exactly. A part of no steps is passed over: a line over 0 steps is at its
 /// end at once, a warm-up of 0 steps is none, and `a.then(0, b)` is b, so that a length of 0 from a
 /// configuration needs no branch.
 ///
-/// A learning rate or strength that a schedule brings below the smallest number of the weights'
-/// type counts as 0.
+/// | number | allowed | else |
+/// |---|---|---|
+/// | multipliers, factors γ, floors, starts, powers | finite, ≥ 0 | [`OutOfRange`] |
+/// | `every` of a step schedule | ≥ 1 | [`OutOfRange`] |
+/// | all steps T of a warm-up with a cosine | ≥ its warm-up W | [`Conflict`] |
+/// | the step of each part after `then` | later than that of the part before | [`Conflict`] |
+/// | multiplier × peak, in every step that schedules reach | finite in the weights' type | [`OutOfRange`] |
+///
+/// `build` returns the error, and [parsing](str::parse) those that need no optimizer. What grows
+/// without end is checked in each step ([what is refused](crate::Settings#what-is-refused)). A
+/// learning rate or strength that a schedule brings below the smallest number of the weights' type
+/// counts as 0.
 ///
 /// # Differences
 ///
@@ -59,6 +68,9 @@ use crate::error::{Error, Result, in_range};
 /// let opt = AdamW::new(1e-3).lr_schedule(schedule).build::<f32>()?;
 /// # Ok::<(), wane::Error>(())
 /// ```
+///
+/// [`OutOfRange`]: Error::OutOfRange
+/// [`Conflict`]: Error::Conflict
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     first: Form,

@@ -9,6 +9,7 @@ mod errors {
     mod gradients;
     mod groups;
     mod numbers;
+    mod pages;
     mod rounding;
     mod setters;
     mod settings;

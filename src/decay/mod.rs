@@ -65,12 +65,21 @@ use crate::schedule::Schedule;
 /// there, else of the step, before anything is written (the proximal place, which cannot pass 0,
 /// takes any s); where λ is 0 in a step, no bit differs from a run without decay.
 ///
-/// | number | default | allowed |
-/// |---|---|---|
-/// | λ | – | finite, ≥ 0 |
-/// | τ (steps) | – | finite, > 1 |
-/// | h (steps) | – | finite, > 0 |
-/// | ρ, the share of L1 | – | [0, 1] |
+/// | number | default | allowed | else |
+/// |---|---|---|---|
+/// | λ | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | τ (steps) | – | finite, > 1 | [`OutOfRange`] |
+/// | h (steps) | – | finite, > 0 | [`OutOfRange`] |
+/// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
+/// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
+/// | β of a running average | – | [0, 1) | [`OutOfRange`] |
+/// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |
+/// | the peak learning rate, for independent and timescale decay | | > 0 | [`Conflict`] |
+/// | the cell of the table, and its strength | | what is in it | [`NoSuchDecay`] |
+///
+/// `build` returns the error, that of a group within [`InGroup`]; the text form returns those that
+/// need no optimizer. A step or a registration returns [`ShapeNeeded`], [`AnchorMissing`] or
+/// [`NonFiniteAnchor`] where a parameter lacks what its decay needs.
 ///
 /// # Which parameters
 ///
@@ -98,6 +107,15 @@ use crate::schedule::Schedule;
 /// 1711.05101 (decoupled, independent); Wang & Aitchison, arXiv 2405.13698 (timescale); Li,
 /// Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv 2510.12402 (cautious);
 /// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
+///
+/// [`OutOfRange`]: crate::Error::OutOfRange
+/// [`ShrinkOutOfRange`]: crate::Error::ShrinkOutOfRange
+/// [`Conflict`]: crate::Error::Conflict
+/// [`NoSuchDecay`]: crate::Error::NoSuchDecay
+/// [`InGroup`]: crate::Error::InGroup
+/// [`ShapeNeeded`]: crate::Error::ShapeNeeded
+/// [`AnchorMissing`]: crate::Error::AnchorMissing
+/// [`NonFiniteAnchor`]: crate::Error::NonFiniteAnchor
 #[doc(alias = "weight_decay")]
 #[doc(alias = "l2")]
 #[doc(alias = "l1")]

@@ -27,33 +27,37 @@ use crate::task::Denormals;
 /// changes one of them, and [`build`](Self::build) checks them all. In a group (`S` = [`GroupScope`])
 /// the same methods are there, without those that only make sense for the whole optimizer.
 ///
-/// | setting | default | scope |
-/// |---|---|---|
-/// | the optimizer's own, such as [`betas`](Settings::betas) | see its page | both |
-/// | [`weight_decay`](Self::weight_decay) | see its page | both |
-/// | [`lr_factor`](Settings::lr_factor) | 1 | group |
-/// | [`frozen`](Settings::frozen) | off | group |
-/// | [`lr_schedule`](Self::lr_schedule) | constant | whole |
-/// | [`clip`](Self::clip) | off | whole |
-/// | [`non_finite`](Self::non_finite) | error | whole |
-/// | [`maximize`](Self::maximize) | off | whole |
-/// | [`flush_denormals`](Self::flush_denormals) | off | whole |
-/// | [`group`](Self::group), [`assign`](Self::assign) | none | whole |
-/// | [`strict_selectors`](Self::strict_selectors) | off | whole |
-/// | [`level`](Self::level) | the CPU's best | whole |
-/// | [`threads`](Self::threads), [`pool`](Self::pool) | 8, of the process's pool | whole |
+/// | setting | default | scope | allowed | else |
+/// |---|---|---|---|---|
+/// | the optimizer's own, such as [`betas`](Settings::betas) | see its page | both | see its page | |
+/// | [`weight_decay`](Self::weight_decay) | see its page | both | see [`Decay`] | see there |
+/// | [`lr_factor`](Settings::lr_factor) | 1 | group | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`frozen`](Settings::frozen) | off | group | | |
+/// | [`lr_schedule`](Self::lr_schedule) | constant | whole | see [`Schedule`] | see there |
+/// | [`clip`](Self::clip) | off | whole | see [`Clip`] | see there |
+/// | [`non_finite`](Self::non_finite) | error | whole | | |
+/// | [`maximize`](Self::maximize) | off | whole | | |
+/// | [`flush_denormals`](Self::flush_denormals) | off | whole | | |
+/// | [`group`](Self::group) | none | whole | a new name without ` + ` | [`GroupExists`], [`Conflict`] |
+/// | [`assign`](Self::assign) | none | whole | a group that is defined | [`UnknownGroup`] |
+/// | [`strict_selectors`](Self::strict_selectors) | off | whole | a match in the first step | [`SelectorWithoutMatch`] of the step |
+/// | [`level`](Self::level) | the CPU's best | whole | | |
+/// | [`threads`](Self::threads) | 8 | whole | ≥ 1 | [`OutOfRange`] |
+/// | [`pool`](Self::pool) | that of the process | whole | see [`Pool::new`] | see there |
+///
+/// [`build`](Self::build) returns the error, that of a group within [`InGroup`].
 ///
 /// # What is refused
 ///
 /// [`build`](Self::build) refuses numbers out of their range, and numbers that are so in the type
 /// of the weights, where a kernel uses them:
 ///
-/// | number | refused |
-/// |---|---|
-/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal shares; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 |
-/// | β₁, β₂ | what becomes 1: above 1 − 3e-8 in `f32` |
-/// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach |
-/// | learning rates and strengths under their schedules | what becomes infinite in any step that they will reach |
+/// | number | refused | as |
+/// |---|---|---|
+/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal shares; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 | [`OutOfRange`] |
+/// | β₁, β₂ | what becomes 1: above 1 − 3e-8 in `f32` | [`OutOfRange`] |
+/// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach | [`ShrinkOutOfRange`] |
+/// | learning rates and strengths under their schedules | what becomes infinite in any step that they will reach | [`OutOfRange`] |
 ///
 /// What schedules that grow without end (a factor above 1) reach depends on how long one trains:
 /// beyond the last step at which any schedule turns or ends they are checked at every step, before
@@ -81,6 +85,14 @@ use crate::task::Denormals;
 ///     .build::<f32>()?;
 /// # Ok::<(), wane::Error>(())
 /// ```
+///
+/// [`OutOfRange`]: crate::Error::OutOfRange
+/// [`ShrinkOutOfRange`]: crate::Error::ShrinkOutOfRange
+/// [`Conflict`]: crate::Error::Conflict
+/// [`InGroup`]: crate::Error::InGroup
+/// [`GroupExists`]: crate::Error::GroupExists
+/// [`UnknownGroup`]: crate::Error::UnknownGroup
+/// [`SelectorWithoutMatch`]: crate::Error::SelectorWithoutMatch
 #[derive(Clone, Debug)]
 pub struct Settings<A: Algorithm, S = OptimizerScope<A>> {
     pub(crate) algorithm: A::Hyperparameters,

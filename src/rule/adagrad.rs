@@ -13,13 +13,16 @@ use crate::kernel::{Move, Rule};
 /// x ← x − η/(1 + (t − 1)·κ) · g / (√s + ε)
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Adagrad::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`lr_decay`](Settings::lr_decay) | κ | 0 | finite, ≥ 0 |
-/// | [`initial_accumulator`](Settings::initial_accumulator) | s₀ | 0 | finite, ≥ 0 |
-/// | [`eps`](Settings::eps) | ε | 1e-10 | finite, ≥ 0 |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Adagrad::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`lr_decay`](Settings::lr_decay) | κ | 0 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`initial_accumulator`](Settings::initial_accumulator) | s₀ | 0 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`eps`](Settings::eps) | ε | 1e-10 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State per weight: one column, `sum`, which starts at s₀; t counts a parameter's own updates
 /// from 1. With s₀ = ε = 0 a weight whose gradients have all been 0 would become NaN (0/0), as in
@@ -51,6 +54,9 @@ use crate::kernel::{Move, Rule};
 ///
 /// Duchi, Hazan & Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic
 /// Optimization*, JMLR 12 (2011).
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adagrad {
     lr_decay: f64,

@@ -20,15 +20,18 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 /// epsilon hat:  x ← x − η·√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / ( √v + ε̂ )
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Adam::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
-/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 |
-/// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 |
-/// | [`amsgrad`](Settings::amsgrad)`(on)` | v_max | off | |
-/// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Adam::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) | [`OutOfRange`] |
+/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`amsgrad`](Settings::amsgrad)`(on)` | v_max | off | | |
+/// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`TrustRatio`](crate::TrustRatio) | see there |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none; [`AdamW`]: decoupled 0.01 | see [`Decay`] | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State per weight: `exp_avg` (m), `exp_avg_sq` (v), and with AMSGrad `max_exp_avg_sq` (v_max); t
 /// counts a parameter's own updates from 1. With ε = 0 a weight whose gradients have all been 0
@@ -65,6 +68,9 @@ use crate::kernel::{Divisor, Move, Rule, SquareSum};
 ///
 /// Kingma & Ba, *Adam*, ICLR 2015, arXiv 1412.6980; Reddi, Kale & Kumar, *On the Convergence of
 /// Adam and Beyond*, ICLR 2018, arXiv 1904.09237, for AMSGrad.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[doc(alias = "amsgrad")]
 #[doc(alias = "exp_avg")]
 #[doc(alias = "exp_avg_sq")]
@@ -84,15 +90,18 @@ pub struct Adam {
 /// x ← x·(1 − η·λ), then Adam's step on the undecayed gradient
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`AdamW::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
-/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 |
-/// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 |
-/// | [`amsgrad`](Settings::amsgrad)`(on)` | v_max | off | |
-/// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`Lamb`](crate::Lamb) |
-/// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.01)` | see [`Decay`] |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`AdamW::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) | [`OutOfRange`] |
+/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`epsilon_hat`](Settings::epsilon_hat) | ε̂ | off | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`amsgrad`](Settings::amsgrad)`(on)` | v_max | off | | |
+/// | [`trust_ratio`](Settings::trust_ratio) | φ | off | see [`TrustRatio`](crate::TrustRatio) | see there |
+/// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.01)` | see [`Decay`] | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// and all [settings](Settings) that every optimizer has: schedules, clipping, groups, selectors.
 /// State, and differences from others, are [`Adam`]'s.
@@ -112,6 +121,9 @@ pub struct Adam {
 ///
 /// Source: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019,
 /// arXiv 1711.05101.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[doc(alias = "weight_decay")]
 #[doc(alias = "decoupled weight decay")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,13 +22,16 @@ use crate::text::Arguments;
 /// works inside the ratio, which then multiplies its share s and its threshold too: the paper's
 /// `λx` is [`Decay::decoupled`](crate::Decay::decoupled)`(λ)`.
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Lamb::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
-/// | [`eps`](Settings::eps) | ε | 1e-6 | finite, ≥ 0 |
-/// | [`trust_ratio`](Settings::trust_ratio) | φ | [`TrustRatio::Lamb`] | see [`TrustRatio`] |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Lamb::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) | [`OutOfRange`] |
+/// | [`eps`](Settings::eps) | ε | 1e-6 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`trust_ratio`](Settings::trust_ratio) | φ | [`TrustRatio::Lamb`] | see [`TrustRatio`] | see there |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// A step reads the parameter twice: once for the norms, before anything is written,
 /// once for the update.
@@ -61,6 +64,9 @@ use crate::text::Arguments;
 ///
 /// You et al., *Large Batch Optimization for Deep Learning: Training BERT in 76 minutes*, ICLR
 /// 2020, arXiv 1904.00962.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lamb;
 
@@ -86,11 +92,12 @@ impl Lamb {
 ///
 /// r is the displacement per unit of learning rate. A layer that starts from weights of nearly 0
 /// crawls under the plain ratio, as its steps are as short as its weights; a least ratio helps it.
-/// Bounds are finite, 0 ≤ min ≤ max.
+/// Bounds are finite, 0 ≤ min ≤ max; else `build` returns [`OutOfRange`](Error::OutOfRange).
 ///
-/// A norm that is not finite is an error before anything is written (under
-/// [`NonFinite::Propagate`](crate::NonFinite) it makes the parameter NaN), and so is a decoupled
-/// decay whose share φ·s is 1 or more while the whole displacement is as long as the weights: it
+/// A norm that is not finite is an error before anything is written,
+/// [`NonFiniteNorm`](Error::NonFiniteNorm) (under [`NonFinite::Propagate`](crate::NonFinite) it
+/// makes the parameter NaN), and so is a decoupled decay whose share φ·s is 1 or more while the
+/// whole displacement is as long as the weights, [`ShrinkUnderTrust`](Error::ShrinkUnderTrust): it
 /// would turn them round. (A larger share is no harm where the update holds against it: the
 /// displacement is η·‖x‖ long in all. Near an anchor that may be further than the anchor is.)
 ///

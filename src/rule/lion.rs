@@ -14,11 +14,14 @@ use crate::kernel::{Move, Rule};
 /// m ← β₂·m + (1 − β₂)·g            after the update, which saw the old m
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Lion::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.99 | [0, 1) |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Lion::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.99 | [0, 1) | [`OutOfRange`] |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State per weight: one column, `exp_avg`. As Lion's learning rate is 3 to 10 times smaller than
 /// AdamW's, its lr-scaled decay is 3 to 10 times larger. With decoupled decay λ a weight stays
@@ -46,6 +49,9 @@ use crate::kernel::{Move, Rule};
 /// # Source
 ///
 /// Chen et al., *Symbolic Discovery of Optimization Algorithms*, NeurIPS 2023, arXiv 2302.06675.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lion {
     beta1: f64,

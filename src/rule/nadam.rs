@@ -16,13 +16,16 @@ use crate::kernel::{Divisor, Move, Rule};
 /// x ← x − η·u
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`NAdam::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) |
-/// | [`momentum_decay`](Settings::momentum_decay) | ψ | 4e-3 | finite, ≥ 0 |
-/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`NAdam::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`betas`](Settings::betas) | β₁, β₂ | 0.9, 0.999 | [0, 1) | [`OutOfRange`] |
+/// | [`momentum_decay`](Settings::momentum_decay) | ψ | 4e-3 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`eps`](Settings::eps) | ε | 1e-8 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State per weight: `exp_avg` (m) and `exp_avg_sq` (v); and one number for each parameter,
 /// `mu_product` (P), in the weights' type. t counts a parameter's own updates from 1.
@@ -51,6 +54,9 @@ use crate::kernel::{Divisor, Move, Rule};
 /// # Source
 ///
 /// Dozat, *Incorporating Nesterov Momentum into Adam*, ICLR 2016 workshop.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[doc(alias = "nesterov")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct NAdam {

@@ -15,13 +15,16 @@ use crate::kernel::{Move, Rule};
 /// always:     x ← x − η·u
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Sgd::new`]`(lr)` | η | – | finite, ≥ 0 |
-/// | [`momentum`](Settings::momentum) | μ | 0 | finite, ≥ 0 |
-/// | [`dampening`](Settings::dampening) | δ | 0 | finite |
-/// | [`nesterov`](Settings::nesterov)`(on)` | | off | needs μ > 0 and δ = 0 |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Sgd::new`]`(lr)` | η | – | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`momentum`](Settings::momentum) | μ | 0 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`dampening`](Settings::dampening) | δ | 0 | finite | [`OutOfRange`] |
+/// | [`nesterov`](Settings::nesterov)`(on)` | | off | needs μ > 0 and δ = 0 | [`Conflict`] |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State per weight: none, or one column `momentum_buffer` with momentum. The learning rate stands
 /// outside the buffer, so a schedule acts at once. The first step copies the gradient into the
@@ -59,6 +62,10 @@ use crate::kernel::{Move, Rule};
 /// Robbins & Monro, *A Stochastic Approximation Method* (1951); Polyak (1964) for the heavy ball;
 /// Sutskever et al., *On the importance of initialization and momentum in deep learning*, ICML
 /// 2013, for the form of Nesterov's momentum.
+///
+/// [`Conflict`]: crate::Error::Conflict
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[doc(alias = "momentum")]
 #[doc(alias = "nesterov")]
 #[doc(alias = "heavy ball")]

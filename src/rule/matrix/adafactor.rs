@@ -22,14 +22,17 @@ use crate::rule::adam::Lerp;
 ///          x ← x − min(η, 1/√t)·max(ε₂, RMS(x)) · U / max(1, RMS(U)/d)
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Adafactor::new`]`(lr)` | η | – (PyTorch: 0.01) | finite, ≥ 0 |
-/// | [`beta2_decay`](Settings::beta2_decay) | τ | −0.8 | finite, ≤ 0 |
-/// | [`eps1`](Settings::eps1) | ε₁ | 2⁻²³ in `f32`, 2⁻⁵² in `f64` | finite, ≥ 0 |
-/// | [`eps2`](Settings::eps2) | ε₂ | 1e-3 | finite, ≥ 0 |
-/// | [`clip_threshold`](Settings::clip_threshold) | d | 1 | finite, ≥ 1 |
-/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Adafactor::new`]`(lr)` | η | – (PyTorch: 0.01) | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`beta2_decay`](Settings::beta2_decay) | τ | −0.8 | finite, ≤ 0 | [`OutOfRange`] |
+/// | [`eps1`](Settings::eps1) | ε₁ | 2⁻²³ in `f32`, 2⁻⁵² in `f64` | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`eps2`](Settings::eps2) | ε₂ | 1e-3 | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`clip_threshold`](Settings::clip_threshold) | d | 1 | finite, ≥ 1 | [`OutOfRange`] |
+/// | [`weight_decay`](Settings::weight_decay) | λ | none | see [`Decay`](crate::Decay) | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State of a parameter whose [shape](crate::Param::shape) has two axes or more: `row_var` (R)
 /// and `col_var` (C), over its last two axes, for each matrix of the others. Any other:
@@ -70,6 +73,9 @@ use crate::rule::adam::Lerp;
 ///
 /// Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, ICML 2018,
 /// arXiv 1804.04235.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
 #[doc(alias = "row_var")]
 #[doc(alias = "col_var")]
 #[derive(Clone, Debug, PartialEq)]

@@ -26,20 +26,23 @@ use crate::text::Arguments;
 /// W ← W − η·φ·X                        φ = √max(1, rows/columns)
 /// ```
 ///
-/// | setting | symbol | default | allowed |
-/// |---|---|---|---|
-/// | [`Muon::new`]`(lr)` | η | – (PyTorch: 1e-3) | finite, ≥ 0 |
-/// | [`momentum`](Settings::momentum) | μ | 0.95 | [0, 1) |
-/// | [`nesterov`](Settings::nesterov)`(on)` | | on | |
-/// | [`ns_coefficients`](Settings::ns_coefficients)`(a, b, c)` | a, b, c | 3.4445, −4.775, 2.0315 | finite |
-/// | [`ns_steps`](Settings::ns_steps) | k | 5 | 0 to 99 |
-/// | [`eps`](Settings::eps) | ε | 1e-7 | finite, > 0 |
-/// | [`adjust_lr`](Settings::adjust_lr) | φ | [`AdjustLr::Original`] | see [`AdjustLr`] |
-/// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.1)` | see [`Decay`] |
+/// | setting | symbol | default | allowed | else |
+/// |---|---|---|---|---|
+/// | [`Muon::new`]`(lr)` | η | – (PyTorch: 1e-3) | finite, ≥ 0 | [`OutOfRange`] |
+/// | [`momentum`](Settings::momentum) | μ | 0.95 | [0, 1) | [`OutOfRange`] |
+/// | [`nesterov`](Settings::nesterov)`(on)` | | on | | |
+/// | [`ns_coefficients`](Settings::ns_coefficients)`(a, b, c)` | a, b, c | 3.4445, −4.775, 2.0315 | finite | [`OutOfRange`] |
+/// | [`ns_steps`](Settings::ns_steps) | k | 5 | 0 to 99 | [`OutOfRange`] |
+/// | [`eps`](Settings::eps) | ε | 1e-7 | finite, > 0 | [`OutOfRange`] |
+/// | [`adjust_lr`](Settings::adjust_lr) | φ | [`AdjustLr::Original`] | see [`AdjustLr`] | see there |
+/// | [`weight_decay`](Settings::weight_decay) | λ | `Decay::decoupled(0.1)` | see [`Decay`] | see there |
+///
+/// `build` returns the error, that of a group within [`InGroup`]. Numbers that the weights' type
+/// [does not have](Settings#what-is-refused) are errors of the same kind.
 ///
 /// State per weight: `momentum_buffer` (B), and one number more that is made anew in each step.
-/// Every parameter needs a [shape](crate::Param::shape) of two axes, rows first; any other is an
-/// error, so biases, norms and embeddings go to an optimizer of their own, such as
+/// Every parameter needs a [shape](crate::Param::shape) of two axes, rows first; any other is
+/// [`ShapeRefused`], so biases, norms and embeddings go to an optimizer of their own, such as
 /// [`AdamW`](crate::AdamW). The decay takes η·λ, without φ.
 ///
 /// With these coefficients the singular values of X end between 0.68 and 1.13, not at 1; those that
@@ -78,6 +81,10 @@ use crate::text::Arguments;
 /// Jordan et al., *Muon: An optimizer for hidden layers in neural networks*, 2024,
 /// <https://kellerjordan.github.io/posts/muon/>; Liu et al., *Muon is Scalable for LLM Training*,
 /// arXiv 2502.16982, for the decay.
+///
+/// [`InGroup`]: crate::Error::InGroup
+/// [`OutOfRange`]: crate::Error::OutOfRange
+/// [`ShapeRefused`]: crate::Error::ShapeRefused
 #[doc(alias = "newton-schulz")]
 #[doc(alias = "orthogonal")]
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +104,8 @@ pub struct Muon {
 /// | `Original` | `original` | √max(1, r/c) | Jordan, PyTorch's default |
 /// | `MatchRmsAdamw` | `match-rms-adamw` | 0.2·√max(r, c) | Moonlight: learning rates of AdamW fit |
 /// | `SpectralUnclamped` | `spectral-unclamped` | √(r/c) | Bernstein |
+///
+/// Any other text is [`Parse`](Error::Parse).
 ///
 /// ```
 /// use wane::{AdjustLr, Muon};
