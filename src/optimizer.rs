@@ -156,7 +156,8 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// # Errors
     ///
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `lr` is finite and at least 0, and a
-    /// number of the weights' type times every group's factor;
+    /// number of the weights' type times every group's factor, where a group is at fault within
+    /// [`Error::InGroup`](crate::Error::InGroup);
     /// [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) where a group's decay would
     /// remove everything at this learning rate. The learning rate is then as it was.
     fn set_learning_rate(&mut self, lr: f64) -> Result<()>;
