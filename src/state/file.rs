@@ -242,9 +242,14 @@ fn read_header(from: &mut dyn Read) -> Result<Vec<u8>, Flaw> {
     let len = usize::try_from(u64::from_le_bytes(len)).ok().filter(|len| *len <= LONGEST_HEADER);
     let len = len.ok_or_else(|| bad("no safetensors file: its header is too long"))?;
     let mut header = Vec::new();
-    // As long as what is there, whatever was said.
-    from.take(len as u64).read_to_end(&mut header)?;
-    if header.len() == len { Ok(header) } else { Err(Flaw::Failed(ErrorKind::UnexpectedEof.into())) }
+    read_all(from, len, &mut header)?;
+    Ok(header)
+}
+
+/// Reads so many bytes, into memory that grows with what is there, whatever was said.
+fn read_all(from: &mut dyn Read, len: usize, to: &mut Vec<u8>) -> io::Result<()> {
+    let found = from.take(len as u64).read_to_end(to)?;
+    if found == len { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
 }
 
 /// Reads the JSON part, its version first: what a later version has added is not known here.
@@ -290,12 +295,12 @@ where
     T: FromBytes + Clone,
     T::Bytes: for<'a> TryFrom<&'a [u8]> + Sized,
 {
-    let (mut numbers, mut checksum, mut buffer) = (Vec::new(), Hasher::new(), vec![0; CHUNK.min(bytes)]);
+    let (mut numbers, mut checksum, mut chunk) = (Vec::new(), Hasher::new(), Vec::new());
     let mut left = bytes;
     while left > 0 {
-        let chunk = &mut buffer[..CHUNK.min(left)];
-        from.read_exact(chunk)?;
-        checksum.update(chunk);
+        chunk.clear();
+        read_all(from, CHUNK.min(left), &mut chunk)?;
+        checksum.update(&chunk);
         let words = chunk.chunks_exact(size_of::<T>()).filter_map(|word| T::Bytes::try_from(word).ok());
         numbers.extend(words.map(|word| T::from_le_bytes(&word)));
         left -= chunk.len();
