@@ -59,6 +59,15 @@ auto_traits! {
     Stepper<AdamW, f32>: Send Sync Unpin;
     Strength: Send Sync Unpin UnwindSafe RefUnwindSafe;
     TrustRatio: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::Aspect: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::Column<'_>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::Difference: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::GroupState: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::Loaded: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::Loading: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::Numbers<'_>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::ParameterState<'_>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    state::State<'_>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     dyn Optimizer<f32>: Send Sync;
     Box<dyn Optimizer<f32>>: Send Sync Unpin;
 }
