@@ -86,13 +86,11 @@ scheduler gives, which is off by its accumulated rounding (3e-15 relative here).
 import argparse
 import bisect
 import contextlib
-import json
 import math
 import os
 import sys
 import warnings
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -105,102 +103,37 @@ import optax  # noqa: E402
 import torch  # noqa: E402
 from torch.optim import lr_scheduler  # noqa: E402
 
+from fixture import (  # noqa: E402
+    DTYPES,
+    TENSORS,
+    Case,
+    assert_short,
+    bits,
+    described,
+    gradients,
+    group,
+    initial_weights,
+    layout,
+)
+from torch_case import torch_optimizer, torch_options, torch_record, torch_state, torch_step, without_onednn  # noqa: E402
+
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden"
-# (shape, gradient exponent). TENSORS are whole vectors; TAIL is 3 elements longer, with vectors of 4, 8 and 16 alike.
-TENSORS = [((4, 8), -3), ((16,), 4), ((2, 2, 4), -10)]
+# TENSORS are whole vectors. TAIL is 3 elements longer, with vectors of 4, 8 and 16 alike.
 TAIL = [((19,), 0)]
 STEPS = 100
 SNAPSHOTS = (1, 2, 10, 100)
-DTYPES = {"f32": np.float32, "f64": np.float64}
-
-
-# Inputs
-
-
-def splitmix64(counter):
-    gamma, a, b = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-    z = (counter + np.uint64(1)) * gamma
-    z = (z ^ (z >> np.uint64(30))) * a
-    z = (z ^ (z >> np.uint64(27))) * b
-    return z ^ (z >> np.uint64(31))
-
-
-def values(stream, step, shape, exponent, dtype):
-    start = np.uint64((stream << 40) + (step << 20))
-    bits = splitmix64(start + np.arange(np.prod(shape), dtype=np.uint64))
-    signed = (bits >> np.uint64(40)).astype(np.int64) - 2**23
-    return np.ldexp(signed.astype(np.float64), exponent - 23).astype(dtype).reshape(shape)
-
-
-def initial_weights(dtype, tensors=TENSORS):
-    return [values(2 * k, 0, shape, 0, dtype) for k, (shape, _) in enumerate(tensors)]
-
-
-def gradients(step, dtype, tensors=TENSORS):
-    return [values(2 * k + 1, step, shape, e, dtype) for k, (shape, e) in enumerate(tensors)]
-
-
-# Output
-
-
-def bits(array):
-    """Big-endian hex of all elements, every NaN alike."""
-    array = np.array(np.asarray(array))
-    array[np.isnan(array)] = np.nan
-    return array.astype(array.dtype.newbyteorder(">")).tobytes().hex()
-
-
-def assert_short(settings):
-    """A decimal m / 10^k with m <= 2^53 and k <= 22 parses exactly with one division."""
-    if isinstance(settings, dict):
-        settings = list(settings.values())
-    if isinstance(settings, (list, tuple)):
-        for value in settings:
-            assert_short(value)
-    elif isinstance(settings, float):
-        _, digits, exponent = Decimal(repr(settings)).as_tuple()
-        assert int("".join(map(str, digits))) <= 2**53 and -22 <= exponent <= 22, settings
 
 
 def header():
     return {"made_with": made_with(), "tensors": described(TENSORS)}
 
 
-def described(tensors):
-    return [{"shape": shape, "gradient_exponent": e} for shape, e in tensors]
-
-
 def made_with():
     return {m.__name__: m.__version__.split("+")[0] for m in (torch, optax, jax, keras, np)}
 
 
-@dataclass
-class Case:
-    name: str
-    optimizer: str
-    options: dict
-    groups: list = field(default_factory=lambda: [group(0, 1, 2)])
-    lr_changes: list = field(default_factory=list)
-    missing: list = field(default_factory=list)
-    clip: dict | None = None
-    l2: float | None = None
-
-    def record(self, options, runs):
-        case = dict(vars(self), options=options)
-        assert_short(case)
-        return case | {"runs": runs}
-
-    def present(self, tensor, step):
-        return not any(m["tensor"] == tensor and step in m["steps"] for m in self.missing)
-
-
-def group(*tensors, **options):
-    return {"tensors": list(tensors), "options": options}
-
-
 # PyTorch
 
-TORCH_OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "momentum", "dampening", "nesterov", "maximize")
 IMPLEMENTATIONS = {"fused": {"fused": True}, "default": {"foreach": False, "fused": False}}
 LR = {"SGD": 0.01, "Adam": 0.001, "AdamW": 0.001, "Adagrad": 0.01, "NAdam": 0.002, "Adafactor": 0.01, "Muon": 0.02}
 VARIANTS = {
@@ -268,57 +201,18 @@ def torch_clipped():
         yield Case(f"{optimizer} {kind.replace('_', '-')} {limit:g}", optimizer, options, clip={kind: limit})
 
 
-def torch_optimizer(case, weights, flags):
-    groups = [{"params": [weights[k] for k in g["tensors"]], **g["options"]} for g in case.groups]
-    return getattr(torch.optim, case.optimizer)(groups, **case.options, **flags)
-
-
 def torch_run(case, dtype, flags, snapshots, tensors=TENSORS):
     weights = [torch.tensor(w, requires_grad=True) for w in initial_weights(dtype, tensors)]
     optimizer = torch_optimizer(case, weights, flags)
     run = {"weights": {}}
     norms = []
     for step in range(1, STEPS + 1):
-        torch_set_rates(case, optimizer, step)
-        for k, (w, g) in enumerate(zip(weights, gradients(step, dtype, tensors))):
-            w.grad = torch.tensor(g) if case.present(k, step) else None
-        norms += torch_clip(case.clip, weights)
-        optimizer.step()
+        norms += torch_step(case, optimizer, weights, step, dtype, tensors)
         if step in snapshots:
             run["weights"][str(step)] = [bits(w.detach()) for w in weights]
     if len(snapshots) > 1:
         run["state"] = [torch_state(optimizer.state[w], dtype) for w in weights]
     return run | ({"norms": bits(torch.stack(norms))} if norms else {})
-
-
-def torch_set_rates(case, optimizer, step):
-    for change in case.lr_changes:
-        if change["step"] == step:
-            for settings, lr in zip(optimizer.param_groups, change["lr"], strict=True):
-                settings["lr"] = lr
-
-
-def torch_clip(clip, weights):
-    match clip:
-        case {"max_norm": limit}:
-            return [torch.nn.utils.clip_grad_norm_(weights, limit)]
-        case {"clip_value": limit}:
-            torch.nn.utils.clip_grad_value_(weights, limit)
-    return []
-
-
-def torch_state(state, dtype):
-    columns = {k: v for k, v in state.items() if v is not None}
-    return {k: int(v.item()) if k == "step" else bits(v.numpy().astype(dtype)) for k, v in columns.items()}
-
-
-def torch_options(optimizer):
-    names = OTHER_OPTIONS.get(type(optimizer).__name__, TORCH_OPTIONS)
-    return {k: v for k, v in optimizer.defaults.items() if k in names}
-
-
-def torch_record(case, runs):
-    return case.record(torch_options(torch_optimizer(case, [torch.zeros(1, 1) for _ in TENSORS], {})), runs)
 
 
 def torch_case(case):
@@ -423,12 +317,6 @@ OTHER_TENSORS = {
     "Adafactor": [((16,), 4), ((12, 8), -3), ((2, 4, 8), -10)],
     "Muon": [((4, 10), -3), ((10, 4), 4), ((6, 6), -10)],
 }
-OTHER_OPTIONS = {
-    "Adagrad": ("lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value", "maximize"),
-    "NAdam": ("lr", "betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize"),
-    "Adafactor": ("lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"),
-    "Muon": ("lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn"),
-}
 OTHER_VARIANTS = {
     "Adagrad": {
         "defaults": {},
@@ -496,10 +384,6 @@ def double_scalars():
         yield
     finally:
         torch.set_default_dtype(torch.float32)
-
-
-def without_onednn():
-    return torch.backends.mkldnn.flags(enabled=False)
 
 
 @contextlib.contextmanager
@@ -761,15 +645,6 @@ def files():
     yield "schedules.json", {"made_with": made_with(), "cases": cases}
 
 
-def layout(content):
-    """JSON with one line a case: small, and a diff shows which case changed."""
-    if isinstance(content, dict) and "cases" in content:
-        return "{\n" + ",\n".join(f'"{key}": {layout(value)}' for key, value in content.items()) + "\n}"
-    if isinstance(content, list):
-        return "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in content) + "\n]"
-    return json.dumps(content, separators=(",", ":"))
-
-
 def main():
     parser = argparse.ArgumentParser(description="Make or check tests/golden/*.json.")
     parser.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
@@ -777,7 +652,6 @@ def main():
     torch.set_num_threads(1)
     jax.config.update("jax_enable_x64", True)
     warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
-    warnings.filterwarnings("ignore", message="TF32 acceleration on top of oneDNN")
     changed = []
     for name, content in files():
         path, text = FOLDER / name, layout(content) + "\n"
