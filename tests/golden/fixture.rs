@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::play::STEPS;
 use crate::common::Element;
 
 pub(crate) static TORCH: LazyLock<Value> = LazyLock::new(|| parse(include_str!("torch.json")));
@@ -148,7 +147,7 @@ impl Case {
 
     pub(crate) fn tensors(&self) -> Vec<Tensor> {
         let tensor = |(k, json): (usize, &'static Value)| Tensor {
-            name: format!("tensor {k}"),
+            name: json.get("name").map_or_else(|| format!("tensor {k}"), |name| text(name).into()),
             shape: list(&json["shape"]).iter().map(|axis| usize::try_from(count(axis)).expect("an axis")).collect(),
             gradient_exponent: json["gradient_exponent"].as_i64().and_then(|e| e.try_into().ok()).expect("an exponent"),
             group: self.group_of(k),
@@ -177,9 +176,9 @@ impl Case {
         self.scenario("missing").iter().any(here)
     }
 
-    /// The steps in which a tensor has a gradient.
-    pub(crate) fn updates(&self, tensor: usize) -> u64 {
-        (1..=STEPS).map(|step| u64::from(!self.misses(tensor, step))).sum()
+    /// How many of these first steps have a gradient for a tensor.
+    pub(crate) fn updates(&self, tensor: usize, steps: u64) -> u64 {
+        (1..=steps).map(|step| u64::from(!self.misses(tensor, step))).sum()
     }
 
     /// A part of the case that the cases on special values do not have.

@@ -7,7 +7,7 @@ use wane::Optimizer;
 
 use super::build::{How, Library};
 use super::fixture::{Case, Run, State, cases};
-use super::play::{Absent, SNAPSHOTS, Trajectory, play};
+use super::play::{Absent, Trajectory, play};
 use crate::common::Element;
 
 /// How near numbers must be.
@@ -97,12 +97,12 @@ pub(crate) fn judge<T: Element>(
     translate: Translate<T>,
 ) -> Result<(), String> {
     let wanted: Vec<_> = run.weights::<T>().collect();
-    assert!(wanted.iter().any(|(step, _)| Some(step) == SNAPSHOTS.last()), "{}: no final weights", case.name());
+    assert!(wanted.iter().any(|(step, _)| *step == trajectory.steps), "{}: no final weights", case.name());
     for (step, want) in wanted {
         let got = trajectory.weights.get(&step).ok_or_else(|| format!("no weights after step {step}"))?;
         tensors(got, &want, near).map_err(|error| format!("{} after step {step}: {error}", case.name()))?;
     }
-    states(case, run, &*trajectory.optimizer, near, translate).map_err(|error| format!("{}: {error}", case.name()))
+    states(case, run, trajectory, near, translate).map_err(|error| format!("{}: {error}", case.name()))
 }
 
 fn tensors<T: Element>(got: &[Vec<T>], want: &[Vec<T>], near: Near) -> Result<(), String> {
@@ -114,13 +114,14 @@ fn tensors<T: Element>(got: &[Vec<T>], want: &[Vec<T>], near: Near) -> Result<()
 fn states<T: Element>(
     case: Case,
     run: Run,
-    optimizer: &dyn Optimizer<T>,
+    trajectory: &Trajectory<T>,
     near: Near,
     translate: Translate<T>,
 ) -> Result<(), String> {
+    let optimizer = &*trajectory.optimizer;
     for (k, tensor) in case.tensors().iter().enumerate() {
         // PyTorch's SGD keeps no count, this crate does.
-        let mut kept = (Vec::new(), Some(case.updates(k)));
+        let mut kept = (Vec::new(), Some(case.updates(k, trajectory.steps)));
         // PyTorch's for-loop without clipping has no state in the fixture.
         if let Some((columns, count)) = run.state::<T>(k) {
             let columns: Vec<_> = columns.into_iter().map(|(name, column)| translate(case, name, column)).collect();
