@@ -1,10 +1,11 @@
 //! Trajectories of PyTorch, optax and Keras, reproduced: `tools/golden.py` made them and describes their format.
 //!
 //! Helpers: `inputs` makes weights and gradients, `fixture` reads a file, `build` turns a case's options into an optimizer, `play` runs
-//! it, `judge` compares. The other modules are tests.
+//! it, `judge` compares, within `bounds` where bits are not equal. The other modules are tests.
 
 mod common;
 mod golden {
+    mod bounds;
     mod build;
     mod fixture;
     mod inputs;

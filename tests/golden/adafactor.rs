@@ -2,18 +2,15 @@
 
 use wane::Adafactor;
 
+use super::bounds::adafactor;
 use super::build::torch;
 use super::fixture::{ADAFACTOR, case};
 use super::judge::{Near, Suite, as_it_is, judge};
 use super::play::{Absent, play};
 use crate::common::Element;
 
-/// Sums in another order. With all else as in PyTorch 2.6 epsilons were measured.
-const EPSILONS: f64 = 4.0;
-
 fn near<T: Element>() {
-    let epsilons = |_| EPSILONS;
-    Suite::<T> { file: &ADAFACTOR, implementation: "for-loop", library: torch, epsilons, translate: as_it_is }.judge();
+    Suite::<T> { file: &ADAFACTOR, implementation: "for-loop", library: torch, epsilons: adafactor, translate: as_it_is }.judge();
 }
 
 #[test]
@@ -30,7 +27,7 @@ fn near_pytorch_f64() {
 fn defaults<T: Element>() {
     let case = case(&ADAFACTOR, "Adafactor defaults");
     let trajectory = play(case, T::build(&Adafactor::new(0.01)).unwrap(), Absent::WithoutGradient).unwrap();
-    let near = Near::Within(EPSILONS * T::EPS);
+    let near = Near::Within(adafactor(case) * T::EPS);
     judge(case, case.run::<T>("for-loop").unwrap(), &trajectory, near, as_it_is).unwrap();
 }
 

@@ -15,7 +15,7 @@ pub(crate) static OPTAX: LazyLock<Value> = LazyLock::new(|| parse(include_str!("
 pub(crate) static KERAS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("keras.json")));
 pub(crate) static SCHEDULES: LazyLock<Value> = LazyLock::new(|| parse(include_str!("schedules.json")));
 
-fn parse(text: &str) -> Value {
+pub(crate) fn parse(text: &str) -> Value {
     serde_json::from_str(text).expect("a fixture is JSON")
 }
 

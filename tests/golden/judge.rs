@@ -96,13 +96,18 @@ pub(crate) fn judge<T: Element>(
     near: Near,
     translate: Translate<T>,
 ) -> Result<(), String> {
+    weights(case, run, trajectory, near)?;
+    states(case, run, trajectory, near, translate)
+}
+
+pub(crate) fn weights<T: Element>(case: Case, run: Run, trajectory: &Trajectory<T>, near: Near) -> Result<(), String> {
     let wanted: Vec<_> = run.weights::<T>().collect();
     assert!(wanted.iter().any(|(step, _)| *step == trajectory.steps), "{}: no final weights", case.name());
     for (step, want) in wanted {
         let got = trajectory.weights.get(&step).ok_or_else(|| format!("no weights after step {step}"))?;
         tensors(got, &want, near).map_err(|error| format!("{} after step {step}: {error}", case.name()))?;
     }
-    states(case, run, trajectory, near, translate).map_err(|error| format!("{}: {error}", case.name()))
+    Ok(())
 }
 
 fn tensors<T: Element>(got: &[Vec<T>], want: &[Vec<T>], near: Near) -> Result<(), String> {
@@ -111,7 +116,7 @@ fn tensors<T: Element>(got: &[Vec<T>], want: &[Vec<T>], near: Near) -> Result<()
     pairs.try_for_each(|(k, (got, want))| near.judge(got, want).map_err(|error| format!("tensor {k}: {error}")))
 }
 
-fn states<T: Element>(
+pub(crate) fn states<T: Element>(
     case: Case,
     run: Run,
     trajectory: &Trajectory<T>,
@@ -130,7 +135,7 @@ fn states<T: Element>(
             assert_eq!(own, names, "the state columns in {}", case.name());
             kept = (columns, count.or(kept.1));
         }
-        state(optimizer, &tensor.name, kept, near)?;
+        state(optimizer, &tensor.name, kept, near).map_err(|error| format!("{}: {error}", case.name()))?;
     }
     Ok(())
 }

@@ -5,20 +5,15 @@
 
 use wane::Muon;
 
+use super::bounds::{BFLOAT16, muon};
 use super::build::{How, torch};
-use super::fixture::{Case, MUON, case, cases};
+use super::fixture::{MUON, case, cases};
 use super::judge::{Near, Suite, as_it_is, judge};
 use super::play::{Absent, play};
 use crate::common::Element;
 
-/// The iteration itself is rounded here, and five steps make an error beside a small singular value up to 3.4⁵ times as large. Plain loops in
-/// the weights' type were 4.9 epsilons away.
-fn epsilons(_case: Case) -> f64 {
-    8.0
-}
-
 fn near<T: Element>() {
-    Suite::<T> { file: &MUON, implementation: "exact", library: torch, epsilons, translate: as_it_is }.judge();
+    Suite::<T> { file: &MUON, implementation: "exact", library: torch, epsilons: muon, translate: as_it_is }.judge();
 }
 
 #[test]
@@ -30,9 +25,6 @@ fn near_the_exact_iteration_f32() {
 fn near_the_exact_iteration_f64() {
     near::<f64>();
 }
-
-/// After 100 steps at η = 0.02, bfloat16 has moved PyTorch's weights by up to 0.51 % of the largest.
-const BFLOAT16: f64 = 6e-3;
 
 fn as_pytorch_is<T: Element>() {
     let epsilons = |_| BFLOAT16 / T::EPS;
@@ -65,6 +57,6 @@ fn bfloat16_does_not_hide_an_option() {
 fn defaults_are_those_of_pytorch() {
     let case = case(&MUON, "Muon defaults");
     let trajectory = play(case, f64::build(&Muon::new(0.001)).unwrap(), Absent::WithoutGradient).unwrap();
-    let near = Near::Within(epsilons(case) * f64::EPSILON);
+    let near = Near::Within(muon(case) * f64::EPSILON);
     judge(case, case.run::<f64>("exact").unwrap(), &trajectory, near, as_it_is).unwrap();
 }

@@ -6,22 +6,15 @@
 
 use wane::NAdam;
 
+use super::bounds::{PRODUCT_IN_F32, nadam};
 use super::build::torch;
-use super::fixture::{Case, NADAM, case};
+use super::fixture::{NADAM, case};
 use super::judge::{Near, Suite, as_it_is, judge};
 use super::play::{Absent, play};
 use crate::common::Element;
 
-/// PyTorch moves a weight twice in a step, by the gradient and by the momentum, and so rounds it twice;
-/// here it is rounded once. In a hundred steps that made up to 6.9 epsilons (in f32 PyTorch is as far
-/// from its own f64 run as this crate is), 8.1 in the second moment, which sees such weights squared
-/// under coupled decay, and 0.52 where β₁ = 0 leaves one move.
-fn epsilons(case: Case) -> f64 {
-    if case.options().betas().0 == 0.0 { 1.0 } else { 10.0 }
-}
-
 fn with_products_in_f64<T: Element>() {
-    Suite::<T> { file: &NADAM, implementation: "double", library: torch, epsilons, translate: as_it_is }.judge();
+    Suite::<T> { file: &NADAM, implementation: "double", library: torch, epsilons: nadam, translate: as_it_is }.judge();
 }
 
 #[test]
@@ -30,9 +23,9 @@ fn near_pytorch_with_products_in_f64() {
     with_products_in_f64::<f64>();
 }
 
-/// As it is: at most 1.1e-10 from the above after 100 steps in f64, the same weights in f32.
+/// As it is; in f32 the weights are the same as above.
 fn as_pytorch_is<T: Element>() {
-    let epsilons = |case| epsilons(case).max(1.5e-10 / T::EPS);
+    let epsilons = |case| nadam(case).max(PRODUCT_IN_F32 / T::EPS);
     Suite::<T> { file: &NADAM, implementation: "default", library: torch, epsilons, translate: as_it_is }.judge();
 }
 
@@ -47,6 +40,6 @@ fn near_pytorch_as_it_is() {
 fn defaults_are_those_of_pytorch() {
     let case = case(&NADAM, "NAdam defaults");
     let trajectory = play(case, f64::build(&NAdam::new(0.002)).unwrap(), Absent::WithoutGradient).unwrap();
-    let near = Near::Within(epsilons(case) * f64::EPSILON);
+    let near = Near::Within(nadam(case) * f64::EPSILON);
     judge(case, case.run::<f64>("double").unwrap(), &trajectory, near, as_it_is).unwrap();
 }
