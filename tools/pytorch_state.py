@@ -239,10 +239,7 @@ def to_wane(optimizer, shapes, *, names=None, groups=(), steps=None, algorithm=N
         "completed_steps": max((p["steps"] for p in parameters), default=0),
         "learning_rate": None if rate == peak else rate,
         "settings": run_settings(torch_groups, peak),
-        "groups": [
-            {"name": name, "settings": group_settings(algorithm, group, torch_groups[0]), "average": 0.0}
-            for name, group in zip(group_names, torch_groups)
-        ],
+        "groups": describe_groups(algorithm, torch_groups, group_names),
         "parameters": parameters,
     }
     return encode(state, columns)
@@ -362,14 +359,15 @@ def run_settings(groups, peak):
     maximize = {bool(group.get("maximize", False)) for group in groups}
     if len(maximize) > 1:
         raise StateError("some groups maximize and some do not: wane has one direction")
-    return {
-        "learning_rate": shortest(peak),
-        "schedule": "constant",
-        "clip": "off",
-        "non_finite": "error",
-        "maximize": "on" if maximize.pop() else "off",
-        "flush_denormals": "off",
-    }
+    settings = {"learning_rate": shortest(peak), "lr_schedule": "constant", "clip": "off", "non_finite": "error"}
+    return settings | ({"maximize": "on"} if maximize.pop() else {})
+
+
+def describe_groups(algorithm, groups, names):
+    first, *_ = own = [group_settings(algorithm, group, groups[0]) for group in groups]
+    # These two are always there in wane.
+    settings = {"default": first, "undecayed": first | {"weight_decay": "none"}} | dict(zip(names, own, strict=True))
+    return [{"name": name, "settings": own, "average": 0.0} for name, own in settings.items()]
 
 
 def group_settings(algorithm, group, first):
@@ -378,7 +376,6 @@ def group_settings(algorithm, group, first):
     return {
         "weight_decay": decay_text(algorithm, group),
         "lr_factor": shortest(lr_factor(group, first)),
-        "frozen": "off",
     } | own
 
 
@@ -476,8 +473,8 @@ def rate_of(state, lr):
         return lr
     if state["learning_rate"] is not None:
         return state["learning_rate"]
-    if state["settings"]["schedule"] != "constant":
-        raise StateError(f"the rate is on the schedule {state['settings']['schedule']}: give the present rate")
+    if state["settings"]["lr_schedule"] != "constant":
+        raise StateError(f"the rate is on the schedule {state['settings']['lr_schedule']}: give the present rate")
     return float(state["settings"]["learning_rate"])
 
 
@@ -494,10 +491,10 @@ def members(state, group, names):
 
 def warn_of_what_stays(state):
     for setting in ("clip", "flush_denormals"):
-        if state["settings"][setting] != "off":
+        if state["settings"].get(setting, "off") != "off":
             warnings.warn(f"{setting} {state['settings'][setting]} is not part of PyTorch's optimizers", stacklevel=3)
     for group in state["groups"]:
-        if group["settings"]["frozen"] != "off":
+        if group["settings"].get("frozen", "off") != "off":
             warnings.warn(f"give the parameters of group {group['name']} no gradient: it is frozen", stacklevel=3)
 
 
@@ -513,7 +510,7 @@ def torch_group_of(algorithm, group, run, rates, fused):
     torch_group |= {"lr": rate} | ({} if rate == peak else {"initial_lr": peak})
     if group["name"] != "default":
         torch_group["name"] = group["name"]
-    given = {"maximize": run["maximize"] == "on"} | ({} if fused is None else {"fused": fused})
+    given = {"maximize": run.get("maximize") == "on"} | ({} if fused is None else {"fused": fused})
     for key, value in given.items():
         if value and key not in torch_group:
             raise StateError(f"PyTorch's {optimizer.torch} has no {key}")

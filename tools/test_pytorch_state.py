@@ -134,9 +134,9 @@ class FromPyTorch(Folder):
         self.refuses("1 groups after the first, and 2 names", to_wane, state, shapes, groups=["a", "b"])
         self.refuses("one name", to_wane, state, shapes, groups=["default"])
         groups = self.described(to_wane(state, shapes, groups=["head"]))["groups"]
-        self.assertEqual(
-            [(g["name"], g["settings"]["lr_factor"]) for g in groups], [("default", "1.0"), ("head", "0.25")]
-        )
+        factors = {g["name"]: g["settings"]["lr_factor"] for g in groups}
+        self.assertEqual(factors, {"default": "1.0", "undecayed": "1.0", "head": "0.25"})
+        self.assertEqual(groups[1]["settings"]["weight_decay"], "none")
 
     def test_a_scheduler_leaves_the_peak(self):
         net = model()
@@ -149,7 +149,7 @@ class FromPyTorch(Folder):
         named = {"names": ["0.weight", "0.bias", "2.weight", "2.bias"], "groups": ["head"]}
         state = self.described(to_wane(optimizer.state_dict(), shapes_of(net), **named))
         self.assertEqual((state["settings"]["learning_rate"], state["learning_rate"]), ("0.04", 0.02))
-        self.assertEqual(state["groups"][1]["settings"]["lr_factor"], "0.25")
+        self.assertEqual(state["groups"][2]["settings"]["lr_factor"], "0.25")
         optimizer.param_groups[1]["lr"] = 0.01
         self.refuses("proportion", to_wane, optimizer.state_dict(), shapes_of(net), **named)
         optimizer.param_groups[0] |= {"lr": 0.0, "initial_lr": 0.0}
@@ -231,7 +231,7 @@ class ToPyTorch(Folder):
 
     def test_rates(self):
         def scheduled(state):
-            state["settings"]["schedule"] = "cosine:100"
+            state["settings"]["lr_schedule"] = "cosine:100"
 
         state, shapes = adamw()
         path = self.edited(to_wane(state, shapes), scheduled)

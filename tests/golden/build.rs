@@ -36,11 +36,16 @@ struct Meaning {
     max_norm: fn(f64) -> Clip,
 }
 
-const TORCH_COUPLED: Meaning = Meaning { decay: Decay::coupled_l2, max_norm: Clip::GlobalNorm };
-const TORCH_DECOUPLED: Meaning = Meaning { decay: Decay::decoupled, max_norm: Clip::GlobalNorm };
+const TORCH_COUPLED: Meaning = Meaning { decay: |lambda| some(Decay::coupled_l2, lambda), max_norm: Clip::GlobalNorm };
+const TORCH_DECOUPLED: Meaning = Meaning { decay: |lambda| some(Decay::decoupled, lambda), max_norm: Clip::GlobalNorm };
 const OPTAX: Meaning = Meaning { decay: Decay::decoupled, max_norm: Clip::OptaxGlobalNorm };
 /// No case clips in Keras.
 const KERAS: Meaning = OPTAX;
+
+/// PyTorch's 0 is no decay.
+fn some(decay: Unit, lambda: f64) -> Decay {
+    if lambda == 0.0 { Decay::none() } else { decay(lambda) }
+}
 
 pub(crate) fn torch(case: Case, how: How) -> Box<dyn Recipe> {
     match case.optimizer() {
