@@ -40,7 +40,7 @@ import re
 import sys
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -65,33 +65,33 @@ class StateError(ValueError):
 @dataclass(frozen=True)
 class Setting:
     wane: str
-    """A key of a PyTorch group, or such a key and an index."""
-    torch: str | tuple[str, int]
-    """Texts are None where a setting is not listed."""
+    # In a group of PyTorch.
+    key: str
+    # A text is None where wane does not list the setting.
     to_text: Callable[[Any], str | None]
     from_text: Callable[[str | None], Any]
-
-    def key(self):
-        return self.torch if isinstance(self.torch, str) else self.torch[0]
+    # Where PyTorch has a tuple for several settings.
+    index: int | None = None
 
     def text(self, group):
-        return self.to_text(group[self.torch] if isinstance(self.torch, str) else group[self.torch[0]][self.torch[1]])
+        value = group[self.key]
+        return self.to_text(value if self.index is None else value[self.index])
 
     def put(self, group, text):
         value = self.from_text(text)
-        if isinstance(self.torch, str):
-            group[self.torch] = value
-        else:
-            key, index = self.torch
-            group[key] = (*group[key][:index], value, *group[key][index + 1 :])
+        if self.index is not None:
+            values = list(group[self.key])
+            values[self.index] = value
+            value = tuple(values)
+        group[self.key] = value
 
 
 def shortest(value):
     return repr(float(value))
 
 
-def number(wane, torch=None):
-    return Setting(wane, torch or wane, shortest, float)
+def number(wane, key=None, index=None):
+    return Setting(wane, key or wane, shortest, float, index)
 
 
 def numbers(wane):
@@ -106,31 +106,31 @@ def switch(wane):
     return Setting(wane, wane, lambda on: "on" if on else None, lambda text: text == "on")
 
 
-def optional(wane, torch):
-    return Setting(
-        wane,
-        torch,
-        lambda value: None if value is None else shortest(value),
-        lambda text: None if text is None else float(text),
+def optional(setting):
+    """The same setting, which is not listed where PyTorch has None."""
+    return replace(
+        setting,
+        to_text=lambda value: None if value is None else setting.to_text(value),
+        from_text=lambda text: None if text is None else setting.from_text(text),
     )
 
 
-def word(wane, torch, default):
+def word(wane, key, default):
     """A word, which is the default where PyTorch has None."""
 
     def from_text(text):
         return None if text == default else text.replace("-", "_")
 
-    return Setting(wane, torch, lambda word: (word or default).replace("_", "-"), from_text)
+    return Setting(wane, key, lambda word: (word or default).replace("_", "-"), from_text)
 
 
 @dataclass(frozen=True)
 class Optimizer:
     torch: str
     settings: tuple[Setting, ...]
-    """What PyTorch keeps for a parameter."""
+    # What PyTorch keeps for a parameter.
     state: tuple[str, ...]
-    """The decay that `weight_decay` is, if no `decoupled_weight_decay` in the group says so."""
+    # What `weight_decay` is; None where the group says it, by `decoupled_weight_decay`.
     decay: str | None
 
 
@@ -158,8 +158,8 @@ OPTIMIZERS = {
         "Adafactor",
         (
             number("beta2_decay"),
-            optional("eps1", ("eps", 0)),
-            number("eps2", ("eps", 1)),
+            optional(number("eps1", "eps", 0)),
+            number("eps2", "eps", 1),
             number("clip_threshold", "d"),
         ),
         ("step", "row_var", "col_var", "variance"),
@@ -247,7 +247,7 @@ def to_wane(optimizer, shapes, *, names=None, groups=(), steps=None, algorithm=N
 
 def algorithm_of(groups, given):
     keys = set(groups[0])
-    fits = [name for name, o in OPTIMIZERS.items() if {s.key() for s in o.settings} <= keys]
+    fits = [name for name, o in OPTIMIZERS.items() if {s.key for s in o.settings} <= keys]
     if fits == ["adam", "adamw"] and all("decoupled_weight_decay" in group for group in groups):
         fits = ["adamw" if all(group["decoupled_weight_decay"] for group in groups) else "adam"]
     if given is not None:
@@ -325,7 +325,7 @@ def updates_of(known, group, state, steps):
         return int(state.get("step", 0))
     if steps is not None and (state or group["momentum"] == 0):
         return steps
-    return len(state)
+    return 1 if state else 0
 
 
 def array_of(name, column, tensor, shape):
@@ -540,10 +540,11 @@ def torch_state_of(algorithm, parameter, columns):
     present = [column["name"] for column in parameter["columns"]]
     if unknown := set(present) - set(known):
         raise StateError(f"PyTorch has no column {', '.join(sorted(unknown))}, which `{name}` has")
-    if steps > MOST_STEPS:
+    counts = "step" in known and (steps > 0 or present)
+    if counts and steps > MOST_STEPS:
         raise StateError(f"`{name}` has {steps} steps, and PyTorch counts to {MOST_STEPS}")
     shape = [parameter["len"]] if parameter["shape"] is None else parameter["shape"]
-    counted = {"step": torch.tensor(float(steps), dtype=torch.float32)} if steps and "step" in known else {}
+    counted = {"step": torch.tensor(float(steps), dtype=torch.float32)} if counts else {}
     numbers = {c: torch.from_numpy(columns[f"{name}.{c}"]).reshape(torch_shape(c, shape)) for c in present}
     return counted | numbers
 
@@ -559,6 +560,8 @@ def load(path, arguments):
     for key in (arguments.model, arguments.optimizer):
         if key not in checkpoint:
             raise StateError(f"{path} has no key `{key}`, only {', '.join(map(str, checkpoint))}")
+    if "param_groups" not in checkpoint[arguments.optimizer]:
+        raise StateError(f"`{arguments.optimizer}` in {path} is not the state dict of an optimizer")
     model = checkpoint[arguments.model]
     shapes = {name: tuple(x.shape) for name, x in model.items() if name.rpartition(".")[2] not in BUFFERS}
     return checkpoint[arguments.optimizer], shapes

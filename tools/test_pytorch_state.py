@@ -229,6 +229,10 @@ class ToPyTorch(Folder):
         self.assertTrue(torch.equal(back["state"][5]["exp_avg"], state["state"][0]["exp_avg"]))
         self.refuses("one side only: 2.bias, head", from_wane, self.path, names=[*names[1:], "head"])
 
+    def test_columns_put_back_before_the_first_step_have_a_count(self):
+        path = self.edited(to_wane(*adamw()), lambda state: state["parameters"][0].update(steps=0))
+        self.assertEqual(from_wane(path)["state"][0]["step"], torch.tensor(0.0))
+
     def test_rates(self):
         def scheduled(state):
             state["settings"]["lr_schedule"] = "cosine:100"
@@ -321,6 +325,10 @@ class CommandLine(Folder):
         torch.save({"model": model().state_dict()}, path)
         run = self.run_tool("to-wane", path, self.path)
         self.assertEqual((run.returncode, run.stderr), (1, f"error: {path} has no key `optimizer`, only model\n"))
+        run = self.run_tool("to-wane", path, self.path, "--optimizer", "model")
+        self.assertEqual(run.stderr, f"error: `model` in {path} is not the state dict of an optimizer\n")
+        run = self.run_tool("to-torch", path, self.path)
+        self.assertRegex(run.stderr, "\\Aerror: .* is not a whole safetensors file: .*\n\\Z")
 
 
 if __name__ == "__main__":
