@@ -186,8 +186,11 @@ impl Schedule {
     /// Returns m(k).
     #[must_use]
     pub fn multiplier(&self, k: u64) -> f64 {
-        match self.later.iter().rev().find(|(start, _)| *start <= k) {
-            Some((start, form)) => form.at(k - start),
+        // A search by halves: a text may have a hundred thousand parts, and `build` looks at all of them.
+        let begun = self.later.partition_point(|(start, _)| *start <= k);
+        match self.later[..begun].last() {
+            // Where parts are out of order, which `check` refuses, any of them may be found.
+            Some((start, form)) => form.at(k.saturating_sub(*start)),
             None => self.first.at(k),
         }
     }

@@ -179,6 +179,18 @@ fn parts_of_no_steps_are_passed_over() {
     }
 }
 
+/// Part i begins at step 3·i, and is i.
+#[test]
+fn a_schedule_may_have_many_parts() {
+    let part = |i: u32| Schedule::linear(i.into(), i.into(), 0);
+    let schedule = (1..20_000).fold(part(0), |before, i| before.then(3 * u64::from(i), part(i)));
+    for k in 0..60_000_u32 {
+        assert_eq!(schedule.multiplier(k.into()), f64::from(k / 3), "step {k}");
+    }
+    // `build` looks at all of them.
+    Sgd::new(0.1).lr_schedule(schedule).build::<f32>().unwrap();
+}
+
 /// (k + 1)/(W + 1): the first step of a warm-up is not lost.
 #[test]
 fn a_warm_up_may_start_above_0() {
