@@ -2,10 +2,11 @@
 
 mod common;
 
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 use std::str::FromStr;
 
 use common::cells::{self, Cell};
+use common::text_returns;
 use proptest::prelude::*;
 use wane::{AdjustLr, Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio};
 
@@ -56,15 +57,12 @@ fn decay() -> impl Strategy<Value = Decay> {
     let anchor = any::<proptest::sample::Index>();
     let ratio = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64];
     (cell, anchor, number(), number(), ratio, schedule()).prop_map(|(cell, anchor, number, alpha, ratio, schedule)| {
-        let strength = match cell.strength {
-            Strength::LrScaled(_) => Strength::LrScaled(number),
-            Strength::Independent(_) => Strength::Independent(number),
-            Strength::Fixed(_) => Strength::Fixed(number),
-            Strength::Timescale(_) => Strength::Timescale(number.max(1.001)),
-            Strength::HalfLife(_) => Strength::HalfLife(number.max(f64::MIN_POSITIVE)),
-            Strength::Adaptive(_) => Strength::Adaptive(number),
-            other => other,
+        let least = match cell.strength {
+            Strength::Timescale(_) => 1.001,
+            Strength::HalfLife(_) => f64::MIN_POSITIVE,
+            _ => 0.0,
         };
+        let strength = cells::with_number(cell.strength, number.max(least));
         let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
         let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };
         let anchor = *anchor.get(&cell.anchors().collect::<Vec<_>>());
@@ -82,43 +80,38 @@ fn clip() -> impl Strategy<Value = Clip> {
     ]
 }
 
-fn returns<V: Display + FromStr<Err = Error> + PartialEq + Debug>(value: V) {
-    let text = value.to_string();
-    assert_eq!(text.parse().as_ref(), Ok(&value), "`{text}`");
-}
-
 #[test]
 fn a_schedule_returns() {
-    proptest!(config(), |(schedule in schedule())| returns(schedule));
+    proptest!(config(), |(schedule in schedule())| text_returns(&schedule));
 }
 
 #[test]
 fn a_decay_with_a_strength_returns() {
     let strong = decay().prop_filter("with a strength", |decay| decay.to_string() != "none");
-    proptest!(config(), |(decay in strong)| returns(decay));
+    proptest!(config(), |(decay in strong)| text_returns(&decay));
 }
 
 /// Whatever else was said about it.
 #[test]
 fn no_decay_returns() {
     for anchor in cells::ANCHORS.into_iter().chain([cells::AVERAGE]) {
-        returns(Decay::none().towards(anchor));
+        text_returns(&Decay::none().towards(anchor));
     }
-    returns(Decay::none().schedule(Schedule::cosine(10, 0.0)));
-    returns(Decay::new(Penalty::L1, Place::Proximal, Strength::None));
+    text_returns(&Decay::none().schedule(Schedule::cosine(10, 0.0)));
+    text_returns(&Decay::new(Penalty::L1, Place::Proximal, Strength::None));
 }
 
 #[test]
 fn clipping_returns() {
-    proptest!(config(), |(clip in clip())| returns(clip));
+    proptest!(config(), |(clip in clip())| text_returns(&clip));
 }
 
 #[test]
 fn choices_return() {
-    [NonFinite::Error, NonFinite::Skip, NonFinite::Propagate].into_iter().for_each(returns);
-    [TrustRatio::Off, TrustRatio::Lamb].into_iter().for_each(returns);
-    [AdjustLr::Original, AdjustLr::MatchRmsAdamw, AdjustLr::SpectralUnclamped].into_iter().for_each(returns);
-    Level::all().for_each(returns);
+    [NonFinite::Error, NonFinite::Skip, NonFinite::Propagate].iter().for_each(text_returns);
+    [TrustRatio::Off, TrustRatio::Lamb].iter().for_each(text_returns);
+    [AdjustLr::Original, AdjustLr::MatchRmsAdamw, AdjustLr::SpectralUnclamped].iter().for_each(text_returns);
+    Level::all().for_each(|level| text_returns(&level));
 }
 
 /// Spaces around numbers do not matter, and one value may have several texts.

@@ -62,6 +62,25 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     }
 }
 
+/// All units, with no number in particular.
+pub(crate) const STRENGTHS: [Strength; 7] = {
+    use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, None, Timescale};
+    [None, LrScaled(0.0), Independent(0.0), Fixed(0.0), Timescale(0.0), HalfLife(0.0), Adaptive(0.0)]
+};
+
+/// The same units with another number.
+pub(crate) fn with_number(strength: Strength, number: f64) -> Strength {
+    match strength {
+        Strength::LrScaled(_) => Strength::LrScaled(number),
+        Strength::Independent(_) => Strength::Independent(number),
+        Strength::Fixed(_) => Strength::Fixed(number),
+        Strength::Timescale(_) => Strength::Timescale(number),
+        Strength::HalfLife(_) => Strength::HalfLife(number),
+        Strength::Adaptive(_) => Strength::Adaptive(number),
+        other => other,
+    }
+}
+
 impl Cell {
     pub(crate) fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
         Self { penalty, place, strength, anchor: Anchor::Origin, ramp: Ramp::constant() }
@@ -87,14 +106,8 @@ impl Cell {
 
     /// The same cell with the number 0, where its units allow that.
     pub(crate) fn weightless(&self) -> Option<Self> {
-        let strength = match self.strength {
-            Strength::LrScaled(_) => Strength::LrScaled(0.0),
-            Strength::Independent(_) => Strength::Independent(0.0),
-            Strength::Fixed(_) => Strength::Fixed(0.0),
-            Strength::Adaptive(_) => Strength::Adaptive(0.0),
-            _ => return None,
-        };
-        Some(Self { strength, ..self.clone() })
+        let has_no_0 = matches!(self.strength, Strength::None | Strength::Timescale(_) | Strength::HalfLife(_));
+        (!has_no_0).then(|| Self { strength: with_number(self.strength, 0.0), ..self.clone() })
     }
 
     /// Does it look at norms over all parameters?

@@ -113,6 +113,12 @@ pub(crate) fn bits<T: Element>(row: &Row, opt: &dyn Optimizer<T>, tensors: &[Ten
     tensors.iter().map(of).collect()
 }
 
+/// The weights of a parameter, and all columns that are kept for it.
+pub(crate) fn kept<'a, T: Element>(opt: &'a dyn Optimizer<T>, name: &str, weights: &'a [T]) -> Vec<&'a [T]> {
+    let columns = opt.columns(name).unwrap_or_default().into_iter().map(|column| opt.state(name, column).unwrap_or_default());
+    std::iter::once(weights).chain(columns).collect()
+}
+
 pub(crate) fn patterns<T: Element>(x: &[T]) -> Vec<u64> {
     x.iter().map(|x| x.pattern()).collect()
 }

@@ -11,8 +11,10 @@ pub(crate) mod naive;
 mod numbers;
 mod optimizers;
 mod setup;
+mod text;
 
 pub(crate) use element::{Element, for_f32_and_f64};
 pub(crate) use numbers::Range;
 pub(crate) use optimizers::{Huge, OPTIMIZERS, Reach, Row, columns, length, optimizer};
-pub(crate) use setup::{Goal, Recipe, Setup};
+pub(crate) use setup::{Apart, Goal, Recipe, Setup};
+pub(crate) use text::{Text, text_returns};

@@ -223,7 +223,11 @@ impl Row {
     }
 
     pub(crate) fn try_build<T: Element>(&self, setup: &Setup) -> Result<Box<dyn Optimizer<T>>> {
-        T::build(&*(self.make)(setup.lr, &setup.numbers).with(setup))
+        T::build(&*self.recipe(setup))
+    }
+
+    pub(crate) fn recipe(&self, setup: &Setup) -> Box<dyn Recipe> {
+        (self.make)(setup.lr, &setup.numbers).with(setup)
     }
 
     pub(crate) fn build<T: Element>(&self, setup: &Setup) -> Box<dyn Optimizer<T>> {

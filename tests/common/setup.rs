@@ -14,6 +14,10 @@ pub(crate) struct Setup {
     pub(crate) non_finite: NonFinite,
     pub(crate) schedule: Schedule,
     pub(crate) level: Level,
+    /// Whether denormals of the state become 0.
+    pub(crate) flushed: bool,
+    /// A group beside the default one.
+    pub(crate) apart: Option<Apart>,
     pub(crate) goal: Goal,
     /// How many threads of which pool; the usual ones of the process, if nothing is said.
     pub(crate) threads: Option<(usize, Pool)>,
@@ -30,10 +34,23 @@ impl Setup {
             non_finite: NonFinite::Error,
             schedule: Schedule::constant(),
             level: Level::best(),
+            flushed: false,
+            apart: None,
             goal: Goal::Descend,
             threads: None,
         }
     }
+}
+
+/// How a group differs from the whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Apart {
+    pub(crate) lr_factor: f64,
+    pub(crate) decay: Decay,
+}
+
+impl Apart {
+    pub(crate) const NAME: &str = "apart";
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +75,14 @@ impl<A: Algorithm> Recipe for Settings<A> {
             .lr_schedule(setup.schedule.clone())
             .clip(setup.clip)
             .non_finite(setup.non_finite)
-            .level(setup.level);
+            .level(setup.level)
+            .flush_denormals(setup.flushed);
+        let settings = match setup.apart.clone() {
+            Some(Apart { lr_factor, decay }) => {
+                settings.group(Apart::NAME, move |group| group.lr_factor(lr_factor).weight_decay(decay.clone()))
+            }
+            None => settings,
+        };
         let settings = match &setup.threads {
             Some((most, pool)) => settings.threads(*most).pool(pool),
             None => settings,

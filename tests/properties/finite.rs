@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use wane::{Adam, AdamW, Anchor, Clip, Decay, Error, Lamb, NonFinite, Optimizer, Param, Result, Sgd};
 
 use crate::common::cells::{self, Cell};
-use crate::common::data::matrix;
-use crate::common::{Element, OPTIMIZERS, Row, Setup, for_f32_and_f64};
+use crate::common::data::{kept, matrix, patterns};
+use crate::common::{Element, OPTIMIZERS, Setup, for_f32_and_f64};
 
 for_f32_and_f64!(
     finite_numbers_stay_finite_or_the_step_is_refused,
@@ -20,13 +20,12 @@ fn step<T: Element>(opt: &mut dyn Optimizer<T>, w: &mut [T], g: &[T], anchor: &[
     opt.step(&mut [Param::new("w", w, g).shape(&matrix(g.len())).anchor(anchor)]).map(|report| assert!(!report.skipped()))
 }
 
-fn all_bits<T: Element>(row: &Row, opt: &dyn Optimizer<T>, w: &[T]) -> Vec<Vec<u64>> {
-    let columns = row.state.iter().map(|column| opt.state("w", column).unwrap_or_default());
-    std::iter::once(w).chain(columns).map(|x| x.iter().map(|x| x.pattern()).collect()).collect()
+fn all_bits<T: Element>(opt: &dyn Optimizer<T>, w: &[T]) -> Vec<Vec<u64>> {
+    kept(opt, "w", w).into_iter().map(patterns).collect()
 }
 
-fn all_finite<T: Element>(row: &Row, opt: &dyn Optimizer<T>, w: &[T]) -> bool {
-    w.iter().chain(row.state.iter().flat_map(|column| opt.state("w", column).unwrap_or_default())).all(|x| x.is_finite())
+fn all_finite<T: Element>(opt: &dyn Optimizer<T>, w: &[T]) -> bool {
+    kept(opt, "w", w).into_iter().flatten().all(|x| x.is_finite())
 }
 
 /// Two finite numbers of any size, of which every other one is of the largest there are.
@@ -47,12 +46,12 @@ fn finite_numbers_stay_finite_or_the_step_is_refused<T: Element>() {
                 let mut opt = row.build::<T>(&row.setup(cell.decay()));
                 let mut w = weight.map(T::near);
                 for g in &steps {
-                    let (g, before) = (g.map(T::near), all_bits(row, &*opt, &w));
+                    let (g, before) = (g.map(T::near), all_bits(&*opt, &w));
                     let ended = step(&mut *opt, &mut w, &g, &[T::near(0.25), T::near(weight[0])]);
                     let label = format!("{} with {}, weights {weight:?}, gradients {steps:?}: {ended:?}", row.name, cell.decay());
-                    prop_assert!(all_finite(row, &*opt, &w), "{label}: {w:?}");
+                    prop_assert!(all_finite(&*opt, &w), "{label}: {w:?}");
                     if ended.is_err() {
-                        prop_assert_eq!(all_bits(row, &*opt, &w), before, "{}", label);
+                        prop_assert_eq!(all_bits(&*opt, &w), before, "{}", label);
                     }
                 }
             }
@@ -70,7 +69,7 @@ fn a_square_that_is_lost_is_foreseen<T: Element>() {
         }
         let (mut opt, mut w) = (row.build::<T>(&setup), [T::one()]);
         let ended = step(&mut *opt, &mut w, &[T::near(0.5 * T::TINY.sqrt())], &[T::one()]);
-        assert!(if ended.is_ok() { all_finite(row, &*opt, &w) } else { w == [T::one()] }, "{}: {w:?}, {ended:?}", row.name);
+        assert!(if ended.is_ok() { all_finite(&*opt, &w) } else { w == [T::one()] }, "{}: {w:?}, {ended:?}", row.name);
     }
 }
 

@@ -33,15 +33,12 @@ fn shared() -> impl Strategy<Value = Setup> {
         // AdaDecay may double its share.
         let part = if cell.place == cells::ADA { 0.5 } else { 1.0 };
         let number = part * number;
-        let strength = match cell.strength {
-            Strength::LrScaled(_) => Strength::LrScaled(number),
-            Strength::Independent(_) => Strength::Independent(number),
-            Strength::Fixed(_) => Strength::Fixed(number),
-            Strength::Timescale(_) => Strength::Timescale(1.5 / part + 1000.0 * number),
-            Strength::HalfLife(_) => Strength::HalfLife(0.6 / part + 1000.0 * number),
-            Strength::Adaptive(_) => Strength::Adaptive(number),
-            other => other,
+        let number = match cell.strength {
+            Strength::Timescale(_) => 1.5 / part + 1000.0 * number,
+            Strength::HalfLife(_) => 0.6 / part + 1000.0 * number,
+            _ => number,
         };
+        let strength = cells::with_number(cell.strength, number);
         let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
         cells::Cell { strength, penalty, ..cell.clone() }.decay()
     });
