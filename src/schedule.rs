@@ -188,7 +188,7 @@ impl Schedule {
     pub fn multiplier(&self, k: u64) -> f64 {
         // A search by halves: a text may have a hundred thousand parts, and `build` looks at all of them.
         let begun = self.later.partition_point(|(start, _)| *start <= k);
-        match self.later[..begun].last() {
+        match self.later.get(..begun).and_then(<[_]>::last) {
             // Where parts are out of order, which `check` refuses, any of them may be found.
             Some((start, form)) => form.at(k.saturating_sub(*start)),
             None => self.first.at(k),

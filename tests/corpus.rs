@@ -7,6 +7,9 @@ mod memory;
 mod replay;
 #[path = "fuzz/settings.rs"]
 mod settings;
+#[cfg(feature = "safetensors")]
+#[path = "fuzz/states.rs"]
+mod states;
 #[path = "fuzz/texts.rs"]
 mod texts;
 
@@ -20,4 +23,10 @@ fn all_texts() {
 #[test]
 fn all_settings() {
     replay(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/settings"), settings::run);
+}
+
+#[cfg(feature = "safetensors")]
+#[test]
+fn all_states() {
+    replay(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/states"), states::run);
 }
