@@ -1,8 +1,11 @@
 //! State as a file: what is in it, that other tools read it, and that no damage goes unseen.
 #![cfg(feature = "safetensors")]
 
-use std::fs;
+#[path = "fuzz/memory.rs"]
+mod memory;
+
 use std::path::PathBuf;
+use std::{fs, io};
 
 use safetensors::{Dtype, SafeTensors};
 use wane::state::{Column, FORMAT, Loading, State};
@@ -191,6 +194,21 @@ fn a_file_is_replaced() {
     opt.export().save(&path).unwrap();
     assert_eq!(State::load(&path).unwrap(), opt.export());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// Numbers go from the optimizer's memory to the writer, and from the reader to one place.
+#[test]
+fn saving_copies_no_numbers_and_loading_one_time() {
+    const WEIGHTS: usize = 1_000_000;
+    const FEW: usize = 1 << 20;
+    let mut opt = AdamW::new(0.1).build::<f64>().unwrap();
+    opt.step(&mut [Param::new("w", &mut vec![1.0; WEIGHTS], &vec![0.5; WEIGHTS])]).unwrap();
+    memory::bounded(FEW, || opt.export().write(&mut io::sink())).unwrap();
+    let file = bytes(&opt.export());
+    // Memory that grows is asked for again: twice the numbers in all, and a half more for luck.
+    let state = memory::bounded(file.len() * 5 / 2 + FEW, || read(&file)).unwrap();
+    let mut other = AdamW::new(0.1).build::<f64>().unwrap();
+    memory::bounded(file.len() + FEW, || other.import(state, &Loading::strict())).unwrap();
 }
 
 /// Where the files of all versions are.
