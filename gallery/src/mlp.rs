@@ -3,9 +3,12 @@
 //! Images are rows, so a layer is `images.dot(weights) + bias` with weights of shape (inputs, outputs). Everything that a pass
 //! writes to is allocated once.
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, Zip, azip, linalg::general_mat_mul, s};
+use ndarray::{
+    Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, NdFloat, Zip, azip, linalg::general_mat_mul, s,
+};
 use num_traits::AsPrimitive;
 use rand::{Rng, RngExt};
+use wane::Param;
 
 /// f32 to train, f64 to check the gradients.
 pub trait Real: NdFloat + AsPrimitive<f64> {
@@ -84,6 +87,27 @@ enum Units {
     Kept,
 }
 
+/// The names of the parameters, for optimizers and files.
+pub const NAMES: [&str; 4] = ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"];
+
+const STANDARD: &str = "the network's arrays are in standard layout";
+
+impl<T> Parameters<T> {
+    /// The parameters in the order of [`NAMES`].
+    #[must_use]
+    pub fn views(&self) -> [ArrayViewD<'_, T>; 4] {
+        let Self { w1, b1, w2, b2 } = self;
+        [w1.view().into_dyn(), b1.view().into_dyn(), w2.view().into_dyn(), b2.view().into_dyn()]
+    }
+
+    /// The parameters in the order of [`NAMES`], to be changed.
+    #[must_use]
+    pub fn views_mut(&mut self) -> [ArrayViewMutD<'_, T>; 4] {
+        let Self { w1, b1, w2, b2 } = self;
+        [w1.view_mut().into_dyn(), b1.view_mut().into_dyn(), w2.view_mut().into_dyn(), b2.view_mut().into_dyn()]
+    }
+}
+
 impl<T: Real> Parameters<T> {
     fn zeros(layers: Layers) -> Self {
         Self {
@@ -118,6 +142,18 @@ impl<T: Real> Mlp<T> {
                 output: Array2::zeros((batch, layers.classes)),
             },
         }
+    }
+
+    /// What an optimizer steps on: the parameters, with the gradients that the last backward pass left, and the shapes that
+    /// selectors look at.
+    #[must_use]
+    pub fn params(&mut self) -> Vec<Param<'_, T>>
+    where
+        T: wane::Float,
+    {
+        let values = self.params.views_mut().into_iter();
+        let values_and_grads = NAMES.into_iter().zip(values.zip(self.grads.views()));
+        values_and_grads.map(|(name, (value, grad))| param(name, value, grad)).collect()
     }
 
     /// Draws which hidden units the following training passes drop, each with probability `rate`.
@@ -197,6 +233,12 @@ impl<T: Real> Mlp<T> {
         let n = labels.len() as f64;
         Score { loss: loss / n, accuracy: hits as f64 / n }
     }
+}
+
+/// The feature `ndarray` offers this as `wane::ndarray::param`, with an error for arrays that are not in standard layout; the
+/// examples do without.
+fn param<'a, T: wane::Float>(name: &'a str, value: ArrayViewMutD<'a, T>, grad: ArrayViewD<'a, T>) -> Param<'a, T> {
+    Param::new(name, value.into_slice().expect(STANDARD), grad.to_slice().expect(STANDARD)).shape(grad.shape())
 }
 
 /// output = input * weights + bias

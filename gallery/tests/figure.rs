@@ -18,11 +18,12 @@ const LONG: &str = "decoupled:0.5@start*warmup-stable-decay:100,1000,500,0.01";
 
 /// Two panels beside each other, each with a curve per name over these epochs, on an axis from 0.5 to 1.
 fn curves(names: &[&str], means: &[f64]) -> CurveGrid {
-    let epochs: Vec<_> = means.iter().map(|&mean| Estimate { mean, spread: None }).collect();
-    let curve = |(pen, name): (usize, &&str)| Curve { name: (*name).to_owned(), pen, epochs: epochs.clone() };
+    let estimates: Vec<_> = means.iter().map(|&mean| Estimate { mean, spread: None }).collect();
+    let curve = |(pen, name): (usize, &&str)| Curve { name: (*name).to_owned(), pen, estimates: estimates.clone() };
     let panel = |title: &str| Panel { title: title.to_owned(), curves: names.iter().enumerate().map(curve).collect() };
     let panels = vec![panel("SGD"), panel("AdamW")];
-    CurveGrid { title: "Curves".to_owned(), rows: vec![Row { measure: "accuracy".to_owned(), range: 0.5..1.0, panels }] }
+    let rows = vec![Row { measure: "accuracy".to_owned(), range: 0.5..1.0, panels }];
+    CurveGrid { title: "Curves".to_owned(), counted: "epoch".to_owned(), rows }
 }
 
 fn bars(labels: &[&str]) -> BarChart {

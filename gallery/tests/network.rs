@@ -3,7 +3,8 @@
 use ndarray::{Array2, array};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use wane_gallery::mlp::{Layers, Mlp, Parameters};
+use wane::{Optimizer, Sgd};
+use wane_gallery::mlp::{Layers, Mlp, NAMES, Parameters};
 
 const TINY: Layers = Layers { inputs: 4, hidden: 6, classes: 3 };
 const LABELS: [usize; 3] = [2, 0, 1];
@@ -110,4 +111,18 @@ fn dropout_keeps_the_expected_output_and_is_off_in_evaluation() {
     let dropped = hidden.iter().filter(|&&h| h == 0.0).count() as f64 / UNITS as f64;
     assert!((dropped - 0.25).abs() < 0.02, "a share of {dropped} was dropped");
     assert!(hidden.iter().all(|&h| h == 0.0 || (h - 1.0 / 0.75).abs() < 1e-12), "kept units grow by 1 / 0.75");
+}
+
+/// A plain step at rate 1 subtracts each gradient from the parameter that it belongs to.
+#[test]
+fn an_optimizer_sees_each_parameter_with_its_own_gradient() {
+    let mut net = tiny_network(0);
+    net.loss_and_gradients(images().view(), &LABELS);
+    let expected: Vec<_> = net.params.views().iter().zip(&net.grads.views()).map(|(x, grad)| x - grad).collect();
+    let mut optimizer = Sgd::new(1.0).build().expect("good settings");
+    optimizer.step(&mut net.params()).expect("a step");
+    assert_eq!(net.params.views().to_vec(), expected);
+    let shapes = optimizer.export().into_owned().parameters.into_iter().map(|state| (state.name, state.shape));
+    let expected = NAMES.into_iter().zip([vec![4, 6], vec![6], vec![6, 3], vec![3]]);
+    assert!(shapes.eq(expected.map(|(name, shape)| (name.to_owned(), Some(shape)))));
 }

@@ -148,7 +148,7 @@ impl<'a> Training<'a> {
                 self.net.draw_dropout(self.setting.dropout, dropout);
             }
             self.net.loss_and_gradients(self.batch.images.slice(s![..rows.len(), ..]), &self.batch.labels);
-            optimizer::step(&mut *self.optimizer, &mut self.net)?;
+            self.optimizer.step(&mut self.net.params())?;
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ pub(crate) fn curves(outcomes: &[Outcome]) -> CurveGrid {
     let row = |name: &str, measure, range| Row { measure: name.to_owned(), range, panels: panels(outcomes, measure) };
     CurveGrid {
         title: "Test accuracy and test loss with and without weight decay".to_owned(),
+        counted: "epoch".to_owned(),
         rows: vec![
             row("test accuracy", TEST_ACCURACY, accuracy_range(outcomes)),
             row("test loss", TEST_LOSS, loss_range(outcomes)),
@@ -59,7 +60,7 @@ fn pen(outcome: &Outcome, outcomes: &[Outcome]) -> usize {
 }
 
 fn curve(outcome: &Outcome, pen: usize, measure: Measure) -> Curve {
-    Curve { name: outcome.setting.decay.to_string(), pen, epochs: outcome.course(measure) }
+    Curve { name: outcome.setting.decay.to_string(), pen, estimates: outcome.course(measure) }
 }
 
 /// From the tenth below the worst epoch up to 1.

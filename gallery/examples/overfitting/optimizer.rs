@@ -3,10 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use ndarray::{Array, Dimension};
-use wane::{Adam, AdamW, Algorithm, Decay, Error, Optimizer, Param, Selector, Settings, Sgd};
-
-use wane_gallery::mlp::Mlp;
+use wane::{Adam, AdamW, Algorithm, Decay, Error, Optimizer, Selector, Settings, Sgd};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
@@ -49,24 +46,4 @@ fn matrices_only<A: Algorithm>(settings: Settings<A>, decay: Decay) -> Result<Bo
         .assign("no decay", Selector::rank_below(2))
         .build()?;
     Ok(Box::new(optimizer))
-}
-
-/// One step along the gradients that the last backward pass left.
-pub(crate) fn step(optimizer: &mut dyn Optimizer<f32>, net: &mut Mlp<f32>) -> Result<(), Error> {
-    let (params, grads) = (&mut net.params, &net.grads);
-    optimizer.step(&mut [
-        param("fc1.weight", &mut params.w1, &grads.w1),
-        param("fc1.bias", &mut params.b1, &grads.b1),
-        param("fc2.weight", &mut params.w2, &grads.w2),
-        param("fc2.bias", &mut params.b2, &grads.b2),
-    ])?;
-    Ok(())
-}
-
-/// An array of the network and its gradient, with the shape that the selector looks at. The feature `ndarray` offers this as
-/// `wane::ndarray::param`, with an error for arrays that are not in standard layout; this example does without features.
-fn param<'a, D: Dimension>(name: &'a str, value: &'a mut Array<f32, D>, grad: &'a Array<f32, D>) -> Param<'a, f32> {
-    const STANDARD: &str = "the network's arrays are in standard layout";
-    let shape = grad.shape();
-    Param::new(name, value.as_slice_mut().expect(STANDARD), grad.as_slice().expect(STANDARD)).shape(shape)
 }

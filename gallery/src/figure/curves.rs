@@ -24,11 +24,13 @@ const TITLE_SIZE: u32 = 24;
 const LEFT: u32 = 84;
 const RIGHT: u32 = 24;
 
-/// Curves over the epochs; the rows have the same columns.
+/// Curves over epochs or steps; the rows have the same columns.
 #[derive(Debug, Clone)]
 pub struct CurveGrid {
     /// Above the whole figure.
     pub title: String,
+    /// What is counted from left to right, below each panel.
+    pub counted: String,
     /// From top to bottom.
     pub rows: Vec<Row>,
 }
@@ -53,15 +55,15 @@ pub struct Panel {
     pub curves: Vec<Curve>,
 }
 
-/// An estimate for each epoch.
+/// An estimate for each epoch or step.
 #[derive(Debug, Clone)]
 pub struct Curve {
     /// Its name in the legend.
     pub name: String,
     /// Curves of one pen mean the same thing in every panel.
     pub pen: usize,
-    /// After the first epoch, the second ...
-    pub epochs: Vec<Estimate>,
+    /// After the first epoch or step, the second ...
+    pub estimates: Vec<Estimate>,
 }
 
 /// Colours that stay apart for every kind of colour vision (Okabe and Ito); a later curve is thinner, so that one below it shows.
@@ -84,7 +86,7 @@ impl Figure for CurveGrid {
                 draw_title(&title, &panel.title, TITLE_SIZE)?;
                 let (strip, plot) = area.split_vertically(self.legend_height());
                 legend::draw(&panel.entries(), &strip.margin(0, 0, LEFT, RIGHT))?;
-                row.draw(panel, &plot)?;
+                row.draw(panel, &self.counted, &plot)?;
             }
         }
         Ok(())
@@ -130,14 +132,14 @@ impl Panel {
 }
 
 impl Row {
-    fn draw(&self, panel: &Panel, area: &Area<'_>) -> Result<(), AnyError> {
-        let epochs = panel.curves.iter().map(|curve| curve.epochs.len()).max().unwrap_or(0);
+    fn draw(&self, panel: &Panel, counted: &str, area: &Area<'_>) -> Result<(), AnyError> {
+        let last = panel.curves.iter().map(|curve| curve.estimates.len()).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(area)
             .margin(12)
             .margin_right(RIGHT)
             .x_label_area_size(52)
             .y_label_area_size(LEFT - 12)
-            .build_cartesian_2d(0..i32::try_from(epochs.max(1))?, self.range.clone())?;
+            .build_cartesian_2d(0..i32::try_from(last.max(1))?, self.range.clone())?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -147,7 +149,7 @@ impl Row {
             .y_labels(6)
             .label_style((FONT, 19))
             .axis_desc_style((FONT, 20))
-            .x_desc("epoch")
+            .x_desc(counted)
             .y_desc(&self.measure)
             .draw()?;
         panel.curves.iter().try_for_each(|curve| curve.draw(&mut chart, &self.range))
@@ -157,13 +159,13 @@ impl Row {
 impl Curve {
     fn draw(&self, chart: &mut Chart<'_>, range: &Range<f64>) -> Result<(), AnyError> {
         let inside = |value: f64| value.max(range.start).min(range.end);
-        let epochs: Vec<_> = (1..).zip(&self.epochs).collect();
+        let points: Vec<_> = (1..).zip(&self.estimates).collect();
         // A curve ends where it is not a number, and goes on where it is one again.
-        for epochs in epochs.split(|(_, estimate)| !estimate.mean.is_finite()).filter(|epochs| !epochs.is_empty()) {
-            let upper = epochs.iter().map(|(x, estimate)| (*x, inside(estimate.band().1)));
-            let lower = epochs.iter().map(|(x, estimate)| (*x, inside(estimate.band().0)));
+        for points in points.split(|(_, estimate)| !estimate.mean.is_finite()).filter(|points| !points.is_empty()) {
+            let upper = points.iter().map(|(x, estimate)| (*x, inside(estimate.band().1)));
+            let lower = points.iter().map(|(x, estimate)| (*x, inside(estimate.band().0)));
             let band: Vec<_> = upper.chain(lower.rev()).collect();
-            let line: Vec<_> = epochs.iter().map(|(x, estimate)| (*x, inside(estimate.mean))).collect();
+            let line: Vec<_> = points.iter().map(|(x, estimate)| (*x, inside(estimate.mean))).collect();
             self.draw_piece(chart, band, line)?;
         }
         Ok(())
