@@ -48,7 +48,7 @@
 //! | threads | [`Settings::threads`], [`Pool`] |
 //! | during a run | [`Optimizer::set_learning_rate`], [`Optimizer::assign`], [`Optimizer::resize`], [`Optimizer::capture_anchors`], [`Param::frozen`] |
 //!
-//! [`guide`] helps to choose a decay, and translates calls from PyTorch, Keras and optax.
+//! [`guide`] helps to choose a decay, translates calls from PyTorch, Keras and optax, and has the lines for checkpoints.
 //!
 //! # Five promises
 //!
@@ -59,9 +59,9 @@
 //!    nothing finite becomes infinite or NaN; an error names the parameter, and no weight and no
 //!    state has changed by one bit.
 //! 3. **The same bits everywhere.** On one target, every CPU [`Level`], any number of
-//!    [threads](Settings::threads) and every order of the parameters give the same bits. (Across
-//!    targets, powers of β, schedules and AdaDecay's exponentials may differ in the last bit: they
-//!    come from the platform's math library.)
+//!    [threads](Settings::threads) and every order of the parameters give the same bits, also with
+//!    a save and a load in between. (Across targets, powers of β, schedules and AdaDecay's
+//!    exponentials may differ in the last bit: they come from the platform's math library.)
 //! 4. **As fast as memory.** One pass, plus one read of the gradient where a check or a norm is
 //!    wanted; no allocation once every name has had its first gradient. `benches/README.md` has
 //!    the measurements.
@@ -135,6 +135,7 @@ pub use report::{Report, Status};
 pub use rule::{Adafactor, Adagrad, Adam, AdamW, AdjustLr, Lamb, Lion, Muon, NAdam, Sgd, TrustRatio};
 pub use schedule::Schedule;
 
-#[cfg(doctest)]
+// Its code on checkpoints needs the feature.
+#[cfg(all(doctest, feature = "safetensors"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
