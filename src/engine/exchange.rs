@@ -9,6 +9,7 @@
 
 use super::Engine;
 use super::group::Group;
+use super::groups::{RESERVED, UNDECAYED};
 use super::hyperparameters::Setting;
 use super::run::Run;
 use super::slot::{Slot, check_kind};
@@ -19,7 +20,8 @@ use crate::float::Real;
 use crate::kernel::column::Matrices;
 use crate::param::{ParamInfo, SLICE};
 use crate::state::{
-    Aspect, Column, Difference, FORMAT, GroupState, Loaded, Loading, ParameterState, SettingTexts, State, same_setting,
+    Aspect, Column, Difference, FORMAT, GroupState, Groups as Whose, Loaded, Loading, ParameterState, SettingTexts, State,
+    same_setting,
 };
 
 impl<T: Real> Engine<T> {
@@ -65,7 +67,7 @@ impl<T: Real> Engine<T> {
         loading.rename_all(&mut state);
         state.check()?;
         let mut differences = self.compare_settings(&state);
-        let places = state.parameters.iter().map(|parameter| self.compare(parameter, &mut differences));
+        let places = state.parameters.iter().map(|parameter| self.compare(parameter, loading.groups(), &mut differences));
         let places = places.collect::<Result<Vec<_>>>()?;
         differences.extend(self.missing(&state));
         let run = self.resumed(&state)?;
@@ -95,7 +97,7 @@ impl<T: Real> Engine<T> {
             return Err(Error::SliceAmongNames { name: parameter.name });
         }
         let mut differences = Vec::new();
-        match self.compare_fit(&parameter, &mut differences)? {
+        match self.compare_fit(&parameter, Whose::Here, &mut differences)? {
             Some(place) if differences.is_empty() => {
                 self.take_slot(parameter, place);
                 Ok(())
@@ -126,7 +128,11 @@ impl<T: Real> Engine<T> {
             differences.push(Difference::new(Aspect::Optimizer, "", "", Some(&state.optimizer), Some(self.run.name)));
         }
         compare_texts("", &state.settings, &texts(self.run.list()), &mut differences);
-        for group in &state.groups {
+        // Every optimizer has the group `undecayed`: it matters where it has parameters.
+        let is_used = |group: &&GroupState| {
+            group.name != RESERVED[UNDECAYED] || state.parameters.iter().any(|parameter| parameter.group == group.name)
+        };
+        for group in state.groups.iter().filter(is_used) {
             match self.groups.iter().find(|known| *known.name == *group.name) {
                 Some(known) => compare_texts(&group.name, &group.settings, &texts(known.settings.list()), &mut differences),
                 None if self.groups.is_joined(&group.name) => {}
@@ -134,7 +140,8 @@ impl<T: Real> Engine<T> {
             }
         }
         let in_state = |group: &Group<T>| state.groups.iter().any(|other| *other.name == *group.name);
-        let news = self.groups.iter().filter(|group| group.is_defined() && !in_state(group));
+        let news =
+            self.groups.iter().filter(|group| group.is_defined() && *group.name != *RESERVED[UNDECAYED] && !in_state(group));
         differences.extend(news.map(|group| Difference::new(Aspect::Setting, &group.name, "", None::<&str>, Some("defined"))));
         differences
     }
@@ -147,16 +154,26 @@ impl<T: Real> Engine<T> {
 
     /// Compares the state of a parameter with what is known here, and returns the place of its group
     /// unless it stays out.
-    fn compare(&mut self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> Result<Option<usize>> {
+    fn compare(
+        &mut self,
+        parameter: &ParameterState<'_>,
+        groups: Whose,
+        differences: &mut Vec<Difference>,
+    ) -> Result<Option<usize>> {
         if self.slots.len() > 0 && self.slots.get(&parameter.name).is_none() {
             differences.push(Difference::absent(Aspect::Unexpected, &parameter.name));
             return Ok(None);
         }
-        self.compare_fit(parameter, differences)
+        self.compare_fit(parameter, groups, differences)
     }
 
-    fn compare_fit(&mut self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> Result<Option<usize>> {
-        let place = self.compare_group(parameter, differences)?;
+    fn compare_fit(
+        &mut self,
+        parameter: &ParameterState<'_>,
+        groups: Whose,
+        differences: &mut Vec<Difference>,
+    ) -> Result<Option<usize>> {
+        let place = self.compare_group(parameter, groups, differences)?;
         if self.differs_in_shape(parameter, differences) || differs_in_type::<T>(parameter, differences) {
             return Ok(None);
         }
@@ -172,12 +189,19 @@ impl<T: Real> Engine<T> {
     }
 
     /// Returns the place of the group that a parameter has here, or that the state gives it.
-    fn compare_group(&mut self, parameter: &ParameterState<'_>, differences: &mut Vec<Difference>) -> Result<usize> {
+    fn compare_group(
+        &mut self,
+        parameter: &ParameterState<'_>,
+        groups: Whose,
+        differences: &mut Vec<Difference>,
+    ) -> Result<usize> {
         let known = self.slots.get(&parameter.name).map(|slot| slot.group);
-        let place = match (known, self.groups.find(&parameter.group, &self.run)) {
-            (Some(known), _) => known,
-            (None, Err(Error::UnknownGroup { .. })) => self.groups.chosen(&info(parameter), &self.run)?,
-            (None, named) => named?,
+        let named = self.groups.find(&parameter.group, &self.run);
+        let place = match (known, groups, named) {
+            (Some(_), Whose::OfState, Ok(named)) => named,
+            (Some(known), ..) => known,
+            (None, _, Err(Error::UnknownGroup { .. })) => self.groups.chosen(&info(parameter), &self.run)?,
+            (None, _, named) => named?,
         };
         let here = &self.groups[place].name;
         if **here != *parameter.group {

@@ -27,8 +27,11 @@ use super::State;
 /// Into an optimizer that knows none, all those of the state come, in the groups that they have
 /// there: then nothing can be missing. So register first, and a layer without its state is noticed.
 ///
+/// A learning rate that was set by hand is part of the state, and no setting: it counts after the
+/// import, until [`resume_schedule`](crate::Optimizer::resume_schedule).
+///
 /// ```
-/// use wane::state::{Aspect, Loading};
+/// use wane::state::Loading;
 /// use wane::{AdamW, Error, Optimizer, Param};
 ///
 /// let mut old = AdamW::new(1e-3).build()?;
@@ -43,14 +46,24 @@ use super::State;
 ///     error.to_string(),
 ///     "the state does not fit: setting `learning_rate`: 0.001 in the state, 5e-4 here"
 /// );
-/// let loaded = new.import(state, &loading.allow(Aspect::Setting))?;
+/// let loaded = new.import(state, &loading.allow_setting("learning_rate"))?;
 /// assert_eq!((loaded.parameters(), loaded.differences().len()), (1, 1));
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loading {
     allowed: BTreeSet<Aspect>,
+    settings: BTreeSet<String>,
+    groups: Groups,
     renames: Vec<Rename>,
+}
+
+/// Whose groups parameters are in that are known already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Groups {
+    #[default]
+    Here,
+    OfState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,13 +116,29 @@ impl Loading {
     /// Allows every difference: takes what fits.
     #[must_use]
     pub fn lenient() -> Self {
-        Self { allowed: Aspect::ALL.into(), renames: Vec::new() }
+        Self { allowed: Aspect::ALL.into(), ..Self::default() }
     }
 
     /// Allows differences of this aspect as well.
     #[must_use]
     pub fn allow(mut self, aspect: Aspect) -> Self {
         self.allowed.insert(aspect);
+        self
+    }
+
+    /// Allows another value of this setting, of the optimizer and of all groups: `learning_rate`,
+    /// `weight_decay`, `betas` ...
+    #[must_use]
+    pub fn allow_setting(mut self, setting: impl Into<String>) -> Self {
+        self.settings.insert(setting.into());
+        self
+    }
+
+    /// Puts parameters that are known already into the groups that they have in the state, as
+    /// [`assign`](crate::Optimizer::assign) would: for a run that moves them between groups.
+    #[must_use]
+    pub fn groups_of_state(mut self) -> Self {
+        self.groups = Groups::OfState;
         self
     }
 
@@ -142,7 +171,15 @@ impl Loading {
 
     /// Splits differences into those that are allowed and those that are not.
     pub(crate) fn judge(&self, differences: Vec<Difference>) -> (Vec<Difference>, Vec<Difference>) {
-        differences.into_iter().partition(|difference| self.allowed.contains(&difference.aspect))
+        differences.into_iter().partition(|difference| self.allows(difference))
+    }
+
+    fn allows(&self, Difference { aspect, what, .. }: &Difference) -> bool {
+        self.allowed.contains(aspect) || *aspect == Aspect::Setting && self.settings.contains(what)
+    }
+
+    pub(crate) fn groups(&self) -> Groups {
+        self.groups
     }
 }
 
@@ -238,7 +275,7 @@ impl Loaded {
 /// A line for the count, and one for each difference.
 impl fmt::Display for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} parameters from the state", self.parameters)?;
-        self.differences.iter().try_for_each(|difference| writeln!(f, "{difference}"))
+        write!(f, "{} parameters from the state", self.parameters)?;
+        self.differences.iter().try_for_each(|difference| write!(f, "\n{difference}"))
     }
 }

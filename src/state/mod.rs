@@ -30,6 +30,7 @@ mod partial;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+pub(crate) use loading::Groups;
 pub use loading::{Aspect, Difference, Loaded, Loading};
 
 use crate::error::{Error, MAX_RANK, Result, in_range};

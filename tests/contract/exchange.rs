@@ -72,7 +72,7 @@ const CASES: &[Case] = &[
         Aspect::Setting,
         "group `fast`: defined in the state, none here",
     ),
-    (|s| drop(s.groups.remove(1)), Aspect::Setting, "group `undecayed`: none in the state, defined here"),
+    (|s| drop(s.groups.remove(2)), Aspect::Setting, "group `slow`: none in the state, defined here"),
     (|s| s.parameters[1].group = "default".into(), Aspect::Group, "group of parameter `b`: default in the state, slow here"),
     (|s| s.parameters[1].group = "lost".into(), Aspect::Group, "group of parameter `b`: lost in the state, slow here"),
     (|s| drop(s.parameters.remove(0)), Aspect::Missing, "parameter `w` is missing in the state"),
@@ -137,7 +137,7 @@ fn what_is_allowed_is_reported_and_the_rest_is_taken() {
                 _ => 2,
             };
             assert_eq!((loaded.parameters(), opt.completed_steps()), (taken, 1), "{text}");
-            assert_eq!(loaded.to_string(), format!("{taken} parameters from the state\n{text}\n"));
+            assert_eq!(loaded.to_string(), format!("{taken} parameters from the state\n{text}"));
             assert_eq!(opt.names(), ["w", "b"]);
             // Groups and settings are those of the optimizer.
             let mut found = opt.export().into_owned();
@@ -463,4 +463,39 @@ fn numbers_are_lent_and_moved_and_not_copied() {
     let mut second = build();
     second.import_parameter(state).unwrap();
     assert_eq!(places(&second.export_parameter("w").unwrap()), before);
+}
+
+#[test]
+fn one_setting_may_differ_and_others_not() {
+    let (_, mut state) = trained();
+    state.settings.insert("learning_rate".into(), "0.05".into());
+    let loading = Loading::strict().allow_setting("learning_rate").allow_setting("betas");
+    let loaded = fresh().import(state.clone(), &loading).unwrap();
+    assert_eq!(loaded.to_string(), "2 parameters from the state\nsetting `learning_rate`: 0.05 in the state, 0.1 here");
+    for group in &mut state.groups {
+        group.settings.insert("betas".into(), "0.9 0.99".into());
+    }
+    let loaded = fresh().import(state.clone(), &loading).unwrap();
+    assert_eq!(loaded.differences().len(), 3, "the group `undecayed` has no parameters");
+    state.groups[2].settings.insert("weight_decay".into(), "none".into());
+    let error = fresh().import(state, &loading).unwrap_err().to_string();
+    assert_eq!(error, "the state does not fit: setting `weight_decay` of group `slow`: none in the state, decoupled:0.01 here");
+}
+
+/// A run that moves parameters between groups goes on in the groups of the state.
+#[test]
+fn known_parameters_may_move_to_the_groups_of_the_state() {
+    let (mut first, _) = trained();
+    first.assign("w", "slow").unwrap();
+    let loading = Loading::strict();
+    assert!(matches!(fresh().import(first.export(), &loading), Err(Error::StateDiffers { .. })));
+    let mut opt = fresh();
+    let _ = opt.import(first.export(), &loading.groups_of_state()).unwrap();
+    assert_eq!(opt.export(), first.export());
+    let groups: Vec<_> = opt.describe().params().iter().map(|row| row.group().to_string()).collect();
+    assert_eq!(groups, ["slow", "slow"]);
+    let mut lost = first.export();
+    lost.parameters[0].group = "lost".into();
+    let error = fresh().import(lost, &Loading::strict().groups_of_state()).unwrap_err().to_string();
+    assert_eq!(error, "the state does not fit: group of parameter `w`: lost in the state, default here");
 }
