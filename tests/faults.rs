@@ -162,6 +162,16 @@ fn only_abandoned_parts_are_swept() {
     assert_eq!([&path, &owned, &other].map(|file| file.exists()), [true, false, true]);
 }
 
+/// A pipe that is called like a part would be waited for if it were opened.
+#[test]
+fn what_is_no_file_is_not_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, pipe] = ["state", ".state.aaaaaa.wane-partial"].map(|name| folder.path().join(name));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    state(1).save(&path).unwrap();
+    assert!(pipe.exists());
+}
+
 /// A new file is as private as the user's mask says, one that replaces another has its permissions.
 #[test]
 fn permissions_stay() {

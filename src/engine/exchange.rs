@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! rename, check     the state by itself: names, shapes, numbers
-//! compare           optimizer, settings, parameters: every difference is written down
-//! judge             are they allowed?
-//! take              parameters one by one, averages, counts                (the only part that writes)
+//! fit               optimizer, settings, parameters: every difference is written down, and judged
+//! take              counts, averages, parameters one by one                (the only part that writes)
 //! ```
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Engine;
 use super::group::Group;
@@ -18,11 +19,21 @@ use crate::clip::NonFinite;
 use crate::error::{Error, Result};
 use crate::float::Real;
 use crate::kernel::column::Matrices;
-use crate::param::{ParamInfo, SLICE};
+use crate::number::Number;
+use crate::param::{ParamInfo, SLICE, Shape};
 use crate::state::{
     Aspect, Column, Difference, FORMAT, GroupState, Groups as Whose, Loaded, Loading, ParameterState, SettingTexts, State,
     same_setting,
 };
+
+/// What becomes of a state: the run, the average of each group, the group of each parameter that is
+/// taken, and the differences.
+struct Fit {
+    run: Run,
+    averages: Vec<f64>,
+    places: Vec<Option<usize>>,
+    differences: Vec<Difference>,
+}
 
 impl<T: Real> Engine<T> {
     /// Lends everything that the next step depends on.
@@ -49,7 +60,7 @@ impl<T: Real> Engine<T> {
     fn lend_slot<'a>(&'a self, slot: &'a Slot<T>) -> ParameterState<'a> {
         let group = &self.groups[slot.group];
         let of_rule = slot.state.columns.iter().filter(|_| slot.has_state());
-        let of_rule = of_rule.filter_map(|column| Some(Column::new(column.name, slot.state.get(column.name)?)));
+        let of_rule = of_rule.map(|column| Column::new(column.name, slot.state.get(column.name).unwrap_or_default()));
         let of_decay = group.column.map(|column| Column::new(column.name, &slot.anchor[..]));
         ParameterState {
             name: slot.name.to_string(),
@@ -66,27 +77,18 @@ impl<T: Real> Engine<T> {
     pub(crate) fn take(&mut self, mut state: State<'_>, loading: &Loading) -> Result<Loaded> {
         loading.rename_all(&mut state);
         state.check()?;
-        let mut differences = self.compare_settings(&state);
-        let places = state.parameters.iter().map(|parameter| self.compare(parameter, loading.groups(), &mut differences));
-        let places = places.collect::<Result<Vec<_>>>()?;
-        differences.extend(self.missing(&state));
-        let run = self.resumed(&state)?;
-        let (allowed, refused) = loading.judge(differences);
-        if !refused.is_empty() {
-            return Err(Error::StateDiffers { differences: refused });
-        }
+        let Fit { run, averages, places, differences } = self.without_new_groups(|engine| engine.fit(&state, loading))?;
 
         self.run = run;
-        for (average, group) in averages(&state.groups, self.groups.iter_mut()) {
-            group.take(average);
-        }
-        let taken = places.iter().flatten().count();
+        self.groups.iter_mut().zip(averages).for_each(|(group, average)| group.take(average));
+        let parameters = places.iter().flatten().count();
         for (parameter, place) in state.parameters.into_iter().zip(places) {
             if let Some(place) = place {
                 self.take_slot(parameter, place);
             }
         }
-        Ok(Loaded { parameters: taken, differences: allowed })
+        self.reserve_groups();
+        Ok(Loaded { parameters, differences })
     }
 
     /// Takes the state of one parameter, if all of it fits.
@@ -96,14 +98,26 @@ impl<T: Real> Engine<T> {
         if others > 0 && (parameter.name == SLICE || self.slots.get(SLICE).is_some()) {
             return Err(Error::SliceAmongNames { name: parameter.name });
         }
-        let mut differences = Vec::new();
-        match self.compare_fit(&parameter, Whose::Here, &mut differences)? {
-            Some(place) if differences.is_empty() => {
-                self.take_slot(parameter, place);
-                Ok(())
+        let place = self.without_new_groups(|engine| {
+            let mut differences = Vec::new();
+            match engine.compare_fit(&parameter, Whose::Here, &mut differences)? {
+                Some(place) if differences.is_empty() => Ok(place),
+                _ => Err(Error::StateDiffers { differences }),
             }
-            _ => Err(Error::StateDiffers { differences }),
+        })?;
+        self.take_slot(parameter, place);
+        self.reserve_groups();
+        Ok(())
+    }
+
+    /// Does what may make groups; where it fails, these are gone.
+    fn without_new_groups<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let before = self.groups.len();
+        let result = work(self);
+        if result.is_err() {
+            self.groups.truncate(before);
         }
+        result
     }
 
     fn take_slot(&mut self, parameter: ParameterState<'_>, place: usize) {
@@ -111,15 +125,26 @@ impl<T: Real> Engine<T> {
         let slot = self.slots.awaited(&info(&parameter), place, &settings.options);
         slot.take(parameter, place, &settings.options, *column);
         self.groups.match_all(place);
-        let slots = self.slots.len();
-        self.groups[place].reserve(slots);
     }
 
-    /// Returns the counts and the rate of the state, if the next step can be made with them.
-    fn resumed(&self, state: &State<'_>) -> Result<Run> {
-        let run = self.run.resumed(state)?;
-        averages(&state.groups, self.groups.iter()).try_for_each(|(average, group)| group.check_at(&run, average))?;
-        Ok(run)
+    /// Compares all of a state, and works out what becomes of it here.
+    fn fit(&mut self, state: &State<'_>, loading: &Loading) -> Result<Fit> {
+        let mut differences = self.compare_settings(state);
+        let places = state.parameters.iter().map(|parameter| self.compare(parameter, loading.groups(), &mut differences));
+        let places = places.collect::<Result<_>>()?;
+        differences.extend(self.missing(state));
+        let (differences, refused) = loading.judge(differences);
+        if !refused.is_empty() {
+            return Err(Error::StateDiffers { differences: refused });
+        }
+        let run = self.run.resumed(state);
+        let in_state: HashMap<_, _> = state.groups.iter().map(|group| (&*group.name, group.average)).collect();
+        let average = |group: &Group<T>| {
+            let average = in_state.get(&*group.name).filter(|_| group.is_adaptive()).copied().unwrap_or_else(|| group.average());
+            group.check_at(&run, average).map(|()| average)
+        };
+        let averages = self.groups.iter().map(average).collect::<Result<_>>()?;
+        Ok(Fit { run, averages, places, differences })
     }
 
     fn compare_settings(&self, state: &State<'_>) -> Vec<Difference> {
@@ -128,26 +153,28 @@ impl<T: Real> Engine<T> {
             differences.push(Difference::new(Aspect::Optimizer, "", "", Some(&state.optimizer), Some(self.run.name)));
         }
         compare_texts("", &state.settings, &texts(self.run.list()), &mut differences);
+        let here: HashMap<_, _> = self.groups.iter().map(|group| (&*group.name, group)).collect();
+        let in_state: HashSet<_> = state.groups.iter().map(|group| &*group.name).collect();
+        let with_parameters: BTreeSet<_> = state.parameters.iter().map(|parameter| &*parameter.group).collect();
         // Every optimizer has the group `undecayed`: it matters where it has parameters.
-        let is_used = |group: &&GroupState| {
-            group.name != RESERVED[UNDECAYED] || state.parameters.iter().any(|parameter| parameter.group == group.name)
-        };
-        for group in state.groups.iter().filter(is_used) {
-            match self.groups.iter().find(|known| *known.name == *group.name) {
-                Some(known) => compare_texts(&group.name, &group.settings, &texts(known.settings.list()), &mut differences),
+        let matters = |name: &str| *name != *RESERVED[UNDECAYED] || with_parameters.contains(name);
+        let only = |name: &str, state: Option<&str>, here: Option<&str>| Difference::new(Aspect::Setting, name, "", state, here);
+        for group in state.groups.iter().filter(|group| matters(&group.name)) {
+            match here.get(&*group.name) {
+                Some(known) => compare_group_settings(group, known, &mut differences),
                 None if self.groups.is_joined(&group.name) => {}
-                None => differences.push(Difference::new(Aspect::Setting, &group.name, "", Some("defined"), None::<&str>)),
+                None => differences.push(only(&group.name, Some("defined"), None)),
             }
         }
-        let in_state = |group: &Group<T>| state.groups.iter().any(|other| *other.name == *group.name);
-        let news =
-            self.groups.iter().filter(|group| group.is_defined() && *group.name != *RESERVED[UNDECAYED] && !in_state(group));
-        differences.extend(news.map(|group| Difference::new(Aspect::Setting, &group.name, "", None::<&str>, Some("defined"))));
+        let defined = self.groups.iter().filter(|group| group.is_defined()).map(|group| &*group.name);
+        let joined = with_parameters.iter().copied().filter(|name| self.groups.is_joined(name));
+        let news = defined.chain(joined).filter(|name| matters(name) && !in_state.contains(name));
+        differences.extend(news.map(|name| only(name, None, Some("defined"))));
         differences
     }
 
     fn missing(&self, state: &State<'_>) -> Vec<Difference> {
-        let in_state: std::collections::HashSet<_> = state.parameters.iter().map(|parameter| &*parameter.name).collect();
+        let in_state: HashSet<_> = state.parameters.iter().map(|parameter| &*parameter.name).collect();
         let missing = self.slots.by_birth().into_iter().filter(|slot| !in_state.contains(&*slot.name));
         missing.map(|slot| Difference::absent(Aspect::Missing, &slot.name)).collect()
     }
@@ -178,8 +205,11 @@ impl<T: Real> Engine<T> {
             return Ok(None);
         }
         let group = &self.groups[place];
-        check_kind(&info(parameter), &group.settings.options)?;
-        compare_columns(parameter, group, differences);
+        // Where the shape is not known here, it is the state's.
+        let shape = self.slots.get(&parameter.name).and_then(|slot| slot.shape.as_ref()).map(Shape::axes);
+        let shape = shape.or(parameter.shape.as_deref());
+        check_kind(&ParamInfo::new(&parameter.name, shape, parameter.len), &group.settings.options)?;
+        compare_columns(parameter, shape, group, differences);
         if self.run.non_finite != NonFinite::Propagate {
             for Column { name, numbers } in &parameter.columns {
                 check_finite(&parameter.name, name, numbers.get::<T>().unwrap_or_default())?;
@@ -195,13 +225,13 @@ impl<T: Real> Engine<T> {
         groups: Whose,
         differences: &mut Vec<Difference>,
     ) -> Result<usize> {
-        let known = self.slots.get(&parameter.name).map(|slot| slot.group);
-        let named = self.groups.find(&parameter.group, &self.run);
-        let place = match (known, groups, named) {
-            (Some(_), Whose::OfState, Ok(named)) => named,
-            (Some(known), ..) => known,
-            (None, _, Err(Error::UnknownGroup { .. })) => self.groups.chosen(&info(parameter), &self.run)?,
-            (None, _, named) => named?,
+        let place = match (self.slots.get(&parameter.name), groups) {
+            (Some(slot), Whose::Here) => slot.group,
+            (known, _) => match (self.groups.find(&parameter.group, &self.run), known) {
+                (Err(Error::UnknownGroup { .. }), Some(slot)) => slot.group,
+                (Err(Error::UnknownGroup { .. }), None) => self.groups.chosen(&info(parameter), &self.run)?,
+                (named, _) => named?,
+            },
         };
         let here = &self.groups[place].name;
         if **here != *parameter.group {
@@ -236,13 +266,20 @@ fn differs_in_type<T: Real>(parameter: &ParameterState<'_>, differences: &mut Ve
 
 /// Compares the columns with those that the optimizer and the decay of this group have. Before the
 /// first update the optimizer's are not there yet.
-fn compare_columns<T: Real>(parameter: &ParameterState<'_>, group: &Group<T>, differences: &mut Vec<Difference>) {
-    let of = parameter.shape.as_deref().map_or(Matrices::of(&[parameter.len]), Matrices::of);
+fn compare_columns<T: Real>(
+    parameter: &ParameterState<'_>,
+    shape: Option<&[usize]>,
+    group: &Group<T>,
+    differences: &mut Vec<Difference>,
+) {
+    let of = shape.map_or(Matrices::of(&[parameter.len]), Matrices::of);
     let of_rule = Columns::<T>::new(&group.settings.options, of);
     let of_decay = group.column.map(|column| (column.name, parameter.len));
     let begun = parameter.steps > 0 || of_rule.lengths().any(|(name, _)| parameter.column(name).is_some());
     let known: Vec<_> = of_rule.lengths().filter(|_| begun).chain(of_decay).collect();
-    let is_awaited = |name: &str, found: usize| found == 0 && of_decay.is_some_and(|(own, _)| own == name);
+    // What starts anew in the next step has no numbers: an anchor, or all columns of the optimizer.
+    let starts_anew = of_rule.lengths().all(|(name, _)| parameter.column(name).is_some_and(|column| column.numbers.is_empty()));
+    let is_awaited = |name: &str, found: usize| found == 0 && (starts_anew || of_decay.is_some_and(|(own, _)| own == name));
     let mut differs = |name: &str, state: Option<usize>, here: Option<usize>| {
         let [state, here] = [state, here].map(|len| len.map(|len| format!("{len} numbers")));
         differences.push(Difference::new(Aspect::Column, &parameter.name, name, state, here));
@@ -274,6 +311,15 @@ fn texts(list: Vec<Setting>) -> SettingTexts {
     list.into_iter().map(|(name, text)| (name.into(), text)).collect()
 }
 
+/// Compares a group of the state with the one of its name here.
+fn compare_group_settings<T: Real>(state: &GroupState, here: &Group<T>, differences: &mut Vec<Difference>) {
+    compare_texts(&state.name, &state.settings, &texts(here.settings.list()), differences);
+    if state.average > 0.0 && !here.is_adaptive() {
+        let average = Some(Number(state.average));
+        differences.push(Difference::new(Aspect::Setting, &state.name, "average", average, None::<&str>));
+    }
+}
+
 /// Writes down in which settings both sides differ.
 fn compare_texts(group: &str, state: &SettingTexts, here: &SettingTexts, differences: &mut Vec<Difference>) {
     let names = state.keys().chain(here.keys().filter(|&name| !state.contains_key(name)));
@@ -283,13 +329,4 @@ fn compare_texts(group: &str, state: &SettingTexts, here: &SettingTexts, differe
             differences.push(Difference::new(Aspect::Setting, group, name, sides[0], sides[1]));
         }
     }
-}
-
-/// Returns the groups of an optimizer that are in a state, with their averages there.
-fn averages<'a, G, T>(state: &'a [GroupState], groups: impl Iterator<Item = G> + 'a) -> impl Iterator<Item = (f64, G)> + 'a
-where
-    G: std::ops::Deref<Target = Group<T>> + 'a,
-    T: 'a,
-{
-    groups.filter_map(|group| Some((state.iter().find(|other| *other.name == *group.name)?.average, group)))
 }

@@ -73,13 +73,14 @@ impl<T: Real> Engine<T> {
                 slot.ceiling.weight = norm(param.value) + norm(&slot.anchor);
                 bounds = Bounds::of(group, slot, gradient);
             }
-            if !bounds.hold {
+            // Bounds rest on columns that one run has made, which a state may only claim.
+            if !bounds.hold || slot.doubted {
                 if let Some(overflow) = self.stage.rehearse(&sweep, param, slot, self.pieces.own_desk()) {
                     return Err(self.run.refuse(|| overflow.of(param.name)));
                 }
                 // An infinite ceiling stands for state of unknown origin, which stays rehearsed. Otherwise the
                 // bound falls again some time after one huge gradient.
-                if slot.ceiling.gradient < f64::INFINITY {
+                if slot.ceiling.gradient < f64::INFINITY && !bounds.hold {
                     bounds.ceiling.gradient = self.stage.state.largest_gradient();
                 }
             }

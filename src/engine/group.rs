@@ -249,6 +249,11 @@ impl<T: Real> Group<T> {
         }
     }
 
+    /// Returns whether its decay follows the group's norms.
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.settings.decay.adaptive_lambda().is_some()
+    }
+
     /// Returns the running strength of an adaptive decay.
     pub(crate) fn average(&self) -> f64 {
         self.average.strength()

@@ -106,6 +106,11 @@ impl<T: Real> Groups<T> {
         self.groups.len()
     }
 
+    /// Removes the groups behind the first `n`, which have no parameters.
+    pub(crate) fn truncate(&mut self, n: usize) {
+        self.groups.truncate(n);
+    }
+
     /// Makes the group of these edits, and returns its place.
     fn make(&mut self, edits: &[usize], run: &Run) -> Result<usize> {
         let names: Vec<_> = edits.iter().map(|&edit| &*self.edits[edit].name).collect();

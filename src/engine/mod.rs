@@ -122,8 +122,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
         if !self.groups[place].captures() {
             slot.anchor = Vec::new();
         }
-        let slots = self.slots.len();
-        self.groups[place].reserve(slots);
+        self.reserve_groups();
         Ok(())
     }
 
@@ -187,6 +186,10 @@ impl<T: Real> Optimizer<T> for Engine<T> {
             check_finite(name, column, values)?;
             slot.capture(values);
             return Ok(());
+        }
+        // A length that only a state has spoken of is not made.
+        if slot.waits && slot.state.is_missing() && !slot.state.is_worth(values.len()) {
+            return Err(slot.state.no_such(name, column, values.len()));
         }
         slot.state.restore(name, column, values)?;
         // Nothing is known of what these numbers come from.

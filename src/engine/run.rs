@@ -60,11 +60,8 @@ impl Run {
     }
 
     /// Returns the same where a state has left off.
-    pub(crate) fn resumed(&self, state: &State<'_>) -> Result<Self> {
-        if let Some(lr) = state.learning_rate {
-            in_range("learning rate", lr, lr >= 0.0, "a finite number, at least 0")?;
-        }
-        Ok(Self { completed: state.completed_steps, manual: state.learning_rate, ..self.clone() })
+    pub(crate) fn resumed(&self, state: &State<'_>) -> Self {
+        Self { completed: state.completed_steps, manual: state.learning_rate, ..self.clone() }
     }
 
     pub(crate) fn rate(&self) -> f64 {

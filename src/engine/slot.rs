@@ -44,6 +44,8 @@ pub(crate) struct Slot<T> {
     pub(crate) fresh: bool,
     /// Whether it has come with a state, and no step has been given its parameter yet.
     pub(crate) waits: bool,
+    /// Whether its numbers have come with a state, and no step has gone well with them yet.
+    pub(crate) doubted: bool,
     /// What is worked out for the present step.
     pub(crate) step: OfStep<T>,
 }
@@ -114,6 +116,7 @@ impl<T: Float> Slot<T> {
             born,
             fresh: false,
             waits: false,
+            doubted: false,
             step,
         }
     }
@@ -228,7 +231,8 @@ impl<T: Real> Slot<T> {
         }
     }
 
-    /// Takes a state: the columns that are those of `options`, and the column `own` of the decay.
+    /// Takes a state: the columns that are those of `options`, and the column `own` of the decay. What
+    /// does not fit starts anew.
     pub(crate) fn take(&mut self, from: ParameterState<'_>, group: usize, options: &Options, own: Option<Column>) {
         self.shape = self.shape.or(from.shape.as_deref().map(Shape::new));
         self.state = State::new(options, matrices(&self.shape, self.len));
@@ -238,19 +242,24 @@ impl<T: Real> Slot<T> {
         for state::Column { name, numbers } in from.columns {
             let Some(numbers) = numbers.take::<T>() else { continue };
             if own.is_some_and(|own| own.name == name) {
-                self.anchor = numbers.into_owned();
+                if numbers.len() == self.len {
+                    self.anchor = numbers.into_owned();
+                }
             } else if let Some((name, _)) = self.state.lengths().find(|known| *known == (&*name, numbers.len())) {
                 columns.push((name, numbers));
             }
         }
         self.state.take(columns);
-        let gradient = match from.gradient_bound.filter(|bound| bound.is_finite()) {
-            Some(bound) if self.state.largest() < ORDINARY => bound,
-            Some(bound) => bound.max(self.state.largest_gradient()),
-            None if self.state.numbers.is_empty() => 0.0,
-            None => f64::INFINITY,
+        // Numbers without a step, or with no bound that could be one, are of unknown origin.
+        let gradient = match from.gradient_bound.filter(|bound| (0.0..f64::INFINITY).contains(bound)) {
+            Some(bound) if self.state.numbers.is_empty() => bound,
+            None if self.state.columns.is_empty() || self.state.numbers.is_empty() && from.steps == 0 => 0.0,
+            Some(bound) if from.steps > 0 && self.state.largest() < ORDINARY => bound,
+            Some(bound) if from.steps > 0 => bound.max(self.state.largest_gradient()),
+            _ => f64::INFINITY,
         };
         self.ceiling = Ceiling { gradient, ..Ceiling::default() };
+        self.doubted = !self.state.numbers.is_empty();
         (self.group, self.t, self.status) = (group, from.steps, Status::Registered);
     }
 

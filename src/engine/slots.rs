@@ -86,6 +86,13 @@ impl<T: Float> Slots<T> {
         Ok(&mut self.slots[known])
     }
 
+    /// Returns how many slots each of so many groups has.
+    pub(crate) fn members(&self, groups: usize) -> Vec<usize> {
+        let mut members = vec![0; groups];
+        self.slots.iter().for_each(|slot| members[slot.group] += 1);
+        members
+    }
+
     /// Returns all slots in the order in which their names were first seen.
     pub(crate) fn by_birth(&self) -> Vec<&Slot<T>> {
         let mut slots: Vec<_> = self.slots.iter().collect();

@@ -87,18 +87,20 @@ impl<T: Float> State<T> {
 
     /// Puts the numbers of a column back.
     pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()> {
-        let name = || parameter.to_string();
-        let range = self.range(column).filter(|range| range.len() == values.len()).ok_or_else(|| {
-            let known = self.columns.iter().map(|column| format!("`{}` ({})", column.name, self.of.len(column.extent)));
-            let known = known.collect::<Vec<_>>().join(", ");
-            Error::NoSuchColumn { name: name(), column: column.into(), found: values.len(), known }
-        })?;
+        let range = self.range(column).filter(|range| range.len() == values.len());
+        let range = range.ok_or_else(|| self.no_such(parameter, column, values.len()))?;
         check_finite(parameter, column, values)?;
         if self.is_missing() {
             self.begin(&[]);
         }
         self.numbers[range].copy_from_slice(values);
         Ok(())
+    }
+
+    /// Says that there is no column of this name with so many numbers.
+    pub(crate) fn no_such(&self, parameter: &str, column: &str, found: usize) -> Error {
+        let known = self.lengths().map(|(name, len)| format!("`{name}` ({len})")).collect::<Vec<_>>().join(", ");
+        Error::NoSuchColumn { name: parameter.into(), column: column.into(), found, known }
     }
 
     /// Returns whether there are columns with fewer numbers than weights.
@@ -158,9 +160,7 @@ impl<T: Float> State<T> {
     }
 
     fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)]) {
-        // Nothing is made of a length that no numbers stand for.
-        let longest = self.lengths().map(|(_, len)| len).max();
-        if columns.iter().map(|(_, numbers)| numbers.len()).max() < longest {
+        if columns.is_empty() || !self.is_worth(columns.iter().map(|(_, numbers)| numbers.len()).sum()) {
             return;
         }
         self.begin(&[]);
@@ -169,6 +169,13 @@ impl<T: Float> State<T> {
                 column.copy_from_slice(numbers);
             }
         }
+    }
+
+    /// Returns whether so many numbers are enough to make all columns for them: nothing is made of a
+    /// length that hardly any numbers stand for.
+    pub(crate) fn is_worth(&self, numbers: usize) -> bool {
+        let all = self.lengths().fold(0, |sum: usize, (_, len)| sum.saturating_add(len));
+        all / 8 <= numbers
     }
 
     /// Returns the largest gradient that the numbers can come from, as |m| ≤ g and v ≤ g².

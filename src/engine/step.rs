@@ -72,11 +72,16 @@ impl<T: Real> Engine<T> {
         let choose =
             |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.options.clone()));
         if self.slots.arrange(params, choose)? {
-            let slots = self.slots.len();
-            self.groups.iter_mut().for_each(|group| group.reserve(slots));
-            self.pieces.reserve(&self.run.threads, self.slots.numbers(), slots);
+            self.reserve_groups();
+            self.pieces.reserve(&self.run.threads, self.slots.numbers(), self.slots.len());
         }
         Ok(())
+    }
+
+    /// Makes room in each group for as many step counts as it has parameters.
+    pub(crate) fn reserve_groups(&mut self) {
+        let members = self.slots.members(self.groups.len());
+        self.groups.iter_mut().zip(members).for_each(|(group, members)| group.reserve(members));
     }
 
     /// Checks that every selector has a match in the first step, where selectors are strict.
@@ -184,6 +189,7 @@ impl<T: Real> Engine<T> {
                 slot.t = slot.t.saturating_add(1);
                 slot.state.commit(|| *self.groups[slot.group].kept_after(slot.step.scalars));
                 slot.ceiling = slot.step.ceiling;
+                slot.doubted = false;
                 updated += 1;
             }
         }

@@ -1,6 +1,6 @@
 //! What becomes of a state that does not fit the optimizer that imports it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::State;
@@ -21,11 +21,12 @@ use super::State;
 /// | [`Unexpected`](Aspect::Unexpected) | a parameter is in the state, and not known here | it is left out |
 /// | [`Shape`](Aspect::Shape) | the shape or length of a parameter | it stays as it is here, or is left out |
 /// | [`Type`](Aspect::Type) | the type of a parameter's numbers | it stays as it is here, or is left out |
-/// | [`Column`](Aspect::Column) | a column of a parameter, or its length | columns that agree are taken, others start anew |
+/// | [`Column`](Aspect::Column) | a column of a parameter, or its length | columns that agree are taken, others start anew (all do where those that agree are less than an eighth of the numbers) |
 ///
 /// Parameters are known here once they were [registered](crate::Optimizer::register) or in a step.
 /// Into an optimizer that knows none, all those of the state come, in the groups that they have
-/// there: then nothing can be missing. So register first, and a layer without its state is noticed.
+/// there, whatever selectors say: then nothing can be missing. So register first, and a layer without
+/// its state is noticed. [`State::lent`] lets you try a strict import first, and then another one.
 ///
 /// A learning rate that was set by hand is part of the state, and no setting: it counts after the
 /// import, until [`resume_schedule`](crate::Optimizer::resume_schedule).
@@ -55,7 +56,8 @@ pub struct Loading {
     allowed: BTreeSet<Aspect>,
     settings: BTreeSet<String>,
     groups: Groups,
-    renames: Vec<Rename>,
+    names: BTreeMap<String, String>,
+    prefixes: Vec<(String, String)>,
 }
 
 /// Whose groups parameters are in that are known already.
@@ -64,19 +66,6 @@ pub(crate) enum Groups {
     #[default]
     Here,
     OfState,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Rename {
-    which: Which,
-    from: String,
-    to: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Which {
-    Name,
-    Prefix,
 }
 
 /// In what a state and an optimizer may differ; see the table at [`Loading`].
@@ -144,29 +133,31 @@ impl Loading {
 
     /// Gives the state of the parameter `from` to the parameter `to`.
     #[must_use]
-    pub fn rename(self, from: impl Into<String>, to: impl Into<String>) -> Self {
-        self.with(Which::Name, from.into(), to.into())
+    pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.names.insert(from.into(), to.into());
+        self
     }
 
-    /// Puts `to` where a name begins with `from`: for a layer, with all that is in it. Of several
-    /// renames that fit a name, the first counts.
+    /// Puts `to` where a name begins with `from`: for a layer, with all that is in it. A rename of
+    /// the whole name counts before it, and of several prefixes that fit the first.
     #[must_use]
-    pub fn rename_prefix(self, from: impl Into<String>, to: impl Into<String>) -> Self {
-        self.with(Which::Prefix, from.into(), to.into())
-    }
-
-    fn with(mut self, which: Which, from: String, to: String) -> Self {
-        self.renames.push(Rename { which, from, to });
+    pub fn rename_prefix(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.prefixes.push((from.into(), to.into()));
         self
     }
 
     /// Renames the parameters of a state.
     pub(crate) fn rename_all(&self, state: &mut State<'_>) {
         for parameter in &mut state.parameters {
-            if let Some(name) = self.renames.iter().find_map(|rename| rename.of(&parameter.name)) {
+            if let Some(name) = self.renamed(&parameter.name) {
                 parameter.name = name;
             }
         }
+    }
+
+    fn renamed(&self, name: &str) -> Option<String> {
+        let by_prefix = |(from, to): &(String, String)| Some(format!("{to}{}", name.strip_prefix(&**from)?));
+        self.names.get(name).cloned().or_else(|| self.prefixes.iter().find_map(by_prefix))
     }
 
     /// Splits differences into those that are allowed and those that are not.
@@ -180,18 +171,6 @@ impl Loading {
 
     pub(crate) fn groups(&self) -> Groups {
         self.groups
-    }
-}
-
-impl Rename {
-    /// Returns the new name, if this rename is for that name.
-    fn of(&self, name: &str) -> Option<String> {
-        let rest = name.strip_prefix(&self.from)?;
-        match self.which {
-            Which::Name if rest.is_empty() => Some(self.to.clone()),
-            Which::Name => None,
-            Which::Prefix => Some(format!("{}{rest}", self.to)),
-        }
     }
 }
 

@@ -119,8 +119,9 @@ pub struct ParameterState<'a> {
     pub group: String,
     /// t, its own updates so far.
     pub steps: u64,
-    /// A bound on the gradients that the columns come from, as the optimizer saw them. Where it is
-    /// not known, steps are rehearsed for overflow, which takes twice the time.
+    /// A bound on the gradients that the columns come from, as the optimizer saw them; at least 0.
+    /// Where it is not known, all steps are rehearsed for overflow, which takes twice the time; else
+    /// the first one is.
     pub gradient_bound: Option<f64>,
     /// Its columns; none before the first update.
     pub columns: Vec<Column<'a>>,
@@ -130,8 +131,8 @@ pub struct ParameterState<'a> {
 ///
 /// Most have a number for each weight; `row_var` and `col_var` of
 /// [`Adafactor`](crate::Adafactor) have one for each row and column, and a number that is kept, such
-/// as `mu_product` of [`NAdam`](crate::NAdam), is a column of one. An anchor that will be captured
-/// in the next step is a column without numbers.
+/// as `mu_product` of [`NAdam`](crate::NAdam), is a column of one. What starts anew in the next step,
+/// as after [`assign`](crate::Optimizer::assign), is a column without numbers.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Column<'a> {
@@ -153,7 +154,35 @@ pub enum Numbers<'a> {
     F64(Cow<'a, [f64]>),
 }
 
+const AT_LEAST_0: &str = "a finite number, at least 0";
+
 impl State<'_> {
+    /// Lends all numbers once more: to import a state that is still needed afterwards.
+    #[must_use]
+    pub fn lent(&self) -> State<'_> {
+        self.with_numbers(|numbers| numbers.lent())
+    }
+
+    /// Returns the same with other numbers.
+    fn with_numbers<'a>(&'a self, numbers: impl Fn(&'a Numbers<'_>) -> Numbers<'a>) -> State<'a> {
+        let column = |column: &'a Column<'_>| Column { name: column.name.clone(), numbers: numbers(&column.numbers) };
+        let parameters = self.parameters.iter().map(|of| ParameterState {
+            name: of.name.clone(),
+            shape: of.shape.clone(),
+            group: of.group.clone(),
+            columns: of.columns.iter().map(column).collect(),
+            ..*of
+        });
+        State {
+            crate_version: self.crate_version.clone(),
+            optimizer: self.optimizer.clone(),
+            settings: self.settings.clone(),
+            groups: self.groups.clone(),
+            parameters: parameters.collect(),
+            ..*self
+        }
+    }
+
     /// Copies all numbers that are borrowed, so that the state outlives its optimizer.
     #[must_use]
     pub fn into_owned(self) -> State<'static> {
@@ -177,16 +206,23 @@ impl State<'_> {
                 return Err(Error::SliceAmongNames { name: name() });
             }
         }
-        for GroupState { average, .. } in &self.groups {
-            in_range("average of an adaptive decay", *average, *average >= 0.0, "a finite number, at least 0")?;
+        let mut groups = HashSet::with_capacity(self.groups.len());
+        for GroupState { name, average, .. } in &self.groups {
+            if !groups.insert(&**name) {
+                return Err(Error::DuplicateName { name: name.clone() });
+            }
+            in_range("average of an adaptive decay", *average, *average >= 0.0, AT_LEAST_0)?;
         }
-        Ok(())
+        let lr = self.learning_rate.unwrap_or(0.0);
+        in_range("learning rate", lr, lr >= 0.0, AT_LEAST_0)
     }
 }
 
 impl<'a> ParameterState<'a> {
     /// Makes the state of a parameter that has not been updated: without a shape, in the group
-    /// `default`. All fields can be set.
+    /// `default`, whatever selectors say. All fields can be set. A parameter that has been
+    /// [registered](crate::Optimizer::register) has the group and the shape that it has there; the
+    /// group must be said here too.
     ///
     /// ```
     /// use wane::state::{Column, ParameterState};
@@ -233,9 +269,9 @@ impl<'a> ParameterState<'a> {
                 return Err(Error::ShapeLength { name: name(), shape: shape.clone(), len: self.len });
             }
         }
-        let twice = |i: usize, column: &Column<'_>| self.columns.iter().take(i).any(|before| before.name == column.name);
-        match self.columns.iter().enumerate().find(|(i, column)| twice(*i, column)) {
-            Some((_, column)) => Err(Error::DuplicateColumn { name: name(), column: column.name.clone() }),
+        let mut columns = HashSet::with_capacity(self.columns.len());
+        match self.columns.iter().find(|column| !columns.insert(&*column.name)) {
+            Some(column) => Err(Error::DuplicateColumn { name: name(), column: column.name.clone() }),
             None => Ok(()),
         }
     }
@@ -285,6 +321,15 @@ impl<'a> Numbers<'a> {
     #[must_use]
     pub fn take<T: Float>(self) -> Option<Cow<'a, [T]>> {
         T::unwrap(self)
+    }
+
+    /// Lends the numbers once more.
+    #[must_use]
+    pub fn lent(&self) -> Numbers<'_> {
+        match self {
+            Self::F32(numbers) => Numbers::F32(Cow::Borrowed(numbers)),
+            Self::F64(numbers) => Numbers::F64(Cow::Borrowed(numbers)),
+        }
     }
 
     /// Copies the numbers if they are borrowed.

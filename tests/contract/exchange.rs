@@ -1,7 +1,7 @@
 //! State out of an optimizer and back: what is taken, what is refused, and that a refusal changes nothing.
 
 use wane::state::{Aspect, Column, Difference, FORMAT, Loading, Numbers, ParameterState, State};
-use wane::{AdamW, Anchor, Decay, Error, NonFinite, Optimizer, Param, Selector, Sgd, Status};
+use wane::{Adafactor, AdamW, Anchor, Decay, Error, NonFinite, Optimizer, Param, Selector, Sgd, Status};
 
 use super::every::{every, step};
 use crate::common::data::still;
@@ -170,6 +170,7 @@ fn a_state_that_no_optimizer_can_have_is_refused() {
     let cases: &[Flaw] = &[
         (|s| s.format = FORMAT + 1, "the state has format 2, and this version reads formats up to 1"),
         (|s| s.parameters[1].name = "w".into(), "the name `w` stands twice"),
+        (|s| s.groups[1].name = "slow".into(), "the name `slow` stands twice"),
         (|s| s.parameters[1].name = String::new(), "the parameter at position 1 has an empty name"),
         (
             |s| s.parameters[1].name = "(slice)".into(),
@@ -393,6 +394,145 @@ fn numbers_of_unknown_origin_do_not_overflow_unseen() {
     }
 }
 
+/// A bound that is claimed is not believed in the first step, nor numbers of a parameter without steps.
+#[test]
+fn columns_that_no_run_has_made_do_not_overflow_unseen() {
+    for (m, v, steps) in [(1.0_f32, -1.0_f32, 1), (1e14, 0.0, 1), (1e14, 0.0, 0)] {
+        let mut state = ParameterState::new("w", 2);
+        (state.steps, state.gradient_bound) = (steps, Some(1.0));
+        state.columns = vec![Column::new("exp_avg", vec![m; 2]), Column::new("exp_avg_sq", vec![v; 2])];
+        let mut opt = AdamW::new(1.0).eps(1e-30).build().unwrap();
+        opt.import_parameter(state).unwrap();
+        let mut w = [1.0_f32; 2];
+        for _ in 0..2 {
+            let error = opt.step(&mut [Param::new("w", &mut w, &[0.0; 2])]).unwrap_err();
+            assert!(matches!(error, Error::Overflow { what: "weight", .. }), "{error}");
+            assert_eq!(w, [1.0; 2]);
+        }
+    }
+}
+
+/// They are used by the next step, so they are part of the state.
+#[test]
+fn numbers_of_a_parameter_without_steps_are_kept() {
+    let mut state = ParameterState::new("w", 1);
+    state.gradient_bound = Some(1.0);
+    state.columns = vec![Column::new("exp_avg", vec![4.0]), Column::new("exp_avg_sq", vec![1.0])];
+    let mut opts = [(); 2].map(|()| AdamW::new(1.0).build::<f64>().unwrap());
+    opts[0].import_parameter(state).unwrap();
+    assert_eq!(opts[0].state("w", "exp_avg"), Some(&[4.0][..]));
+    let [first, second] = &mut opts;
+    let _ = second.import(first.export(), &Loading::strict()).unwrap();
+    let step = |opt: &mut dyn Optimizer<f64>| {
+        let mut w = [1.0];
+        opt.step(&mut [Param::new("w", &mut w, &[0.5])]).unwrap();
+        w
+    };
+    assert_eq!(step(first), step(second));
+}
+
+/// Between `assign` and the next step, columns that the new group has are not made yet.
+#[test]
+fn columns_that_are_still_to_be_made_are_so_after_loading() {
+    let build = || Sgd::new(0.5).group("heavy", |s| s.momentum(0.5)).build::<f64>().unwrap();
+    let (mut first, mut second, mut w) = (build(), build(), [8.0]);
+    first.step(&mut [Param::new("w", &mut w, &[2.0])]).unwrap();
+    first.assign("w", "heavy").unwrap();
+    let _ = second.import(first.export(), &Loading::strict()).unwrap();
+    assert_eq!(second.export(), first.export());
+    let mut again = w;
+    for _ in 0..2 {
+        first.step(&mut [Param::new("w", &mut w, &[2.0])]).unwrap();
+        second.step(&mut [Param::new("w", &mut again, &[2.0])]).unwrap();
+    }
+    assert_eq!(again, w);
+}
+
+/// A shape that is known here counts where the state has none: as adapters leave it out.
+#[test]
+fn the_shape_that_is_known_here_counts() {
+    let build = || {
+        let mut opt = Adafactor::new(0.1).build::<f64>().unwrap();
+        opt.register(&[Param::without_grad("w", &mut [1.0; 6]).shape(&[2, 3])]).unwrap();
+        opt
+    };
+    let mut first = build();
+    first.step(&mut [Param::new("w", &mut [1.0; 6], &[0.5; 6])]).unwrap();
+    let mut state = first.export_parameter("w").unwrap();
+    state.shape = None;
+    let mut second = build();
+    second.import_parameter(state).unwrap();
+    assert_eq!(second.export_parameter("w"), first.export_parameter("w"));
+
+    let mut flat = Adafactor::new(0.1).build::<f64>().unwrap();
+    flat.step(&mut [Param::new("w", &mut [1.0; 6], &[0.5; 6])]).unwrap();
+    let error = build().import(flat.export(), &Loading::strict()).unwrap_err().to_string();
+    assert!(error.contains("column `row_var` of parameter `w`: none in the state, 2 numbers here"), "{error}");
+}
+
+#[test]
+fn an_anchor_of_another_length_is_captured_anew() {
+    let build = || Sgd::new(0.5).weight_decay(Decay::fixed(0.5).towards(Anchor::Start)).build::<f64>().unwrap();
+    let mut state = ParameterState::new("w", 3);
+    state.columns = vec![Column::new("anchor", vec![1.0])];
+    let mut all = build().export().into_owned();
+    all.parameters.push(state);
+    let mut opt = build();
+    let loaded = opt.import(all, &Loading::lenient()).unwrap();
+    assert_eq!(loaded.differences().len(), 1);
+    let mut w = [2.0, 4.0, 8.0];
+    opt.step(&mut [Param::new("w", &mut w, &[0.0; 3])]).unwrap();
+    assert_eq!(opt.state("w", "anchor"), Some(&[2.0, 4.0, 8.0][..]));
+}
+
+/// A refused state leaves no groups behind that would be checked from then on, and all groups are checked.
+#[test]
+fn groups_that_are_joined_are_checked_and_leave_no_trace() {
+    let build = || {
+        let settings = Sgd::new(0.1).group("a", |s| s.lr_factor(10.0)).group("b", |s| s.weight_decay(Decay::decoupled(0.5)));
+        settings.build::<f64>().unwrap()
+    };
+    let mut joined = build();
+    joined.register(&[Param::without_grad("w", &mut [1.0]).in_group("a + b")]).unwrap();
+    let mut state = joined.export().into_owned();
+    state.settings.insert("clip".into(), "value:1".into());
+    let mut opt = build();
+    opt.import(state.clone(), &Loading::strict()).unwrap_err();
+    opt.set_learning_rate(0.3).unwrap();
+
+    state.settings.insert("clip".into(), "off".into());
+    state.learning_rate = Some(0.3);
+    state.groups.retain(|group| group.name != "a + b");
+    let error = build().import(state.clone(), &Loading::strict()).unwrap_err().to_string();
+    assert_eq!(error, "the state does not fit: group `a + b`: none in the state, defined here");
+    let error = build().import(state, &Loading::lenient()).unwrap_err();
+    assert!(error.to_string().contains("would remove the share 1.5 of each weight"), "{error}");
+}
+
+#[test]
+fn an_average_without_an_adaptive_decay_is_a_difference() {
+    let (_, mut state) = trained();
+    state.groups[0].average = 0.5;
+    let error = fresh().import(state.lent(), &Loading::strict()).unwrap_err().to_string();
+    assert_eq!(error, "the state does not fit: setting `average` of group `default`: 0.5 in the state, none here");
+    let mut opt = fresh();
+    let _ = opt.import(state, &Loading::lenient()).unwrap();
+    assert_eq!(opt.export().groups[0].average, 0.0);
+}
+
+/// Time goes with the size of a state, and not with its square: else this takes minutes.
+#[test]
+fn large_states_are_no_burden() {
+    let mut wide = ParameterState::new("w", 1);
+    wide.columns = (0..100_000).map(|i| Column::new(format!("c{i}"), vec![0.0_f32])).collect();
+    let (_, mut state) = trained();
+    assert!(matches!(fresh().import_parameter(wide), Err(Error::StateDiffers { .. })));
+    state.parameters = (0..100_000).map(|i| ParameterState::new(format!("w{i}"), 1)).collect();
+    let loading = (0..100_000).fold(Loading::strict(), |l, i| l.rename(format!("w{i}"), format!("v{i}")));
+    let mut opt: Box<dyn Optimizer<f32>> = groups(AdamW::new(0.1)).into();
+    assert_eq!(opt.import(state, &loading).unwrap().parameters(), 100_000);
+}
+
 /// A length that no numbers stand for takes no memory, and a step costs what it is given.
 #[test]
 fn a_length_is_no_memory() {
@@ -407,6 +547,8 @@ fn a_length_is_no_memory() {
             let mut w = [1.0, -2.0, 0.5];
             step(&mut *opt, "w", &mut w, 0);
             assert!(opt.describe().to_string().contains("huge"));
+            let one = opt.restore_state("huge", "mu_product", &[0.5]).unwrap_err();
+            assert!(matches!(one, Error::NoSuchColumn { .. }), "{one}");
             let error = opt.register(&[still("huge", &mut w)]).unwrap_err();
             assert!(matches!(error, Error::LengthChanged { .. }), "{error}");
             assert!(opt.forget("huge"));

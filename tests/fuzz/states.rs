@@ -73,6 +73,7 @@ fn step(opt: &mut dyn Optimizer<f32>) -> Result<()> {
     let mut w = [0.5; 6];
     for _ in 0..2 {
         opt.step(&mut [Param::new("w", &mut w, &[0.25; 6]).shape(&[2, 3])])?;
+        assert!(w.iter().all(|w| w.is_finite()), "{w:?}");
     }
     Ok(())
 }
