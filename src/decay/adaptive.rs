@@ -1,6 +1,28 @@
 //! Adaptive weight decay (AWD): coupled L2 whose strength keeps the decay a fixed share
 //! of the gradient.
 
+use super::{Decay, Penalty, Place, Strength};
+
+impl Decay {
+    /// Makes coupled L2 whose strength follows λ·‖g‖/‖d‖, taken over the group.
+    ///
+    /// ```text
+    /// λ̄ ← 0.1·λ̄ + 0.9·λ·‖g‖/‖d‖          from λ̄ = 0;   g ← g + λ̄·d
+    /// ```
+    ///
+    /// The norms are over the group's parameters that have a gradient and are not frozen, after
+    /// unscaling and clipping by norm. The paper has one ratio over all decayed parameters, which
+    /// is the same as long as they are one group.
+    ///
+    /// A [schedule](Self::schedule) m multiplies the strength, λ̄·m(k), and not the ratios that are
+    /// averaged: where m is 0 nothing decays, and the average goes on.
+    #[doc(alias = "AWD")]
+    #[must_use]
+    pub fn adaptive(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Coupled, Strength::Adaptive(lambda))
+    }
+}
+
 /// The running strength of one group.
 ///
 /// ```text

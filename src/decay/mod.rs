@@ -2,13 +2,17 @@
 
 mod adaptive;
 mod laws;
-pub(crate) mod step_decay;
+mod penalty;
 mod text;
+pub(crate) mod units;
 
 pub(crate) use adaptive::Average;
-pub(crate) use laws::AnyLaw;
-pub(crate) use step_decay::{Rates, StepDecay};
+pub(crate) use laws::{AnyLaw, StepDecay};
+pub use penalty::Penalty;
+pub(crate) use units::Rates;
+pub use units::Strength;
 
+use crate::error::{Error, Result};
 use crate::kernel::column::{Column, Extent, Start};
 use crate::schedule::Schedule;
 
@@ -130,24 +134,6 @@ pub struct Decay {
     schedule: Schedule,
 }
 
-/// What a decay penalises.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Penalty {
-    /// (λ/2)·d²
-    L2,
-    /// λ·|d|
-    L1,
-    /// λ·(ρ·|d| + (1 − ρ)/2·d²)
-    ElasticNet {
-        /// ρ, the share of L1, in [0, 1].
-        ratio: f64,
-    },
-    /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights.
-    /// Rows become 0 as a whole.
-    GroupLasso,
-}
-
 /// Where the decay acts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -169,31 +155,6 @@ pub enum Place {
         /// α, how fast θ rises with the gradient; at least 0, where θ = 1.
         alpha: f64,
     },
-}
-
-/// How strong, and in which units: the same number means different things in different libraries.
-///
-/// Under a trust ratio φ ([`Lamb`](crate::Lamb)) the decay is part of the displacement that φ
-/// scales, so s becomes φ·s.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Strength {
-    /// No decay at all.
-    None,
-    /// s = η_t·λ: PyTorch, optax, Keras. For coupled decay λ itself.
-    LrScaled(f64),
-    /// s = (η_t/η_peak)·λ: the learning rate's schedule acts on it, the peak
-    /// learning rate does not.
-    Independent(f64),
-    /// s = λ: no learning rate, no schedule but its own.
-    Fixed(f64),
-    /// s = (η_t/η_peak)/τ: the weights are an average over the last τ steps.
-    Timescale(f64),
-    /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1: without gradient a weight
-    /// halves every h steps.
-    HalfLife(f64),
-    /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
-    Adaptive(f64),
 }
 
 /// What the decay pulls towards.
@@ -229,126 +190,6 @@ impl Decay {
     #[must_use]
     pub fn none() -> Self {
         Self::new(Penalty::L2, Place::Decoupled, Strength::None)
-    }
-
-    /// Makes classical L2: g ← g + λ·d.
-    #[doc(alias = "weight_decay")]
-    #[must_use]
-    pub fn coupled_l2(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Coupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes coupled L1, by its subgradient: g ← g + λ·sign(d). It leaves no exact zeros;
-    /// [`l1`](Self::l1) does.
-    #[must_use]
-    pub fn coupled_l1(lambda: f64) -> Self {
-        Self::new(Penalty::L1, Place::Coupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes L1 and L2 in the gradient, with ρ = `ratio` the share of L1.
-    #[must_use]
-    pub fn coupled_elastic_net(lambda: f64, ratio: f64) -> Self {
-        Self::new(Penalty::ElasticNet { ratio }, Place::Coupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes decoupled L2 in PyTorch's units: s = η_t·λ.
-    #[doc(alias = "adamw")]
-    #[must_use]
-    pub fn decoupled(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
-    #[must_use]
-    pub fn independent(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::Independent(lambda))
-    }
-
-    /// Makes decoupled L2 by the same share at every step: s = λ.
-    #[must_use]
-    pub fn fixed(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::Fixed(lambda))
-    }
-
-    /// Makes decoupled L2 that averages over τ = `steps` steps at the peak learning rate:
-    /// s = (η_t/η_peak)/τ.
-    #[must_use]
-    pub fn timescale(steps: f64) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::Timescale(steps))
-    }
-
-    /// Makes decoupled L2 that halves a weight every h = `steps` steps: s = 1 − 2^(−1/h).
-    #[must_use]
-    pub fn half_life(steps: f64) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::HalfLife(steps))
-    }
-
-    /// Makes decoupled L1, a soft threshold of η_t·λ after the update, which leaves exact zeros.
-    #[must_use]
-    pub fn l1(lambda: f64) -> Self {
-        Self::new(Penalty::L1, Place::Decoupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes decoupled L1 and L2, with ρ = `ratio` the share of L1.
-    #[must_use]
-    pub fn elastic_net(lambda: f64, ratio: f64) -> Self {
-        Self::new(Penalty::ElasticNet { ratio }, Place::Decoupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes decoupled L2 that acts only where the update already moves the weight towards 0.
-    #[must_use]
-    pub fn cautious(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Cautious, Strength::LrScaled(lambda))
-    }
-
-    /// Makes AdaDecay with α = 4: decoupled L2 times θ, which is larger where the gradient is
-    /// larger; see [`Place::AdaDecay`].
-    #[must_use]
-    pub fn ada_decay(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::AdaDecay { alpha: 4.0 }, Strength::LrScaled(lambda))
-    }
-
-    /// Makes L1 as a soft threshold in the optimizer's metric: η_t·λ/(√v̂ + ε) under Adam. Where
-    /// [`l1`](Self::l1) uses the same threshold for all weights, this is the exact proximal step.
-    #[must_use]
-    pub fn metric_l1(lambda: f64) -> Self {
-        Self::new(Penalty::L1, Place::Metric, Strength::LrScaled(lambda))
-    }
-
-    /// Makes group lasso over rows: after the update each slice along the first axis shrinks as a
-    /// whole, and is 0 where its norm was at most η_t·λ·√n.
-    ///
-    /// ```
-    /// use wane::{Decay, Optimizer, Param, Sgd};
-    ///
-    /// let mut opt = Sgd::new(0.1).weight_decay(Decay::group_lasso(1.0)).build()?;
-    /// let mut w = [3.0_f64, 4.0, 0.1, -0.1];
-    /// opt.step(&mut [Param::new("w", &mut w, &[0.0; 4]).shape(&[2, 2])])?;
-    /// assert_eq!(w[2..], [0.0, 0.0]);
-    /// assert!((w[0] - 3.0 * (1.0 - 0.1 * 2.0_f64.sqrt() / 5.0)).abs() < 1e-15);
-    /// # Ok::<(), wane::Error>(())
-    /// ```
-    #[must_use]
-    pub fn group_lasso(lambda: f64) -> Self {
-        Self::new(Penalty::GroupLasso, Place::Decoupled, Strength::LrScaled(lambda))
-    }
-
-    /// Makes coupled L2 whose strength follows λ·‖g‖/‖d‖, taken over the group.
-    ///
-    /// ```text
-    /// λ̄ ← 0.1·λ̄ + 0.9·λ·‖g‖/‖d‖          from λ̄ = 0;   g ← g + λ̄·d
-    /// ```
-    ///
-    /// The norms are over the group's parameters that have a gradient and are not frozen, after
-    /// unscaling and clipping by norm. The paper has one ratio over all decayed parameters, which
-    /// is the same as long as they are one group.
-    ///
-    /// A [schedule](Self::schedule) m multiplies the strength, λ̄·m(k), and not the ratios that are
-    /// averaged: where m is 0 nothing decays, and the average goes on.
-    #[doc(alias = "AWD")]
-    #[must_use]
-    pub fn adaptive(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Coupled, Strength::Adaptive(lambda))
     }
 
     /// Makes the decay pull towards `anchor`.
@@ -387,4 +228,70 @@ impl Decay {
         self.schedule = schedule;
         self
     }
+}
+
+impl Decay {
+    /// Returns what the decay pulls towards; a decay without strength pulls towards
+    /// nothing else than 0.
+    pub(crate) fn anchor(&self) -> Anchor {
+        if self.strength == Strength::None { Anchor::Origin } else { self.anchor }
+    }
+
+    /// Returns whether the strength is divided by the peak learning rate.
+    pub(crate) fn needs_peak(&self) -> bool {
+        self.strength.needs_peak()
+    }
+
+    /// Returns whether the decay looks at rows, and so needs the shape.
+    pub(crate) fn needs_shape(&self) -> bool {
+        self.penalty == Penalty::GroupLasso
+    }
+
+    /// Returns λ where the strength follows the group's norms.
+    pub(crate) fn adaptive_lambda(&self) -> Option<f64> {
+        self.strength.adaptive_lambda()
+    }
+
+    /// Returns the schedule of the strength.
+    pub(crate) fn strength_schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Checks that every number is in range, and that the combination exists.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.schedule.check()?;
+        laws::check_anchor(self.anchor)?;
+        self.place.check()?;
+        self.penalty.check()?;
+        self.strength.check()?;
+        match self.missing() {
+            Some(reason) if self.strength != Strength::None => Err(Error::NoSuchDecay { decay: self.to_string(), reason }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns why this combination of penalty, place, strength and anchor does not
+    /// exist, if it does not.
+    fn missing(&self) -> Option<&'static str> {
+        let Self { penalty, place, strength, anchor, .. } = *self;
+        let of_shares = || (penalty != Penalty::L2 && strength.is_of_shares()).then_some(OF_SHARES);
+        let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(|| refused_by_norms(penalty, place, strength));
+        reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares)
+    }
+
+    /// Returns what the decay amounts to where its schedule stands at `m`; `average` is the group's
+    /// running strength where it is adaptive.
+    pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
+        let share = self.strength.share(self.place, rates, m, average);
+        // First of all, so that a decay of 0 has the bits of a run without decay.
+        if share.removed() == 0.0 { StepDecay::default() } else { self.place.effect(self.penalty, share) }
+    }
+}
+
+const OF_SHARES: &str = "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed";
+
+/// A strength that follows norms of the gradient is part of the gradient.
+fn refused_by_norms(penalty: Penalty, place: Place, strength: Strength) -> Option<&'static str> {
+    let exists = strength.adaptive_lambda().is_none() || (penalty, place) == (Penalty::L2, Place::Coupled);
+    (!exists).then_some("adaptive strength is defined for coupled L2")
 }

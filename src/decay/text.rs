@@ -1,7 +1,8 @@
 //! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
 //!
 //! Words for what is usual are left out: `decoupled` stands for decoupled L2 in lr-scaled units,
-//! `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1.
+//! `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1. The words themselves, and
+//! the numbers behind the first, belong to units, places and penalties.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,21 +19,11 @@ const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words())?;
-        match self.strength {
-            Strength::None => {}
-            Strength::LrScaled(number)
-            | Strength::Independent(number)
-            | Strength::Fixed(number)
-            | Strength::Timescale(number)
-            | Strength::HalfLife(number)
-            | Strength::Adaptive(number) => write!(f, ":{}", Number(number))?,
+        if let Some(number) = self.strength.number() {
+            write!(f, ":{}", Number(number))?;
         }
-        if let Penalty::ElasticNet { ratio } = self.penalty {
-            write!(f, ",{}", Number(ratio))?;
-        }
-        if let Place::AdaDecay { alpha } = self.place {
-            write!(f, ",{}", Number(alpha))?;
-        }
+        self.penalty.write(f)?;
+        self.place.write(f)?;
         match self.anchor {
             Anchor::Origin => {}
             Anchor::Start => f.write_str("@start")?,
@@ -49,32 +40,19 @@ impl fmt::Display for Decay {
 impl Decay {
     /// Returns the words for strength, place and penalty, without those for what is usual.
     fn words(&self) -> String {
-        let units = match self.strength {
-            Strength::None => return "none".into(),
-            Strength::LrScaled(_) => "",
-            Strength::Independent(_) => "independent",
-            Strength::Fixed(_) => "fixed",
-            Strength::Timescale(_) => "timescale",
-            Strength::HalfLife(_) => "half-life",
-            Strength::Adaptive(_) => "adaptive",
-        };
+        if self.strength == Strength::None {
+            return "none".into();
+        }
+        let units = self.strength.word();
         let penalty = match self.penalty {
             Penalty::L2 if units.is_empty() && self.place == Place::Coupled => "l2",
             Penalty::L2 => "",
-            Penalty::L1 => "l1",
-            Penalty::ElasticNet { .. } => "elastic-net",
-            Penalty::GroupLasso => "group-lasso",
+            other => other.word(),
         };
         let place = match self.place {
             Place::Coupled if units == "adaptive" => "",
-            Place::Decoupled if units == "adaptive" => "decoupled",
-            Place::Decoupled if units.is_empty() && penalty.is_empty() => "decoupled",
-            Place::Coupled => "coupled",
-            Place::Decoupled => "",
-            Place::Proximal => "proximal",
-            Place::Cautious => "cautious",
-            Place::Metric => "metric",
-            Place::AdaDecay { .. } => "ada-decay",
+            Place::Decoupled if units != "adaptive" && !(units.is_empty() && penalty.is_empty()) => "",
+            other => other.word(),
         };
         let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
         words.join("-")
@@ -119,64 +97,20 @@ fn law(text: &str) -> Result<Decay> {
     if words == "none" {
         return next.end(Decay::none());
     }
-    let (units, rest) = choose(words, UNITS).unwrap_or((Strength::LrScaled, words));
-    let (place, rest) = choose(rest, PLACES).unwrap_or((usual_place(units), rest));
-    let (penalty, rest) = choose(rest, PENALTIES).unwrap_or((Penalty::L2, rest));
+    let (units, rest) = Strength::read(words);
+    let (place, rest) = Place::read(rest).unwrap_or((usual_place(units(0.0)), rest));
+    let (penalty, rest) = Penalty::read(rest);
     if words.is_empty() || !rest.is_empty() {
         return Err(next.error(EXPECTED));
     }
     let strength = units(next.take("the strength")?);
-    let penalty = match penalty {
-        Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: next.take("the share of L1")? },
-        other => other,
-    };
-    let place = match place {
-        Place::AdaDecay { .. } => Place::AdaDecay { alpha: next.take("alpha")? },
-        other => other,
-    };
+    let penalty = penalty.take(&mut next)?;
+    let place = place.take(&mut next)?;
     next.end(Decay::new(penalty, place, strength))
 }
 
-type Units = fn(f64) -> Strength;
-
-const UNITS: &[(&str, Units)] = &[
-    ("independent", Strength::Independent),
-    ("fixed", Strength::Fixed),
-    ("timescale", Strength::Timescale),
-    ("half-life", Strength::HalfLife),
-    ("adaptive", Strength::Adaptive),
-];
-
-const PLACES: &[(&str, Place)] = &[
-    ("coupled", Place::Coupled),
-    ("decoupled", Place::Decoupled),
-    ("proximal", Place::Proximal),
-    ("cautious", Place::Cautious),
-    ("metric", Place::Metric),
-    ("ada-decay", Place::AdaDecay { alpha: 0.0 }),
-];
-
-const PENALTIES: &[(&str, Penalty)] = &[
-    ("l2", Penalty::L2),
-    ("l1", Penalty::L1),
-    ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
-    ("group-lasso", Penalty::GroupLasso),
-];
-
 /// Returns the place where the text names none: adaptive decay is coupled,
 /// everything else decoupled.
-fn usual_place(units: Units) -> Place {
-    if matches!(units(0.0), Strength::Adaptive(_)) { Place::Coupled } else { Place::Decoupled }
-}
-
-/// Returns the choice that `words` begins with, and the words after it.
-fn choose<'a, C: Copy>(words: &'a str, choices: &[(&str, C)]) -> Option<(C, &'a str)> {
-    choices.iter().find_map(|(word, choice)| {
-        let rest = words.strip_prefix(word)?;
-        if rest.is_empty() {
-            Some((*choice, rest))
-        } else {
-            Some((*choice, rest.strip_prefix('-').filter(|rest| !rest.is_empty())?))
-        }
-    })
+fn usual_place(strength: Strength) -> Place {
+    if strength.adaptive_lambda().is_some() { Place::Coupled } else { Place::Decoupled }
 }

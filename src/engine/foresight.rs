@@ -92,7 +92,8 @@ impl<T: Real> Engine<T> {
 
 /// Returns whether the decay works out something from the weights that may be larger than they are.
 fn looks_at_weights<T: Real>(group: &Group<T>) -> bool {
-    matches!(group.plan.effect, StepDecay::Coupled { .. }) || group.is_anchored() && group.plan.effect != StepDecay::Free
+    let effect = group.plan.effect;
+    effect.coupled() != [0.0; 2] || group.is_anchored() && effect != StepDecay::default()
 }
 
 /// What is known of a step before it is made.

@@ -139,8 +139,8 @@ impl<T: Real> Group<T> {
         let (anchor, column, average) = (settings.decay.anchor(), settings.decay.column(), Average::default());
         let plan = Plan {
             lr: 0.0,
-            effect: StepDecay::Free,
-            law: AnyLaw::of(StepDecay::Free, anchor),
+            effect: StepDecay::default(),
+            law: AnyLaw::of(StepDecay::default(), anchor),
             average,
             active: 0,
             scalars: settings.options.scalars(),

@@ -76,6 +76,15 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
     /// Whether `settle` changes the law's columns.
     const WRITES: bool = false;
 
+    /// Whether the law looks at a whole parameter before its tiles are worked on.
+    const LOOKS: bool = false;
+
+    /// Looks at a whole parameter, of which nothing has been written yet, and returns the law for it.
+    /// `column` becomes the law's column, a number for each row, if it has one.
+    fn prepare(self, _whole: &mut dyn Whole<T>, _column: &mut Vec<T>) -> Self {
+        self
+    }
+
     /// Returns the gradient that the optimizer sees: that of the loss, or that of loss and penalty.
     #[inline(always)]
     fn couple(&self, g: T, _d: T) -> T {

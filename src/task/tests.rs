@@ -1,8 +1,7 @@
 //! The fused loops against the pipeline of tiles, by bits: every rule with every law that may be joined.
 
 use super::*;
-use crate::decay::step_decay::ShrinkFraction;
-use crate::decay::{Anchor, StepDecay};
+use crate::decay::{Anchor, Decay, Rates};
 use crate::engine::Hyperparameters;
 use crate::kernel::Moves;
 use crate::kernel::reduce::CHUNK;
@@ -99,8 +98,8 @@ impl<T: Real> Memory<T> {
 }
 
 fn laws<T: Real>() -> [AnyLaw<T>; 3] {
-    let shrink = StepDecay::Shrink(ShrinkFraction { rate: 0.1, lambda: 0.3 });
-    [StepDecay::Free, StepDecay::Coupled { l1: 0.0, l2: 0.3 }, shrink].map(|effect| AnyLaw::of(effect, Anchor::Origin))
+    let decays = [Decay::none(), Decay::coupled_l2(0.3), Decay::decoupled(0.3)];
+    decays.map(|decay| AnyLaw::of(decay.in_step(Rates::at(0.1, 1.0, 1.0), 1.0, 0.0), Anchor::Origin))
 }
 
 fn scalings<T: Real>() -> [Scaling<T>; 3] {

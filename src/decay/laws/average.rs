@@ -1,10 +1,26 @@
 //! A pull towards the running average of the weight itself, which the law keeps in a
 //! column of its own.
 
-use super::Shrink;
-use crate::decay::step_decay::ShrinkFraction;
+use super::shrink::Shrink;
+use crate::decay::units::ShrinkFraction;
+use crate::decay::{Anchor, Penalty, Place};
+use crate::error::{Result, in_range};
 use crate::float::Real;
 use crate::kernel::{Law, Move};
+
+/// Checks the number of an anchor.
+pub(in crate::decay) fn check(anchor: Anchor) -> Result<()> {
+    match anchor {
+        Anchor::Average { beta } => in_range("beta of the running average", beta, (0.0..1.0).contains(&beta), "in [0, 1)"),
+        Anchor::Origin | Anchor::Start | Anchor::Given => Ok(()),
+    }
+}
+
+/// Returns why a penalty in a place does not pull to this anchor, if it does not.
+pub(in crate::decay) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
+    let exists = !matches!(anchor, Anchor::Average { .. }) || (penalty, place) == (Penalty::L2, Place::Decoupled);
+    (!exists).then_some("towards the running average there is decoupled L2")
+}
 
 /// d = x − e,   x ← e + (1 − s)·d − rate·u,   e ← e + (1 − β)·(x − e)
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,60 @@
 //! Cautious decay: only where the update already moves the weight towards 0 (Chen et al.,
 //! arXiv 2510.12402).
 
-use crate::decay::step_decay::ShrinkFraction;
+use super::{AnyLaw, AtPlace, Effect, StepDecay};
+use crate::decay::units::ShrinkFraction;
+use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::float::Real;
 use crate::kernel::{Law, Move, descend};
+
+impl Decay {
+    /// Makes decoupled L2 that acts only where the update already moves the weight towards 0.
+    #[must_use]
+    pub fn cautious(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Cautious, Strength::LrScaled(lambda))
+    }
+}
+
+/// Beside the update, where the update moves the same way.
+pub(super) struct WhereItAgrees;
+
+impl AtPlace for WhereItAgrees {
+    fn word(&self) -> &'static str {
+        "cautious"
+    }
+
+    fn refuses(&self, penalty: Penalty, _strength: Strength) -> Option<&'static str> {
+        (penalty != Penalty::L2).then_some("cautious decay is defined for L2")
+    }
+
+    fn effect(&self, _penalty: Penalty, share: ShrinkFraction) -> StepDecay {
+        StepDecay::Cautious(Amounts { share })
+    }
+}
+
+/// The share that is removed where the update agrees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Amounts {
+    share: ShrinkFraction,
+}
+
+impl Effect for Amounts {
+    fn said(self) -> Vec<(&'static str, f64)> {
+        vec![("s", self.share())]
+    }
+
+    fn times(self, trust: f64) -> Self {
+        Self { share: self.share.times(trust) }
+    }
+
+    fn share(self) -> f64 {
+        self.share.removed()
+    }
+
+    fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
+        AnyLaw::Cautious(Cautious::new(self.share))
+    }
+}
 
 /// d ← (1 − s·[u·d ≥ 0])·d − rate·u
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,89 @@
 //! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula:
 //! Hanson & Pratt 1988).
 
+use super::{AnyLaw, AtPlace, Effect, StepDecay};
+use crate::decay::units::ShrinkFraction;
+use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
+use crate::error::Result;
 use crate::float::{Real, sign};
 use crate::kernel::Law;
+
+impl Decay {
+    /// Makes classical L2: g ← g + λ·d.
+    #[doc(alias = "weight_decay")]
+    #[must_use]
+    pub fn coupled_l2(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Coupled, Strength::LrScaled(lambda))
+    }
+
+    /// Makes coupled L1, by its subgradient: g ← g + λ·sign(d). It leaves no exact zeros;
+    /// [`l1`](Self::l1) does.
+    #[must_use]
+    pub fn coupled_l1(lambda: f64) -> Self {
+        Self::new(Penalty::L1, Place::Coupled, Strength::LrScaled(lambda))
+    }
+
+    /// Makes L1 and L2 in the gradient, with ρ = `ratio` the share of L1.
+    #[must_use]
+    pub fn coupled_elastic_net(lambda: f64, ratio: f64) -> Self {
+        Self::new(Penalty::ElasticNet { ratio }, Place::Coupled, Strength::LrScaled(lambda))
+    }
+}
+
+/// In the gradient, which the learning rate scales: strengths are plain numbers, or follow its norm.
+pub(super) struct InGradient;
+
+impl AtPlace for InGradient {
+    fn word(&self) -> &'static str {
+        "coupled"
+    }
+
+    fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
+        match (penalty, strength) {
+            (Penalty::L2, Strength::Adaptive(_)) => None,
+            (Penalty::GroupLasso, _) => Some("group lasso is a proximal step; use decoupled"),
+            (_, Strength::LrScaled(_)) => None,
+            _ => Some("coupled decay is part of the gradient, so its strength is a plain number"),
+        }
+    }
+
+    fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
+        let [l1, l2] = penalty.parts(share).map(ShrinkFraction::removed);
+        StepDecay::Coupled(Amounts { l1, l2 })
+    }
+}
+
+/// Strengths of the penalty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Amounts {
+    pub(crate) l1: f64,
+    pub(crate) l2: f64,
+}
+
+impl Effect for Amounts {
+    fn said(self) -> Vec<(&'static str, f64)> {
+        vec![("λ", self.l2), ("λ₁", self.l1)]
+    }
+
+    fn map(self, change: &dyn Fn(f64) -> Result<f64>) -> Result<Self> {
+        Ok(Self { l1: change(self.l1)?, l2: change(self.l2)? })
+    }
+
+    fn is_nothing(self) -> bool {
+        self.coupled() == [0.0; 2]
+    }
+
+    fn coupled(self) -> [f64; 2] {
+        [self.l1, self.l2]
+    }
+
+    fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
+        match self {
+            Self { l1: 0.0, l2 } => AnyLaw::CoupledL2(CoupledL2::new(l2)),
+            Self { l1, l2 } => AnyLaw::CoupledElastic(CoupledElastic::new(l1, l2)),
+        }
+    }
+}
 
 /// (λ/2)·d²:  g ← g + λ·d
 #[derive(Clone, Copy, Debug)]

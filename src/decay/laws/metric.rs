@@ -1,8 +1,63 @@
 //! The soft threshold in the optimizer's own metric (Yun, Lozano & Yang, NeurIPS 2021, arXiv
 //! 2007.07714): the exact proximal step of an adaptive optimizer.
 
+use super::{AnyLaw, AtPlace, Effect, StepDecay};
+use crate::decay::units::ShrinkFraction;
+use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
+use crate::error::Result;
 use crate::float::{Real, clamp};
 use crate::kernel::{Law, Move, descend};
+
+impl Decay {
+    /// Makes L1 as a soft threshold in the optimizer's metric: η_t·λ/(√v̂ + ε) under Adam. Where
+    /// [`l1`](Self::l1) uses the same threshold for all weights, this is the exact proximal step.
+    #[must_use]
+    pub fn metric_l1(lambda: f64) -> Self {
+        Self::new(Penalty::L1, Place::Metric, Strength::LrScaled(lambda))
+    }
+}
+
+/// After the update, in the optimizer's metric.
+pub(super) struct InMetric;
+
+impl AtPlace for InMetric {
+    fn word(&self) -> &'static str {
+        "metric"
+    }
+
+    fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
+        let exists = penalty == Penalty::L1 && !strength.is_of_shares();
+        (!exists).then_some("in the optimizer's metric there is L1: lr-scaled, independent or fixed")
+    }
+
+    fn effect(&self, _penalty: Penalty, share: ShrinkFraction) -> StepDecay {
+        StepDecay::Metric(Amounts { threshold: share.removed() })
+    }
+}
+
+/// A threshold in the plain metric, which the optimizer's own divides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Amounts {
+    threshold: f64,
+}
+
+impl Effect for Amounts {
+    fn said(self) -> Vec<(&'static str, f64)> {
+        vec![("θ·metric", self.threshold)]
+    }
+
+    fn map(self, change: &dyn Fn(f64) -> Result<f64>) -> Result<Self> {
+        Ok(Self { threshold: change(self.threshold)? })
+    }
+
+    fn times(self, trust: f64) -> Self {
+        Self { threshold: self.threshold * trust }
+    }
+
+    fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
+        AnyLaw::Metric(MetricThreshold::new(self.threshold))
+    }
+}
 
 /// y = d − rate·u,   d ← S(y, θ/metric) with the soft threshold S(y, θ) = sign(y)·max(|y| − θ, 0)
 ///

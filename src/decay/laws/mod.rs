@@ -1,101 +1,280 @@
-//! The laws: what a decay does to one coordinate, one file each, and the list of all of them.
+//! The laws: what a decay does to one coordinate, one file each, and the lists of all of them.
+//!
+//! A file holds, in this order: the place where the law acts, with its word and numbers, what it
+//! refuses, and what a share amounts to there ([`AtPlace`]); the amounts of one step, in f64
+//! ([`Effect`]); and the loop body, with its scalars in the weights' type
+//! ([`Law`](crate::kernel::Law)). A law that a place shares with others has no place of its own.
 
 mod ada;
 mod average;
 mod cautious;
 mod coupled;
+mod free;
 mod metric;
 mod proximal;
 mod rows;
 mod shrink;
 
-pub(crate) use ada::AdaDecay;
-pub(crate) use average::TowardsAverage;
-pub(crate) use cautious::Cautious;
-pub(crate) use coupled::{CoupledElastic, CoupledL2};
-pub(crate) use metric::MetricThreshold;
-pub(crate) use proximal::Proximal;
-pub(crate) use rows::RowLasso;
-pub(crate) use shrink::Shrink;
+use std::fmt;
 
-use super::Anchor;
-use super::step_decay::StepDecay;
-use crate::float::Real;
+pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
+
+use super::units::{ShrinkFraction, choose};
+use super::{Anchor, Penalty, Place, Strength};
+use crate::error::Result;
+use crate::float::{Real, faded, rounded};
 use crate::kernel::{Law, TiledLaw, Whole};
+use crate::number::Number;
+use crate::text::Arguments;
 
-/// No decay.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Free;
+/// What a law says of the place where it acts.
+pub(super) trait AtPlace {
+    /// Returns its word in a text.
+    fn word(&self) -> &'static str;
 
-impl<T: Real> Law<T> for Free {
-    type Columns = [T; 0];
-}
-
-/// Any law, with its scalars in the weights' type. The list of all of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum AnyLaw<T> {
-    Free(Free),
-    CoupledL2(CoupledL2<T>),
-    CoupledElastic(CoupledElastic<T>),
-    Shrink(Shrink<T>),
-    TowardsAverage(TowardsAverage<T>),
-    Cautious(Cautious<T>),
-    Proximal(Proximal<T>),
-    AdaDecay(AdaDecay<T>),
-    Metric(MetricThreshold<T>),
-    Rows(RowLasso),
-}
-
-impl<T: Real> AnyLaw<T> {
-    /// Returns the law of an effect, which pulls to this anchor.
-    pub(crate) fn of(effect: StepDecay, anchor: Anchor) -> Self {
-        match effect {
-            StepDecay::Free => Self::Free(Free),
-            StepDecay::Coupled { l1: 0.0, l2 } => Self::CoupledL2(CoupledL2::new(l2)),
-            StepDecay::Coupled { l1, l2 } => Self::CoupledElastic(CoupledElastic::new(l1, l2)),
-            StepDecay::Shrink(share) => match anchor {
-                Anchor::Average { beta } => Self::TowardsAverage(TowardsAverage::new(share, beta)),
-                _ => Self::Shrink(Shrink::new(share)),
-            },
-            StepDecay::Cautious(share) => Self::Cautious(Cautious::new(share)),
-            StepDecay::Proximal { before, threshold, after } => Self::Proximal(Proximal::new(before, threshold, after)),
-            StepDecay::AdaDecay { share, alpha } => Self::AdaDecay(AdaDecay::new(share, alpha)),
-            StepDecay::Metric { threshold } => Self::Metric(MetricThreshold::new(threshold)),
-            StepDecay::Rows { threshold } => Self::Rows(RowLasso::new(threshold)),
-        }
+    /// Checks its numbers.
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
 
-    /// Whether the law looks at a whole parameter before its tiles are worked on.
-    pub(crate) fn looks(&self) -> bool {
-        matches!(self, Self::AdaDecay(_) | Self::Rows(_))
+    /// Writes its numbers, each behind a comma.
+    fn write(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
     }
 
-    /// Returns the law for a parameter that it has looked at. `rows` becomes the law's column, a
-    /// number for each row, if it has one.
-    pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, rows: &mut Vec<T>) -> Self {
-        match self {
-            Self::AdaDecay(law) => Self::AdaDecay(law.prepare(whole)),
-            Self::Rows(law) => {
-                law.prepare(whole, rows);
-                self
+    /// Reads its numbers; `place` has none yet.
+    fn take(&self, place: Place, _next: &mut Arguments<'_>) -> Result<Place> {
+        Ok(place)
+    }
+
+    /// Returns why there is no such penalty or strength here, if there is none.
+    fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str>;
+
+    /// Returns what a share of this penalty amounts to.
+    fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay;
+}
+
+/// What a decay amounts to in one step, in f64, the same for all parameters of a group.
+pub(crate) trait Effect: Copy + PartialEq {
+    /// Returns the amounts that act, by name: the share s of a weight, the threshold θ, or the
+    /// strengths λ and λ₁ in the gradient.
+    fn said(self) -> Vec<(&'static str, f64)>;
+
+    /// Returns the same with other amounts, where a kernel multiplies or compares with them. (A share
+    /// is kept as 1 − s, where a small one may be lost: that is PyTorch's order.)
+    fn map(self, _change: &dyn Fn(f64) -> Result<f64>) -> Result<Self> {
+        Ok(self)
+    }
+
+    /// Returns whether nothing is left of it.
+    fn is_nothing(self) -> bool {
+        false
+    }
+
+    /// Returns the effect on a displacement that is `trust` times as long: what is coupled stays
+    /// in the gradient.
+    fn times(self, _trust: f64) -> Self {
+        self
+    }
+
+    /// Returns the strengths of the penalty in the gradient, L1 and L2.
+    fn coupled(self) -> [f64; 2] {
+        [0.0; 2]
+    }
+
+    /// Returns the largest share of a weight that is removed, which must be in [0, 1).
+    fn share(self) -> f64 {
+        0.0
+    }
+
+    /// Returns the law, which pulls to this anchor.
+    fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T>;
+}
+
+/// The list of places, and the law that owns each.
+macro_rules! places {
+    ($($plain:expr, $place:pat => $law:expr;)+) => {
+        impl Place {
+            /// All of them, without their numbers.
+            const ALL: &[Self] = &[$($plain),+];
+
+            fn law<R>(self, ask: impl FnOnce(&dyn AtPlace) -> R) -> R {
+                match self {
+                    $($place => ask(&$law)),+
+                }
             }
-            other => other,
         }
+    };
+}
+
+places! {
+    Self::Coupled, Self::Coupled => coupled::InGradient;
+    Self::Decoupled, Self::Decoupled => shrink::Beside;
+    Self::Proximal, Self::Proximal => proximal::After;
+    Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
+    Self::Metric, Self::Metric => metric::InMetric;
+    Self::AdaDecay { alpha: 0.0 }, Self::AdaDecay { alpha } => ada::ByGradient { alpha };
+}
+
+impl Place {
+    /// Returns the place that `words` begin with, without its numbers, and the words after it.
+    pub(super) fn read(words: &str) -> Option<(Self, &str)> {
+        choose(words, Self::ALL.iter().map(|place| (place.word(), *place)))
     }
 
-    /// Returns the law's loops.
-    pub(crate) fn tiled(&self) -> &dyn TiledLaw<T> {
+    pub(super) fn word(self) -> &'static str {
+        self.law(|law| law.word())
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        self.law(|law| law.check())
+    }
+
+    pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.law(|law| law.write(f))
+    }
+
+    pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
+        self.law(|law| law.take(self, next))
+    }
+
+    pub(super) fn refuses(self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
+        self.law(|law| law.refuses(penalty, strength))
+    }
+
+    pub(super) fn effect(self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
+        self.law(|law| law.effect(penalty, share))
+    }
+}
+
+/// The list of laws: the amounts of each in a step, and its loops.
+macro_rules! laws {
+    ($($Effect:ident($amounts:ty) => $($Law:ident($law:ty)),+;)+) => {
+        /// What a decay amounts to in this step: any law, by its amounts.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub(crate) enum StepDecay {
+            $($Effect($amounts)),+
+        }
+
+        impl StepDecay {
+            fn said(self) -> Vec<(&'static str, f64)> {
+                match self {
+                    $(Self::$Effect(amounts) => amounts.said()),+
+                }
+            }
+
+            fn map(self, change: &dyn Fn(f64) -> Result<f64>) -> Result<Self> {
+                match self {
+                    $(Self::$Effect(amounts) => {
+                        let amounts = amounts.map(change)?;
+                        Ok(if amounts.is_nothing() { Self::default() } else { Self::$Effect(amounts) })
+                    }),+
+                }
+            }
+
+            /// Returns the effect on a displacement that is `trust` times as long.
+            pub(crate) fn times(self, trust: f64) -> Self {
+                match self {
+                    $(Self::$Effect(amounts) => Self::$Effect(amounts.times(trust))),+
+                }
+            }
+
+            /// Returns the strengths of the penalty in the gradient, L1 and L2.
+            pub(crate) fn coupled(self) -> [f64; 2] {
+                match self {
+                    $(Self::$Effect(amounts) => amounts.coupled()),+
+                }
+            }
+
+            /// Returns the largest share of a weight that is removed, which must be in [0, 1).
+            pub(crate) fn share(self) -> f64 {
+                match self {
+                    $(Self::$Effect(amounts) => amounts.share()),+
+                }
+            }
+        }
+
+        /// Any law, with its scalars in the weights' type.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum AnyLaw<T> {
+            $($($Law($law)),+),+
+        }
+
+        impl<T: Real> AnyLaw<T> {
+            /// Returns the law of an effect, which pulls to this anchor.
+            pub(crate) fn of(effect: StepDecay, anchor: Anchor) -> Self {
+                match effect {
+                    $(StepDecay::$Effect(amounts) => amounts.law(anchor)),+
+                }
+            }
+
+            /// Whether the law looks at a whole parameter before its tiles are worked on.
+            pub(crate) fn looks(&self) -> bool {
+                match self {
+                    $($(Self::$Law(_) => <$law as Law<T>>::LOOKS),+),+
+                }
+            }
+
+            /// Returns the law for a parameter that it has looked at. `column` becomes the law's
+            /// column, a number for each row, if it has one.
+            pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, column: &mut Vec<T>) -> Self {
+                match self {
+                    $($(Self::$Law(law) => Self::$Law(law.prepare(whole, column))),+),+
+                }
+            }
+
+            /// Returns the law's loops.
+            pub(crate) fn tiled(&self) -> &dyn TiledLaw<T> {
+                match self {
+                    $($(Self::$Law(law) => law),+),+
+                }
+            }
+        }
+    };
+}
+
+laws! {
+    Free(free::Free) => Free(free::Free);
+    Coupled(coupled::Amounts) => CoupledL2(coupled::CoupledL2<T>), CoupledElastic(coupled::CoupledElastic<T>);
+    Shrink(shrink::Amounts) => Shrink(shrink::Shrink<T>), TowardsAverage(average::TowardsAverage<T>);
+    Cautious(cautious::Amounts) => Cautious(cautious::Cautious<T>);
+    Proximal(proximal::Amounts) => Proximal(proximal::Proximal<T>);
+    AdaDecay(ada::Amounts) => AdaDecay(ada::AdaDecay<T>);
+    Metric(metric::Amounts) => Metric(metric::MetricThreshold<T>);
+    Rows(rows::RowLasso) => Rows(rows::RowLasso);
+}
+
+/// What errors call a decay's amounts.
+const WEIGHT_DECAY: &str = "weight decay";
+
+impl StepDecay {
+    /// Checks that no number that a kernel multiplies or compares with is infinite, or 0 instead of
+    /// something else, in the weights' type.
+    pub(crate) fn check<T: Real>(self) -> Result<()> {
+        self.map(&|amount| rounded::<T>(WEIGHT_DECAY, amount).map(|_| amount)).map(|_| ())
+    }
+
+    /// Returns the same with amounts of 0 where a schedule, or a rate under one, has made them too
+    /// small for the weights' type.
+    pub(crate) fn faded<T: Real>(self) -> Result<Self> {
+        self.map(&|amount| faded::<T>(WEIGHT_DECAY, amount))
+    }
+}
+
+impl Default for StepDecay {
+    fn default() -> Self {
+        Self::Free(free::Free)
+    }
+}
+
+/// Shows what acts in a step.
+impl fmt::Display for StepDecay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = self.said().into_iter().filter(|(_, amount)| *amount != 0.0);
+        let said: Vec<_> = said.map(|(name, amount)| format!("{name} = {}", Number::rounded(amount))).collect();
         match self {
-            Self::Free(law) => law,
-            Self::CoupledL2(law) => law,
-            Self::CoupledElastic(law) => law,
-            Self::Shrink(law) => law,
-            Self::TowardsAverage(law) => law,
-            Self::Cautious(law) => law,
-            Self::Proximal(law) => law,
-            Self::AdaDecay(law) => law,
-            Self::Metric(law) => law,
-            Self::Rows(law) => law,
+            Self::Free(_) => f.write_str("none"),
+            _ => f.write_str(&said.join(", ")),
         }
     }
 }

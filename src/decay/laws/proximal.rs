@@ -1,9 +1,77 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact
 //! zeros (soft threshold).
 
-use crate::decay::step_decay::ShrinkFraction;
+use super::{AnyLaw, AtPlace, Effect, StepDecay, rows};
+use crate::decay::units::ShrinkFraction;
+use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
+use crate::error::Result;
 use crate::float::{Real, clamp};
 use crate::kernel::{Law, Move, descend};
+
+impl Decay {
+    /// Makes decoupled L1, a soft threshold of η_t·λ after the update, which leaves exact zeros.
+    #[must_use]
+    pub fn l1(lambda: f64) -> Self {
+        Self::new(Penalty::L1, Place::Decoupled, Strength::LrScaled(lambda))
+    }
+
+    /// Makes decoupled L1 and L2, with ρ = `ratio` the share of L1.
+    #[must_use]
+    pub fn elastic_net(lambda: f64, ratio: f64) -> Self {
+        Self::new(Penalty::ElasticNet { ratio }, Place::Decoupled, Strength::LrScaled(lambda))
+    }
+}
+
+/// After the update. A divisor 1 + s cannot pass 0, so any share is allowed.
+pub(super) struct After;
+
+impl AtPlace for After {
+    fn word(&self) -> &'static str {
+        "proximal"
+    }
+
+    fn refuses(&self, _penalty: Penalty, _strength: Strength) -> Option<&'static str> {
+        None
+    }
+
+    fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
+        let [l1, l2] = penalty.parts(share).map(ShrinkFraction::removed);
+        match penalty {
+            Penalty::GroupLasso => rows::effect(share),
+            _ => StepDecay::Proximal(Amounts { before: ShrinkFraction::NONE, threshold: l1, after: l2 }),
+        }
+    }
+}
+
+/// A share removed before the update, a threshold after it, and a divisor 1 + `after`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Amounts {
+    pub(super) before: ShrinkFraction,
+    pub(super) threshold: f64,
+    pub(super) after: f64,
+}
+
+impl Effect for Amounts {
+    fn said(self) -> Vec<(&'static str, f64)> {
+        vec![("s", self.before.removed()), ("θ", self.threshold), ("s", self.after)]
+    }
+
+    fn map(self, change: &dyn Fn(f64) -> Result<f64>) -> Result<Self> {
+        Ok(Self { threshold: change(self.threshold)?, after: change(self.after)?, ..self })
+    }
+
+    fn times(self, trust: f64) -> Self {
+        Self { before: self.before.times(trust), threshold: self.threshold * trust, after: self.after * trust }
+    }
+
+    fn share(self) -> f64 {
+        self.before.removed()
+    }
+
+    fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
+        AnyLaw::Proximal(Proximal::new(self.before, self.threshold, self.after))
+    }
+}
 
 /// y = (1 − s)·d − rate·u, d ← S(y, θ) / (1 + r) with the soft threshold S(y, θ) =
 /// sign(y)·max(|y| − θ, 0)

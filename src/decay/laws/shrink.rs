@@ -1,9 +1,96 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the
 //! order is PyTorch's).
 
-use crate::decay::step_decay::ShrinkFraction;
+use super::{AnyLaw, AtPlace, Effect, StepDecay, average, proximal, rows};
+use crate::decay::units::ShrinkFraction;
+use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::float::Real;
 use crate::kernel::{Law, Move, descend};
+
+impl Decay {
+    /// Makes decoupled L2 in PyTorch's units: s = η_t·λ.
+    #[doc(alias = "adamw")]
+    #[must_use]
+    pub fn decoupled(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(lambda))
+    }
+
+    /// Makes decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
+    #[must_use]
+    pub fn independent(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::Independent(lambda))
+    }
+
+    /// Makes decoupled L2 by the same share at every step: s = λ.
+    #[must_use]
+    pub fn fixed(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::Fixed(lambda))
+    }
+
+    /// Makes decoupled L2 that averages over τ = `steps` steps at the peak learning rate:
+    /// s = (η_t/η_peak)/τ.
+    #[must_use]
+    pub fn timescale(steps: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::Timescale(steps))
+    }
+
+    /// Makes decoupled L2 that halves a weight every h = `steps` steps: s = 1 − 2^(−1/h).
+    #[must_use]
+    pub fn half_life(steps: f64) -> Self {
+        Self::new(Penalty::L2, Place::Decoupled, Strength::HalfLife(steps))
+    }
+}
+
+/// Beside the update. L1 has its exact zeros from a threshold after it.
+pub(super) struct Beside;
+
+impl AtPlace for Beside {
+    fn word(&self) -> &'static str {
+        "decoupled"
+    }
+
+    fn refuses(&self, _penalty: Penalty, _strength: Strength) -> Option<&'static str> {
+        None
+    }
+
+    fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
+        let [l1, l2] = penalty.parts(share);
+        match penalty {
+            Penalty::L2 => StepDecay::Shrink(Amounts { share: l2 }),
+            Penalty::GroupLasso => rows::effect(share),
+            Penalty::L1 | Penalty::ElasticNet { .. } => {
+                StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 })
+            }
+        }
+    }
+}
+
+/// The share that is removed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Amounts {
+    pub(crate) share: ShrinkFraction,
+}
+
+impl Effect for Amounts {
+    fn said(self) -> Vec<(&'static str, f64)> {
+        vec![("s", self.share())]
+    }
+
+    fn times(self, trust: f64) -> Self {
+        Self { share: self.share.times(trust) }
+    }
+
+    fn share(self) -> f64 {
+        self.share.removed()
+    }
+
+    fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T> {
+        match anchor {
+            Anchor::Average { beta } => AnyLaw::TowardsAverage(average::TowardsAverage::new(self.share, beta)),
+            _ => AnyLaw::Shrink(Shrink::new(self.share)),
+        }
+    }
+}
 
 /// d ← (1 − s)·d − rate·u
 #[derive(Clone, Copy, Debug)]

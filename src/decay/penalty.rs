@@ -1,0 +1,81 @@
+//! What a decay penalises.
+
+use std::fmt;
+
+use super::units::{ShrinkFraction, choose};
+use crate::error::{Result, in_range};
+use crate::number::Number;
+use crate::text::Arguments;
+
+/// What a decay penalises.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Penalty {
+    /// (λ/2)·d²
+    L2,
+    /// λ·|d|
+    L1,
+    /// λ·(ρ·|d| + (1 − ρ)/2·d²)
+    ElasticNet {
+        /// ρ, the share of L1, in [0, 1].
+        ratio: f64,
+    },
+    /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights.
+    /// Rows become 0 as a whole.
+    GroupLasso,
+}
+
+/// The penalties, by their words.
+const PENALTIES: [(&str, Penalty); 4] = [
+    ("l2", Penalty::L2),
+    ("l1", Penalty::L1),
+    ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
+    ("group-lasso", Penalty::GroupLasso),
+];
+
+impl Penalty {
+    /// Returns the penalty that `words` begin with, without its numbers, and the words after it.
+    pub(super) fn read(words: &str) -> (Self, &str) {
+        choose(words, PENALTIES).unwrap_or((Self::L2, words))
+    }
+
+    /// Reads its numbers.
+    pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
+        match self {
+            Self::ElasticNet { .. } => Ok(Self::ElasticNet { ratio: next.take("the share of L1")? }),
+            other => Ok(other),
+        }
+    }
+
+    /// Writes its numbers.
+    pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::ElasticNet { ratio } = self { write!(f, ",{}", Number(ratio)) } else { Ok(()) }
+    }
+
+    /// Returns its word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::L2 => "l2",
+            Self::L1 => "l1",
+            Self::ElasticNet { .. } => "elastic-net",
+            Self::GroupLasso => "group-lasso",
+        }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        match self {
+            Self::ElasticNet { ratio } => in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the parts of a share that are L1 and L2.
+    pub(super) fn parts(self, share: ShrinkFraction) -> [ShrinkFraction; 2] {
+        let part = |ratio: f64| ShrinkFraction { lambda: share.lambda * ratio, ..share };
+        match self {
+            Self::L2 => [ShrinkFraction::NONE, share],
+            Self::L1 | Self::GroupLasso => [share, ShrinkFraction::NONE],
+            Self::ElasticNet { ratio } => [part(ratio), part(1.0 - ratio)],
+        }
+    }
+}
