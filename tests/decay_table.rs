@@ -28,21 +28,22 @@ enum Is {
 /// For each of [`PENALTIES`] and [`PLACES`] a letter per unit: **k**ernel, **a**lias or nothing.
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
-    // In quotes: lr-scaled, independent, fixed, timescale, half-life, adaptive.
-    // coupled   decoupled  proximal   cautious   AdaDecay   metric
-    [b"k    k", b"kkkkk ", b"kkkkk ", b"kkkkk ", b"kkkkk ", b"      "], // L2
-    [b"k     ", b"aaa   ", b"kkk   ", b"      ", b"      ", b"kkk   "], // L1
-    [b"k     ", b"kkk   ", b"kkk   ", b"      ", b"      ", b"      "], // elastic net
-    [b"      ", b"aaa   ", b"kkk   ", b"      ", b"      ", b"      "], // group lasso
+    // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive.
+    // coupled    decoupled   exact       proximal    cautious    AdaDecay    metric
+    [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
+    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
+    [b"k      ", b"kkkk   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
 ];
 
 const PEAK: f64 = 0.1;
 const NOW: f64 = 0.05;
 
 /// The units, with the share or amount of each at these rates.
-const UNITS: [(Strength, f64); 6] = [
+const UNITS: [(Strength, f64); 7] = [
     (Strength::LrScaled(0.5), NOW * 0.5),
     (Strength::Independent(0.2), NOW / PEAK * 0.2),
+    (Strength::Corrected(0.4), NOW * NOW / PEAK * 0.4),
     (Strength::Fixed(0.1), 0.1),
     (Strength::Timescale(20.0), NOW / PEAK / 20.0),
     (Strength::HalfLife(2.0), 1.0 - FRAC_1_SQRT_2),
@@ -90,7 +91,7 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         }
         (_, Place::Coupled, _) => d - eta * g,
         // Of one weight the gradient is as large as in the mean, and the metric of SGD is 1; a row of one weight is its threshold's.
-        (Penalty::L2, Place::Decoupled | ADA, _) => (1.0 - amount) * d - eta * g,
+        (Penalty::L2, Place::Decoupled | Place::Exact | ADA, _) => (1.0 - amount) * d - eta * g,
         (Penalty::L2, Place::Proximal, Strength::HalfLife(_)) => (d - eta * g) / SQRT_2,
         (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
         (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
@@ -149,7 +150,8 @@ fn reason(cell: &Cell) -> &'static str {
         (Place::Coupled, _) => "coupled decay is part of the gradient, so its strength is a plain number",
         (Place::Cautious, _) => "cautious decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
-        (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent or fixed",
+        (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
+        (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected or fixed",
         _ => "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed",
     }
 }
@@ -211,8 +213,8 @@ fn none_is_none_in_every_cell<T: Element>() {
 #[test]
 fn every_constructor_is_a_cell() {
     use Penalty::{GroupLasso, L1, L2};
-    use Place::{Cautious, Coupled, Decoupled, Metric};
-    use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    use Place::{Cautious, Coupled, Decoupled, Exact, Metric};
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
         (Decay::none(), Decay::new(L2, Decoupled, Strength::None), "none"),
@@ -221,6 +223,8 @@ fn every_constructor_is_a_cell() {
         (Decay::coupled_elastic_net(0.01, 0.5), Decay::new(half, Coupled, LrScaled(0.01)), "coupled-elastic-net:0.01,0.5"),
         (Decay::decoupled(0.1), Decay::new(L2, Decoupled, LrScaled(0.1)), "decoupled:0.1"),
         (Decay::independent(1e-4), Decay::new(L2, Decoupled, Independent(1e-4)), "independent:1e-4"),
+        (Decay::corrected(0.1), Decay::new(L2, Decoupled, Corrected(0.1)), "corrected:0.1"),
+        (Decay::exact(0.1), Decay::new(L2, Exact, LrScaled(0.1)), "exact:0.1"),
         (Decay::fixed(1e-4), Decay::new(L2, Decoupled, Fixed(1e-4)), "fixed:1e-4"),
         (Decay::timescale(2000.0), Decay::new(L2, Decoupled, Timescale(2000.0)), "timescale:2000"),
         (Decay::half_life(500.0), Decay::new(L2, Decoupled, HalfLife(500.0)), "half-life:500"),

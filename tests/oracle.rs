@@ -119,11 +119,15 @@ fn adam_with_coupled_l2_is_not_adamw<T: Element>() {
     assert!(discrepancy::<T>(row, &decoupled, &coupled, 1.0) > 100.0 * ULPS);
 }
 
-/// No two cells pass each other's test, but for the aliases of the table: decoupled L1 is the proximal one, and so is group lasso.
+/// No two cells pass each other's test, but for the aliases of the table: decoupled L1 is the proximal one, and so is group lasso; and the
+/// exact order is another order of the same.
 fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
     let after = |cell: &Cell| matches!(cell.place, Place::Decoupled | Place::Proximal);
-    let is_alias = |a: &Cell, b: &Cell| {
-        a.penalty == b.penalty && matches!(a.penalty, Penalty::L1 | Penalty::GroupLasso) && after(a) && after(b)
+    let beside = |cell: &Cell| matches!(cell.place, Place::Decoupled | Place::Exact);
+    let is_alias = |a: &Cell, b: &Cell| match a.penalty {
+        _ if a.penalty != b.penalty => false,
+        Penalty::L1 | Penalty::GroupLasso => after(a) && after(b),
+        _ => a.penalty == Penalty::L2 && beside(a) && beside(b),
     };
     let row = optimizer("adam");
     for cell in cells::plain() {

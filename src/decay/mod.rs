@@ -30,9 +30,11 @@ use crate::schedule::Schedule;
 /// | [`coupled_elastic_net`](Self::coupled_elastic_net)`(λ, ρ)` | `coupled-elastic-net:0.01,0.5` | g ← g + λ(1−ρ)·d + λρ·sign(d) | |
 /// | [`decoupled`](Self::decoupled)`(λ)` | `decoupled:0.1` | x ← x − s·d, s = η_t·λ | AdamW of PyTorch, optax, Keras |
 /// | [`independent`](Self::independent)`(λ)` | `independent:1e-4` | s = (η_t/η_peak)·λ | AdamW of the paper, Composer |
+/// | [`corrected`](Self::corrected)`(λ)` | `corrected:0.1` | s = η_t²/η_peak·λ | AdamC, Defazio 2025 |
 /// | [`fixed`](Self::fixed)`(λ)` | `fixed:1e-4` | s = λ | LaProp, AdaBelief's `fixed_decay` |
 /// | [`timescale`](Self::timescale)`(τ)` | `timescale:2000` | s = (η_t/η_peak)/τ | Wang & Aitchison |
 /// | [`half_life`](Self::half_life)`(h)` | `half-life:500` | s = 1 − 2^(−1/h) | people |
+/// | [`exact`](Self::exact)`(λ)` | `exact:0.1` | x ← x − (η_t·u + s·d) | `decoupled` that loses no small share |
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
@@ -48,12 +50,12 @@ use crate::schedule::Schedule;
 /// [`Decay::new`] takes penalty, place and strength one by one. Each cell is a kernel, the kernel
 /// of another cell, or an error when the optimizer is built:
 ///
-/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
-/// |---|---|---|---|---|---|---|
-/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
-/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
-/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
-/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
+/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
+/// |---|---|---|---|---|---|---|---|
+/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
+/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
+/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
+/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
 ///
 /// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
@@ -142,6 +144,8 @@ pub enum Place {
     Coupled,
     /// Beside the update, on the weight as it was.
     Decoupled,
+    /// The same in another order of operations, which loses no small share; see [`Decay::exact`].
+    Exact,
     /// After the update, as the exact minimiser of penalty plus squared distance.
     Proximal,
     /// Beside the update, and only where the update already moves the weight the same way.

@@ -39,6 +39,11 @@ impl Penalty {
         choose(words, PENALTIES).unwrap_or((Self::L2, words))
     }
 
+    /// Returns the words of all penalties.
+    pub(super) fn words() -> Vec<&'static str> {
+        PENALTIES.iter().map(|(word, _)| *word).collect()
+    }
+
     /// Reads its numbers.
     pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
         match self {

@@ -13,8 +13,16 @@ use crate::number::Number;
 use crate::schedule::Schedule;
 use crate::text::Arguments;
 
-const EXPECTED: &str = "none, or [independent|fixed|timescale|half-life|adaptive]-[coupled|decoupled|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|group-lasso]\
-                        :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
+/// Returns what a text may be.
+fn expected() -> String {
+    let either = |words: Vec<&str>| words.join("|");
+    format!(
+        "none, or [{}]-[{}]-[{}]:number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5",
+        either(Strength::words()),
+        either(Place::words()),
+        either(Penalty::words())
+    )
+}
 
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,7 +109,7 @@ fn law(text: &str) -> Result<Decay> {
     let (place, rest) = Place::read(rest).unwrap_or((usual_place(units(0.0)), rest));
     let (penalty, rest) = Penalty::read(rest);
     if words.is_empty() || !rest.is_empty() {
-        return Err(next.error(EXPECTED));
+        return Err(next.error(expected()));
     }
     let strength = units(next.take("the strength")?);
     let penalty = penalty.take(&mut next)?;

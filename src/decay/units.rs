@@ -20,6 +20,9 @@ pub enum Strength {
     /// s = (η_t/η_peak)·λ: the learning rate's schedule acts on it, the peak
     /// learning rate does not.
     Independent(f64),
+    /// s = (η_t²/η_peak)·λ: falls with the square of the learning rate's schedule, so that the ratio of
+    /// gradient and weight at rest, √(2λ/η), does not rise as the rate falls.
+    Corrected(f64),
     /// s = λ: no learning rate, no schedule but its own.
     Fixed(f64),
     /// s = (η_t/η_peak)/τ: the weights are an average over the last τ steps.
@@ -37,6 +40,7 @@ type Units = fn(f64) -> Strength;
 /// The units that a text names; lr-scaled ones have no word.
 const UNITS: &[(&str, Units)] = &[
     ("independent", Strength::Independent),
+    ("corrected", Strength::Corrected),
     ("fixed", Strength::Fixed),
     ("timescale", Strength::Timescale),
     ("half-life", Strength::HalfLife),
@@ -47,6 +51,11 @@ impl Strength {
     /// Returns the units that `words` begin with, and the words after them.
     pub(super) fn read(words: &str) -> (Units, &str) {
         choose(words, UNITS.iter().copied()).unwrap_or((Self::LrScaled, words))
+    }
+
+    /// Returns the words of all units.
+    pub(super) fn words() -> Vec<&'static str> {
+        UNITS.iter().map(|(word, _)| *word).collect()
     }
 
     /// Returns the word of its units.
@@ -61,6 +70,7 @@ impl Strength {
             Self::None => None,
             Self::LrScaled(x)
             | Self::Independent(x)
+            | Self::Corrected(x)
             | Self::Fixed(x)
             | Self::Timescale(x)
             | Self::HalfLife(x)
@@ -73,15 +83,17 @@ impl Strength {
             Self::None => Ok(()),
             Self::Timescale(tau) => in_range("timescale", tau, tau > 1.0, "a finite number of steps above 1"),
             Self::HalfLife(h) => in_range("half-life", h, h > 0.0, "a finite number of steps above 0"),
-            Self::LrScaled(lambda) | Self::Independent(lambda) | Self::Fixed(lambda) | Self::Adaptive(lambda) => {
-                in_range("weight decay", lambda, lambda >= 0.0, "a finite number, at least 0")
-            }
+            Self::LrScaled(lambda)
+            | Self::Independent(lambda)
+            | Self::Corrected(lambda)
+            | Self::Fixed(lambda)
+            | Self::Adaptive(lambda) => in_range("weight decay", lambda, lambda >= 0.0, "a finite number, at least 0"),
         }
     }
 
     /// Returns whether it is divided by the peak learning rate.
     pub(super) fn needs_peak(self) -> bool {
-        matches!(self, Self::Independent(_) | Self::Timescale(_))
+        matches!(self, Self::Independent(_) | Self::Corrected(_) | Self::Timescale(_))
     }
 
     /// Returns whether it speaks of a share of the weight, which only a penalty of squares removes.
@@ -103,6 +115,7 @@ impl Strength {
             Self::LrScaled(lambda) if place == Place::Coupled => (1.0, lambda * m),
             Self::LrScaled(lambda) => (rates.now, lambda * m),
             Self::Independent(lambda) => (rates.relative, lambda * m),
+            Self::Corrected(lambda) => (rates.now * rates.relative, lambda * m),
             Self::Fixed(lambda) => (1.0, lambda * m),
             Self::Timescale(tau) => (rates.relative, m / tau),
             // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others. `exp_m1` keeps

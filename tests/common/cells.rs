@@ -43,7 +43,8 @@ impl Ramp {
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const PENALTIES: [Penalty; 4] = [Penalty::L2, Penalty::L1, NET, Penalty::GroupLasso];
-pub(crate) const PLACES: [Place; 6] = [Place::Coupled, Place::Decoupled, Place::Proximal, Place::Cautious, ADA, Place::Metric];
+pub(crate) const PLACES: [Place; 7] =
+    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric];
 /// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 /// What decoupled L2 may pull towards besides.
@@ -51,21 +52,21 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
-    use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     match (penalty, place) {
         (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET, Place::Metric) => &[],
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
-        (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
-        (_, Place::Cautious | Place::AdaDecay { .. }) => &[],
-        _ => &[LrScaled(0.7), Independent(0.03), Fixed(0.02)],
+        (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
+        (_, Place::Exact | Place::Cautious | Place::AdaDecay { .. }) => &[],
+        _ => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02)],
     }
 }
 
 /// All units, with no number in particular.
-pub(crate) const STRENGTHS: [Strength; 7] = {
-    use Strength::{Adaptive, Fixed, HalfLife, Independent, LrScaled, None, Timescale};
-    [None, LrScaled(0.0), Independent(0.0), Fixed(0.0), Timescale(0.0), HalfLife(0.0), Adaptive(0.0)]
+pub(crate) const STRENGTHS: [Strength; 8] = {
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, None, Timescale};
+    [None, LrScaled(0.0), Independent(0.0), Corrected(0.0), Fixed(0.0), Timescale(0.0), HalfLife(0.0), Adaptive(0.0)]
 };
 
 /// The same units with another number.
@@ -73,6 +74,7 @@ pub(crate) fn with_number(strength: Strength, number: f64) -> Strength {
     match strength {
         Strength::LrScaled(_) => Strength::LrScaled(number),
         Strength::Independent(_) => Strength::Independent(number),
+        Strength::Corrected(_) => Strength::Corrected(number),
         Strength::Fixed(_) => Strength::Fixed(number),
         Strength::Timescale(_) => Strength::Timescale(number),
         Strength::HalfLife(_) => Strength::HalfLife(number),

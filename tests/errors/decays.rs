@@ -19,9 +19,11 @@ fn numbers_of_decays() {
         Decay::ada_decay,
         Decay::metric_l1,
         Decay::group_lasso,
+        Decay::corrected,
+        Decay::exact,
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 13]
+    ] as [fn(f64) -> Decay; 15]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");

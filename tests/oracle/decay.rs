@@ -32,6 +32,7 @@ impl Law {
             Strength::LrScaled(lambda) if cell.place == Place::Coupled => ramp * lambda,
             Strength::LrScaled(lambda) => ramp * rates.now * lambda,
             Strength::Independent(lambda) => ramp * lambda * rates.now / rates.peak,
+            Strength::Corrected(lambda) => ramp * lambda * rates.now * rates.now / rates.peak,
             Strength::Fixed(lambda) => ramp * lambda,
             Strength::Timescale(tau) => ramp * rates.now / (rates.peak * tau),
             // d/(1 + s) halves in h steps where (1 + s)^h = 2.
@@ -85,6 +86,7 @@ impl Law {
             // What a row has lost, as a share.
             _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
+            Place::Exact => anchor + (d - (lr * u + self.l2 * d)),
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
             Place::Proximal => anchor + soft(d - lr * u, self.l1) / (1.0 + self.l2),
             Place::Cautious => anchor + (1.0 - self.l2 * towards(u, d)) * d - lr * u,
@@ -99,7 +101,7 @@ impl Law {
         match self.place {
             _ if self.free => lr * u,
             _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
-            Place::Decoupled => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
+            Place::Decoupled | Place::Exact => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
             Place::Proximal => {
                 let y = d - lr * u;
                 lr * u + threshold(y) + soft(y, self.l1) * self.l2 / (1.0 + self.l2)

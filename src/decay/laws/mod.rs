@@ -9,6 +9,7 @@ mod ada;
 mod average;
 mod cautious;
 mod coupled;
+mod exact;
 mod free;
 mod metric;
 mod proximal;
@@ -110,6 +111,7 @@ macro_rules! places {
 places! {
     Self::Coupled, Self::Coupled => coupled::InGradient;
     Self::Decoupled, Self::Decoupled => shrink::Beside;
+    Self::Exact, Self::Exact => exact::InTheSum;
     Self::Proximal, Self::Proximal => proximal::After;
     Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
     Self::Metric, Self::Metric => metric::InMetric;
@@ -120,6 +122,11 @@ impl Place {
     /// Returns the place that `words` begin with, without its numbers, and the words after it.
     pub(super) fn read(words: &str) -> Option<(Self, &str)> {
         choose(words, Self::ALL.iter().map(|place| (place.word(), *place)))
+    }
+
+    /// Returns the words of all places.
+    pub(super) fn words() -> Vec<&'static str> {
+        Self::ALL.iter().map(|place| place.word()).collect()
     }
 
     pub(super) fn word(self) -> &'static str {
@@ -237,6 +244,7 @@ laws! {
     Free(free::Free) => Free(free::Free);
     Coupled(coupled::Amounts) => CoupledL2(coupled::CoupledL2<T>), CoupledElastic(coupled::CoupledElastic<T>);
     Shrink(shrink::Amounts) => Shrink(shrink::Shrink<T>), TowardsAverage(average::TowardsAverage<T>);
+    Exact(exact::Amounts) => Exact(exact::Exact<T>);
     Cautious(cautious::Amounts) => Cautious(cautious::Cautious<T>);
     Proximal(proximal::Amounts) => Proximal(proximal::Proximal<T>);
     AdaDecay(ada::Amounts) => AdaDecay(ada::AdaDecay<T>);
