@@ -4,7 +4,7 @@ mod common;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use common::cells::{ADA, AVERAGE, Cell, NET, PENALTIES, PLACES, Ramp};
+use common::cells::{ADA, AVERAGE, Cell, HUBER, NET, PENALTIES, PLACES, Ramp};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
@@ -33,6 +33,7 @@ const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
     [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
     [b"k      ", b"kkkk   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
+    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // Huber
     [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
 ];
 
@@ -79,6 +80,11 @@ fn soft(y: f64, threshold: f64) -> f64 {
     if y.abs() <= threshold { 0.0 } else { y - y.signum() * threshold }
 }
 
+/// The exact minimiser of amount·H(d) + (d − y)²/2, with δ = 0.4.
+fn huber(y: f64, amount: f64) -> f64 {
+    if y.abs() <= (1.0 + amount) * 0.4 { y / (1.0 + amount) } else { y - amount * 0.4 * y.signum() }
+}
+
 /// The equation that stands in the documentation's table, for d = x − a and plain SGD, u = g.
 fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
     let eta = NOW;
@@ -89,6 +95,7 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         (NET, Place::Coupled, Strength::LrScaled(lambda)) if d != 0.0 => {
             d - eta * (g + 0.7 * lambda * d + 0.3 * lambda * d.signum())
         }
+        (HUBER, Place::Coupled, Strength::LrScaled(lambda)) => d - eta * (g + lambda * d.clamp(-0.4, 0.4)),
         (_, Place::Coupled, _) => d - eta * g,
         // Of one weight the gradient is as large as in the mean, and the metric of SGD is 1; a row of one weight is its threshold's.
         (Penalty::L2, Place::Decoupled | Place::Exact | ADA, _) => (1.0 - amount) * d - eta * g,
@@ -96,6 +103,7 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
         (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
         (Penalty::L2, Place::Cautious, _) => d - eta * g,
+        (HUBER, ..) => huber(d - eta * g, amount),
         (Penalty::L1 | Penalty::GroupLasso, ..) => soft(d - eta * g, amount),
         (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
         (NET, Place::Proximal, _) => soft(d - eta * g, 0.3 * amount) / (1.0 + 0.7 * amount),
@@ -233,6 +241,7 @@ fn every_constructor_is_a_cell() {
         (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),
         (Decay::ada_decay(0.1), Decay::new(L2, ADA, LrScaled(0.1)), "ada-decay:0.1,4"),
         (Decay::metric_l1(0.01), Decay::new(L1, Metric, LrScaled(0.01)), "metric-l1:0.01"),
+        (Decay::huber(0.1, 0.05), Decay::new(Penalty::Huber { delta: 0.05 }, Decoupled, LrScaled(0.1)), "huber:0.1,0.05"),
         (Decay::group_lasso(0.01), Decay::new(GroupLasso, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
     ] {

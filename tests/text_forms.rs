@@ -63,7 +63,11 @@ fn decay() -> impl Strategy<Value = Decay> {
             _ => 0.0,
         };
         let strength = cells::with_number(cell.strength, number.max(least));
-        let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
+        let penalty = match cell.penalty {
+            Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
+            Penalty::Huber { .. } => Penalty::Huber { delta: alpha.max(f64::MIN_POSITIVE) },
+            other => other,
+        };
         let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };
         let anchor = *anchor.get(&cell.anchors().collect::<Vec<_>>());
         Cell { penalty, place, strength, ..cell }.decay().towards(anchor).schedule(schedule)

@@ -40,6 +40,7 @@ use crate::schedule::Schedule;
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
 /// | [`ada_decay`](Self::ada_decay)`(λ)` | `ada-decay:0.1,4` | s·θ, 0 < θ < 2 by the size of the gradient | AdaDecay, Nakamura & Hong 2019 |
 /// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
+/// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
@@ -55,6 +56,7 @@ use crate::schedule::Schedule;
 /// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
 /// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
 /// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
+/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
 /// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
 ///
 /// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
@@ -77,6 +79,7 @@ use crate::schedule::Schedule;
 /// | τ (steps) | – | finite, > 1 | [`OutOfRange`] |
 /// | h (steps) | – | finite, > 0 | [`OutOfRange`] |
 /// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
+/// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |

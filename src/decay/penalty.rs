@@ -20,16 +20,23 @@ pub enum Penalty {
         /// ρ, the share of L1, in [0, 1].
         ratio: f64,
     },
+    /// (λ/2)·d² where |d| ≤ δ, else λ·δ·(|d| − δ/2): large weights are pulled no harder than those of
+    /// size δ; see [`Decay::huber`](super::Decay::huber).
+    Huber {
+        /// δ, finite and above 0.
+        delta: f64,
+    },
     /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights.
     /// Rows become 0 as a whole.
     GroupLasso,
 }
 
 /// The penalties, by their words.
-const PENALTIES: [(&str, Penalty); 4] = [
+const PENALTIES: [(&str, Penalty); 5] = [
     ("l2", Penalty::L2),
     ("l1", Penalty::L1),
     ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
+    ("huber", Penalty::Huber { delta: 0.0 }),
     ("group-lasso", Penalty::GroupLasso),
 ];
 
@@ -48,13 +55,17 @@ impl Penalty {
     pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
         match self {
             Self::ElasticNet { .. } => Ok(Self::ElasticNet { ratio: next.take("the share of L1")? }),
+            Self::Huber { .. } => Ok(Self::Huber { delta: next.take("delta")? }),
             other => Ok(other),
         }
     }
 
     /// Writes its numbers.
     pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::ElasticNet { ratio } = self { write!(f, ",{}", Number(ratio)) } else { Ok(()) }
+        match self {
+            Self::ElasticNet { ratio: number } | Self::Huber { delta: number } => write!(f, ",{}", Number(number)),
+            Self::L2 | Self::L1 | Self::GroupLasso => Ok(()),
+        }
     }
 
     /// Returns its word.
@@ -63,6 +74,7 @@ impl Penalty {
             Self::L2 => "l2",
             Self::L1 => "l1",
             Self::ElasticNet { .. } => "elastic-net",
+            Self::Huber { .. } => "huber",
             Self::GroupLasso => "group-lasso",
         }
     }
@@ -70,7 +82,8 @@ impl Penalty {
     pub(super) fn check(self) -> Result<()> {
         match self {
             Self::ElasticNet { ratio } => in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]"),
-            _ => Ok(()),
+            Self::Huber { delta } => in_range("delta of Huber decay", delta, delta > 0.0, "a finite number above 0"),
+            Self::L2 | Self::L1 | Self::GroupLasso => Ok(()),
         }
     }
 
@@ -79,7 +92,7 @@ impl Penalty {
         let part = |ratio: f64| ShrinkFraction { lambda: share.lambda * ratio, ..share };
         match self {
             Self::L2 => [ShrinkFraction::NONE, share],
-            Self::L1 | Self::GroupLasso => [share, ShrinkFraction::NONE],
+            Self::L1 | Self::Huber { .. } | Self::GroupLasso => [share, ShrinkFraction::NONE],
             Self::ElasticNet { ratio } => [part(ratio), part(1.0 - ratio)],
         }
     }

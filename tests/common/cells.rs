@@ -42,7 +42,8 @@ impl Ramp {
 
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
-pub(crate) const PENALTIES: [Penalty; 4] = [Penalty::L2, Penalty::L1, NET, Penalty::GroupLasso];
+pub(crate) const HUBER: Penalty = Penalty::Huber { delta: 0.4 };
+pub(crate) const PENALTIES: [Penalty; 5] = [Penalty::L2, Penalty::L1, NET, HUBER, Penalty::GroupLasso];
 pub(crate) const PLACES: [Place; 7] =
     [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric];
 /// The anchors of every decay.
@@ -54,7 +55,9 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     match (penalty, place) {
-        (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET, Place::Metric) => &[],
+        (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET | HUBER, Place::Metric) => {
+            &[]
+        }
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
@@ -129,7 +132,7 @@ impl Cell {
     /// Strengths of the L1 and the L2 part of an amount.
     pub(crate) fn parts(&self, amount: f64) -> [f64; 2] {
         match self.penalty {
-            Penalty::L1 | Penalty::GroupLasso => [amount, 0.0],
+            Penalty::L1 | Penalty::Huber { .. } | Penalty::GroupLasso => [amount, 0.0],
             Penalty::ElasticNet { ratio } => [amount * ratio, amount * (1.0 - ratio)],
             _ => [0.0, amount],
         }

@@ -21,9 +21,10 @@ fn numbers_of_decays() {
         Decay::group_lasso,
         Decay::corrected,
         Decay::exact,
+        |v| Decay::huber(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 15]
+    ] as [fn(f64) -> Decay; 16]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
@@ -41,6 +42,13 @@ fn numbers_of_decays() {
         "half-life",
         not_above_0(),
         "a finite number of steps above 0"
+    );
+    assert_range!(
+        Adam::new(0.1),
+        |s, v| s.weight_decay(Decay::huber(0.1, v)),
+        "delta of Huber decay",
+        not_above_0(),
+        "a finite number above 0"
     );
     for decay in [Decay::elastic_net, Decay::coupled_elastic_net] {
         let bad = below_0().chain([1.0 + f64::EPSILON]);

@@ -183,6 +183,7 @@ fn count(from: &mut Unstructured<'_>) -> Result<u64> {
 fn decay(from: &mut Unstructured<'_>) -> Result<Decay> {
     let penalty = match *from.choose(&PENALTIES)? {
         Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: number(from)? },
+        Penalty::Huber { .. } => Penalty::Huber { delta: number(from)? },
         other => other,
     };
     let place = match *from.choose(&PLACES)? {

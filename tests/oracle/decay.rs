@@ -74,8 +74,22 @@ impl Law {
         if self.place != Place::Coupled || self.free {
             return g;
         }
+        if let Penalty::Huber { delta } = self.penalty {
+            return g + self.l1 * if d.is_nan() { d } else { d.clamp(-delta, delta) };
+        }
         let sign = if d == 0.0 { 0.0 } else { d.signum() };
         g + self.l2 * d + if self.l1 == 0.0 { 0.0 } else { self.l1 * sign }
+    }
+
+    /// Where Huber's penalty goes on straight.
+    fn delta(&self) -> f64 {
+        if let Penalty::Huber { delta } = self.penalty { delta } else { f64::INFINITY }
+    }
+
+    /// What its exact step takes off y.
+    fn huber(&self, y: f64) -> f64 {
+        let (s, delta) = (self.l1, self.delta());
+        if y.abs() > (1.0 + s) * delta { s * delta * y.signum() } else { y - y / (1.0 + s) }
     }
 
     /// The new weight, where the optimizer would make it x − η·u.
@@ -86,6 +100,7 @@ impl Law {
             // What a row has lost, as a share.
             _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
+            _ if self.delta() < f64::INFINITY => anchor + (d - lr * u) - self.huber(d - lr * u),
             Place::Exact => anchor + (d - (lr * u + self.l2 * d)),
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
             Place::Proximal => anchor + soft(d - lr * u, self.l1) / (1.0 + self.l2),
@@ -101,6 +116,7 @@ impl Law {
         match self.place {
             _ if self.free => lr * u,
             _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
+            Place::Decoupled | Place::Proximal if self.delta() < f64::INFINITY => lr * u + self.huber(d - lr * u),
             Place::Decoupled | Place::Exact => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
             Place::Proximal => {
                 let y = d - lr * u;

@@ -39,7 +39,11 @@ fn shared() -> impl Strategy<Value = Setup> {
             _ => number,
         };
         let strength = cells::with_number(cell.strength, number);
-        let penalty = if let Penalty::ElasticNet { .. } = cell.penalty { Penalty::ElasticNet { ratio } } else { cell.penalty };
+        let penalty = match cell.penalty {
+            Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
+            Penalty::Huber { .. } => Penalty::Huber { delta: 0.1 + ratio },
+            other => other,
+        };
         cells::Cell { strength, penalty, ..cell.clone() }.decay()
     });
     let clip = prop_oneof![

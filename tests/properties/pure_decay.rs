@@ -35,6 +35,9 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
 /// The distance d after n steps of pure decay: a geometric sum, which stops at 0.
 fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
     let [l1, l2] = cell.parts(amount(cell, lr));
+    if let Penalty::Huber { delta } = cell.penalty {
+        return (0..n).fold(d, |d, _| if d.abs() > (1.0 + l1) * delta { d - l1 * delta * d.signum() } else { d / (1.0 + l1) });
+    }
     let proximal = cell.place == Place::Proximal;
     let keep = if proximal { 1.0 / (1.0 + l2) } else { 1.0 - l2 };
     let powers = if keep == 1.0 { f64::from(n) } else { (1.0 - keep.powi(n)) / (1.0 - keep) };

@@ -1,7 +1,7 @@
 //! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula:
 //! Hanson & Pratt 1988).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, huber};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
@@ -49,7 +49,10 @@ impl AtPlace for InGradient {
 
     fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
         let [l1, l2] = penalty.parts(share).map(ShrinkFraction::removed);
-        StepDecay::Coupled(Amounts { l1, l2 })
+        match penalty {
+            Penalty::Huber { delta } => huber::coupled(share, delta),
+            _ => StepDecay::Coupled(Amounts { l1, l2 }),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod cautious;
 mod coupled;
 mod exact;
 mod free;
+mod huber;
 mod metric;
 mod proximal;
 mod rows;
@@ -249,6 +250,8 @@ laws! {
     Proximal(proximal::Amounts) => Proximal(proximal::Proximal<T>);
     AdaDecay(ada::Amounts) => AdaDecay(ada::AdaDecay<T>);
     Metric(metric::Amounts) => Metric(metric::MetricThreshold<T>);
+    CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
+    Huber(huber::Amounts) => Huber(huber::Huber<T>);
     Rows(rows::RowLasso) => Rows(rows::RowLasso);
 }
 
