@@ -114,6 +114,7 @@ pub mod ndarray;
 mod number;
 mod optimizer;
 mod param;
+pub mod plan;
 mod report;
 mod rule;
 mod schedule;

@@ -229,6 +229,11 @@ impl Decay {
         }
     }
 
+    /// Returns what the decay was made from.
+    pub(crate) fn parts(&self) -> (Penalty, Place, Strength) {
+        (self.penalty, self.place, self.strength)
+    }
+
     /// Multiplies the decay's strength by a schedule, beside the schedule of the learning rate.
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {

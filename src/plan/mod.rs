@@ -1,0 +1,15 @@
+//! What can be worked out before a run.
+//!
+//! | question | answer |
+//! |---|---|
+//! | which share of a weight goes in one step? | [`share_at_peak`] |
+//! | what is this decay in those units? | [`in_units`] |
+//!
+//! Nothing here changes an optimizer: functions take numbers and return numbers. Each says where it
+//! is exact and where it is a model.
+
+mod share;
+mod units;
+
+pub use share::share_at_peak;
+pub use units::{Units, in_units};
