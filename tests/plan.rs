@@ -2,6 +2,7 @@
 
 mod common;
 mod plan {
+    mod contributions;
     mod units;
 
     use wane::Error;

@@ -4,12 +4,15 @@
 //! |---|---|
 //! | which share of a weight goes in one step? | [`share_at_peak`] |
 //! | what is this decay in those units? | [`in_units`] |
+//! | what are the last weights made of? | [`contributions`] |
 //!
 //! Nothing here changes an optimizer: functions take numbers and return numbers. Each says where it
 //! is exact and where it is a model.
 
+mod contributions;
 mod share;
 mod units;
 
+pub use contributions::{Contributions, contributions};
 pub use share::share_at_peak;
 pub use units::{Units, in_units};
