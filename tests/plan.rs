@@ -3,6 +3,7 @@
 mod common;
 mod plan {
     mod contributions;
+    mod equilibrium;
     mod units;
 
     use wane::Error;
