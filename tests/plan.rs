@@ -4,6 +4,7 @@ mod common;
 mod plan {
     mod contributions;
     mod equilibrium;
+    mod scaling;
     mod units;
 
     use wane::Error;
