@@ -4,6 +4,7 @@ mod common;
 mod plan {
     mod contributions;
     mod equilibrium;
+    mod rounding;
     mod scaling;
     mod units;
 
