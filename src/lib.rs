@@ -45,6 +45,7 @@
 //! | gradients | [`Clip`] by value or global norm, [`NonFinite`] policy, a factor per step ([`Optimizer::step_scaled`]) |
 //! | what happened | [`Report`] of a step, [`Status`] by name, [`Optimizer::state`] by name and column, typed [`Error`]s |
 //! | state | [`state`]: plain data, out by [`Optimizer::export`] and back by [`Optimizer::import`]; files with the feature `safetensors` |
+//! | before a run | [`plan`]: a decay in other units, what the last weights are made of, where their size settles, rules for batch, width and data, what rounding leaves |
 //! | threads | [`Settings::threads`], [`Pool`] |
 //! | during a run | [`Optimizer::set_learning_rate`], [`Optimizer::assign`], [`Optimizer::resize`], [`Optimizer::capture_anchors`], [`Param::frozen`] |
 //!

@@ -59,6 +59,11 @@ auto_traits! {
     Stepper<AdamW, f32>: Send Sync Unpin;
     Strength: Send Sync Unpin UnwindSafe RefUnwindSafe;
     TrustRatio: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    plan::Contributions: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    plan::Equilibrium: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    plan::ScalingRule: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    plan::Tuned: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    plan::Units: Send Sync Unpin UnwindSafe RefUnwindSafe;
     state::Aspect: Send Sync Unpin UnwindSafe RefUnwindSafe;
     state::Column<'_>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     state::Difference: Send Sync Unpin UnwindSafe RefUnwindSafe;
