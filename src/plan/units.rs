@@ -17,6 +17,8 @@ pub enum Units {
     LrScaled,
     /// [`Decay::independent`]: s = (η_t/η_peak)·λ.
     Independent,
+    /// [`Decay::corrected`]: s = (η_t²/η_peak)·λ.
+    Corrected,
     /// [`Decay::fixed`]: s = λ.
     Fixed,
     /// [`Decay::timescale`]: s = (η_t/η_peak)/τ.
@@ -31,6 +33,7 @@ impl fmt::Display for Units {
         f.write_str(match self {
             Self::LrScaled => "lr-scaled",
             Self::Independent => "independent",
+            Self::Corrected => "corrected",
             Self::Fixed => "fixed",
             Self::Timescale => "timescale",
             Self::HalfLife => "half-life",
@@ -44,6 +47,7 @@ impl Units {
         match strength {
             Strength::LrScaled(_) => Some(Self::LrScaled),
             Strength::Independent(_) => Some(Self::Independent),
+            Strength::Corrected(_) => Some(Self::Corrected),
             Strength::Fixed(_) => Some(Self::Fixed),
             Strength::Timescale(_) => Some(Self::Timescale),
             Strength::HalfLife(_) => Some(Self::HalfLife),
@@ -52,15 +56,20 @@ impl Units {
         }
     }
 
-    /// Returns whether the schedule of the learning rate acts on the strength.
-    fn follow_the_rate(self) -> bool {
-        !matches!(self, Self::Fixed | Self::HalfLife)
+    /// Returns with which power the schedule of the learning rate acts on the strength.
+    fn power(self) -> i32 {
+        match self {
+            Self::Corrected => 2,
+            Self::LrScaled | Self::Independent | Self::Timescale => 1,
+            Self::Fixed | Self::HalfLife => 0,
+        }
     }
 
     /// Returns the strength that removes the share `s` where the rate is at its peak.
     fn strength(self, s: f64, peak: f64) -> Strength {
         match self {
             Self::LrScaled => Strength::LrScaled(s / peak),
+            Self::Corrected => Strength::Corrected(s / peak),
             Self::Independent => Strength::Independent(s),
             Self::Fixed => Strength::Fixed(s),
             Self::Timescale => Strength::Timescale(1.0 / s),
@@ -75,17 +84,18 @@ impl Units {
 /// With η_peak = `peak` and s the [share at the peak](super::share_at_peak):
 ///
 /// ```text
-/// lr-scaled λ = s/η_peak     independent λ = s     fixed λ = s     τ = 1/s     h = −ln 2/ln(1 − s)
+/// lr-scaled, corrected λ = s/η_peak     independent λ = s     fixed λ = s     τ = 1/s     h = −ln 2/ln(1 − s)
 /// ```
 ///
-/// Lr-scaled, independent and timescale decay follow the schedule of the learning rate; fixed and half-life
-/// decay do not. From one kind to the other the decay's own schedule has to make up for that: it
-/// becomes `lr_schedule` where it was constant, or constant where it was `lr_schedule`. Another one
-/// is an error, unless the rate is constant.
+/// Lr-scaled, independent and timescale decay follow the schedule of the learning rate, corrected decay
+/// its square; fixed and half-life decay follow neither. From one kind to the next the decay's own
+/// schedule has to make up for that: it becomes `lr_schedule` where it was constant, or constant where
+/// it was `lr_schedule`. Another one is an error, and so is a way over two kinds, unless the rate is
+/// constant.
 ///
 /// | argument | allowed | else |
 /// |---|---|---|
-/// | `decay` | decoupled L2 towards anything, or none, which stays none | [`Conflict`] |
+/// | `decay` | decoupled L2, also in the exact order, towards anything; or none, which stays none | [`Conflict`] |
 /// | `units` | for a decay of strength 0: not timescale, not half-life | [`OutOfRange`] |
 /// | `peak` | finite, > 0 | [`OutOfRange`] |
 /// | `lr_schedule`, and the decay's own | see above, and [`Schedule`] | [`Conflict`] |
@@ -135,12 +145,11 @@ const SCHEDULES: &str = "a learning rate without a schedule, or a decay whose ow
 /// Returns the schedule of the decay in the new units, if there is one.
 fn schedule_between(from: Units, to: Units, own: &Schedule, of_rate: &Schedule) -> Option<Schedule> {
     let constant = Schedule::constant();
-    let same_kind = from.follow_the_rate() == to.follow_the_rate();
-    if same_kind || *of_rate == constant {
-        Some(own.clone())
-    } else if from.follow_the_rate() {
-        (*own == constant).then(|| of_rate.clone())
-    } else {
-        (own == of_rate).then_some(constant)
+    match from.power() - to.power() {
+        _ if *of_rate == constant => Some(own.clone()),
+        0 => Some(own.clone()),
+        1 => (*own == constant).then(|| of_rate.clone()),
+        -1 => (own == of_rate).then_some(constant),
+        _ => None,
     }
 }

@@ -5,12 +5,20 @@ use super::{conflict, out_of_range};
 use crate::common::data::noise;
 
 const PEAK: f64 = 0.2;
-const UNITS: [Units; 5] = [Units::LrScaled, Units::Independent, Units::Fixed, Units::Timescale, Units::HalfLife];
+const UNITS: [Units; 6] =
+    [Units::LrScaled, Units::Independent, Units::Corrected, Units::Fixed, Units::Timescale, Units::HalfLife];
 
 /// The share 1/8 in every unit, by hand.
-fn eighths() -> [Decay; 5] {
+fn eighths() -> [Decay; 6] {
     let half_life = -(2.0_f64.ln()) / 0.875_f64.ln();
-    [Decay::decoupled(0.625), Decay::independent(0.125), Decay::fixed(0.125), Decay::timescale(8.0), Decay::half_life(half_life)]
+    [
+        Decay::decoupled(0.625),
+        Decay::independent(0.125),
+        Decay::corrected(0.625),
+        Decay::fixed(0.125),
+        Decay::timescale(8.0),
+        Decay::half_life(half_life),
+    ]
 }
 
 fn run(lr_schedule: &Schedule, decay: &Decay) -> Vec<f64> {
@@ -52,23 +60,39 @@ fn all_pairs_at_a_constant_rate() {
     }
 }
 
-/// Those that follow the rate become each other; fixed and half-life decay need its schedule, and give it back.
+/// A schedule m of the rate acts on units with a power: 0 for fixed ones and half-lives, 2 for corrected ones, else 1. The decay's own
+/// schedule, 1 or m, makes up for one power; what would take a root, a square or a quotient is refused.
 #[test]
 fn under_a_schedule_of_the_rate() {
     let lr = Schedule::warmup_cosine(5, 30, 0.1);
-    let [lr_scaled, _, fixed, timescale, half_life] = eighths();
-    for (units, follows) in UNITS.into_iter().zip([true, true, false, true, false]) {
-        for decay in [&lr_scaled, &timescale, &fixed.clone().schedule(lr.clone()), &half_life.clone().schedule(lr.clone())] {
-            same_runs(&lr, decay, &in_units(decay, units, PEAK, &lr).expect("a decay"));
+    let [lr_scaled, _, corrected, fixed, timescale, half_life] = eighths();
+    let along = |decay: &Decay| decay.clone().schedule(lr.clone());
+    let other = |decay: &Decay| decay.clone().schedule(Schedule::linear(0.5, 1.0, 20));
+    let cases: [(Decay, &[u8]); 10] = [
+        (along(&lr_scaled), &[1, 2]),
+        (along(&fixed), &[0, 1]),
+        (along(&half_life), &[0, 1]),
+        (along(&corrected), &[2]),
+        (other(&lr_scaled), &[1]),
+        (other(&fixed), &[0]),
+        (fixed, &[0]),
+        (corrected, &[1, 2]),
+        (lr_scaled, &[0, 1]),
+        (timescale, &[0, 1]),
+    ];
+    for (units, power) in UNITS.into_iter().zip([1, 1, 2, 0, 1, 0]) {
+        for (decay, powers) in &cases {
+            match in_units(decay, units, PEAK, &lr) {
+                Ok(found) => {
+                    assert!(powers.contains(&power), "{decay} in {units} units is {found}");
+                    same_runs(&lr, decay, &found);
+                }
+                found => {
+                    assert!(!powers.contains(&power), "{decay} in {units} units");
+                    conflict(found, "change of units");
+                }
+            }
         }
-        let own = fixed.clone().schedule(Schedule::linear(0.5, 1.0, 20));
-        for decay in [&fixed, &own] {
-            let found = in_units(decay, units, PEAK, &lr);
-            if follows { conflict(found, "change of units") } else { same_runs(&lr, decay, &found.expect("a decay")) }
-        }
-        let own = lr_scaled.clone().schedule(Schedule::linear(0.5, 1.0, 20));
-        let found = in_units(&own, units, PEAK, &lr);
-        if follows { same_runs(&lr, &own, &found.expect("a decay")) } else { conflict(found, "change of units") }
     }
 }
 
