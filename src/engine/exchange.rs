@@ -39,8 +39,8 @@ impl<T: Real> Engine<T> {
     /// Lends everything that the next step depends on.
     pub(crate) fn lend(&self) -> State<'_> {
         let slots = self.slots.by_birth();
-        let has_parameters = |place| slots.iter().any(|slot| slot.group == place);
-        let groups = self.groups.iter().enumerate().filter(|(place, group)| group.is_defined() || has_parameters(*place));
+        let members = self.slots.members(self.groups.len());
+        let groups = self.groups.iter().zip(members).filter(|(group, members)| group.is_defined() || *members > 0);
         State {
             format: FORMAT,
             crate_version: env!("CARGO_PKG_VERSION").into(),
@@ -48,7 +48,7 @@ impl<T: Real> Engine<T> {
             completed_steps: self.run.completed,
             learning_rate: self.run.manual,
             settings: texts(self.run.list()),
-            groups: groups.map(|(_, group)| GroupState::of(group)).collect(),
+            groups: groups.map(|(group, _)| GroupState::of(group)).collect(),
             parameters: slots.iter().map(|slot| self.lend_slot(slot)).collect(),
         }
     }
