@@ -54,7 +54,7 @@ use crate::task::Denormals;
 ///
 /// | number | refused | as |
 /// |---|---|---|
-/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal shares; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 | [`OutOfRange`] |
+/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal and exact shares, δ of Huber decay; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 | [`OutOfRange`] |
 /// | β₁, β₂ | what becomes 1: above 1 − 3e-8 in `f32` | [`OutOfRange`] |
 /// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach | [`ShrinkOutOfRange`] |
 /// | learning rates and strengths under their schedules | what becomes infinite in any step that they will reach | [`OutOfRange`] |
@@ -68,7 +68,7 @@ use crate::task::Denormals;
 /// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive
 /// strength too small to count, beside a gradient that is as small; and a share s so small that
 /// 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing, as in
-/// PyTorch, whose order of operations this is.
+/// PyTorch, whose order of operations this is; [`Place::Exact`](crate::Place::Exact) has another one.
 ///
 /// ```
 /// use wane::{AdamW, Clip, Decay, Selector, Schedule};
