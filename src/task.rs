@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::decay::AnyLaw;
 use crate::float::Real;
-use crate::kernel::column::{Extent, MAX_COLUMNS, Matrices, Short, Spread};
+use crate::kernel::column::{MAX_COLUMNS, Short};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
 use crate::kernel::{Level, Scaling, SquareSum, TILE};
@@ -89,11 +89,10 @@ pub(crate) struct Task<'a, T> {
     pub(crate) anchor: &'a [T],
     /// The law's own column, if it has one.
     pub(crate) own: &'a mut [T],
-    /// What the law has worked out for each row, if it has.
-    pub(crate) rows: &'a [T],
-    /// The first weight, among all of the parameter, and how many these are.
+    /// What the law has worked out for this step, which it reads behind its own column.
+    pub(crate) beside: Short<'a, T>,
+    /// The first weight, among all of the parameter.
     pub(crate) start: usize,
-    pub(crate) len: usize,
 }
 
 impl<'a, T: Real> Task<'a, T> {
@@ -143,7 +142,7 @@ impl<'a, T: Real> Task<'a, T> {
     }
 
     fn run_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
-        let Scratch { d, g, moves, spread, rows, .. } = scratch;
+        let Scratch { d, g, moves, spread, beside, .. } = scratch;
         let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
         let d = &mut d[..tile.len()];
         let g = self.seen().gradient(&self.x[tile.clone()], tile.clone(), d, g);
@@ -158,13 +157,12 @@ impl<'a, T: Real> Task<'a, T> {
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
-        // A law has one column at most: its own, or the numbers of rows.
-        let beside =
-            if self.own.is_empty() { row_numbers(self.rows, self.len, place, d.len(), rows) } else { part(self.own, &tile) };
+        let mut columns: [&mut [T]; MAX_COLUMNS] = [part(self.own, &tile), &mut [], &mut [], &mut []];
+        spread_behind(&mut columns, self.beside, place, d.len(), beside);
         if self.anchor.is_empty() || !law.settles() {
-            law.settle(level, x, g, moves, rate, &mut [beside]);
+            law.settle(level, x, g, moves, rate, &mut columns);
         } else {
-            law.settle(level, d, g, moves, rate, &mut [beside]);
+            law.settle(level, d, g, moves, rate, &mut columns);
             tile::restore(level, x, &self.anchor[tile], d);
         }
     }
@@ -233,13 +231,12 @@ impl<'a, T: Real> Task<'a, T> {
             return &scratch.r[..n];
         }
         self.moves(tile.clone(), scratch);
-        let Scratch { d, g, moves, rows, own, r, .. } = scratch;
+        let Scratch { d, g, moves, beside, own, r, .. } = scratch;
         let gradient = if self.seen().is_given() { &self.g[tile.clone()] } else { &g[..n] };
-        let place = self.start + tile.start;
-        let beside =
-            if self.own.is_empty() { row_numbers(self.rows, self.len, place, n, rows) } else { copied(self.own, &tile, own) };
+        let mut columns: [&mut [T]; MAX_COLUMNS] = [copied(self.own, &tile, own), &mut [], &mut [], &mut []];
+        spread_behind(&mut columns, self.beside, self.start + tile.start, n, beside);
         let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
-        self.law.tiled().displacement(self.level, (at, gradient), moves, self.rate, &mut [beside], &mut r[..n]);
+        self.law.tiled().displacement(self.level, (at, gradient), moves, self.rate, &mut columns, &mut r[..n]);
         &r[..n]
     }
 
@@ -334,21 +331,11 @@ fn spread_behind<'s, T: Copy>(
     short: Short<'_, T>,
     place: usize,
     n: usize,
-    scratch: &'s mut [[T; TILE]; MAX_COLUMNS],
+    scratch: &'s mut [[T; TILE]],
 ) {
     let behind = state.iter_mut().filter(|column| column.is_empty());
     for ((column, spread), scratch) in behind.zip(short.columns()).zip(scratch) {
         *column = &mut scratch[..n];
         spread.fill(place, column);
     }
-}
-
-/// Returns the numbers of rows, the slices along the first axis, spread over n weights.
-fn row_numbers<'s, T: Copy>(rows: &[T], len: usize, place: usize, n: usize, scratch: &'s mut [T; TILE]) -> &'s mut [T] {
-    if rows.is_empty() {
-        return &mut [];
-    }
-    let of = Matrices { rank: 2, count: 1, rows: rows.len(), columns: len / rows.len() };
-    Spread::new(rows, of, Extent::Rows).fill(place, &mut scratch[..n]);
-    &mut scratch[..n]
 }

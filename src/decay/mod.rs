@@ -218,15 +218,20 @@ impl Decay {
         self
     }
 
-    /// Returns the column that the decay keeps for a parameter: what it pulls towards, captured when the
-    /// parameter is first seen.
-    pub(crate) fn column(&self) -> Option<Column> {
+    /// Returns the columns that the decay keeps for a parameter, which begin when the parameter is first
+    /// seen: what it pulls towards.
+    pub(crate) fn columns(&self) -> Vec<Column> {
         let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
         match self.anchor() {
-            Anchor::Origin | Anchor::Given => None,
-            Anchor::Start => Some(of_weights("anchor")),
-            Anchor::Average { .. } => Some(of_weights("running_average")),
+            Anchor::Origin | Anchor::Given => Vec::new(),
+            Anchor::Start => vec![of_weights("anchor")],
+            Anchor::Average { .. } => vec![of_weights("running_average")],
         }
+    }
+
+    /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
+    pub(crate) fn work(&self) -> Vec<Extent> {
+        if self.penalty == Penalty::GroupLasso { vec![Extent::First] } else { Vec::new() }
     }
 
     /// Returns what the decay was made from.

@@ -58,15 +58,15 @@ impl<T: Real> Engine<T> {
     }
 
     fn lend_slot<'a>(&'a self, slot: &'a Slot<T>) -> ParameterState<'a> {
-        let group = &self.groups[slot.group];
         let of_rule = slot.state.columns.iter().filter(|_| slot.has_state());
         let of_rule = of_rule.map(|column| Column::new(column.name, slot.state.get(column.name).unwrap_or_default()));
-        let of_decay = group.column.map(|column| Column::new(column.name, &slot.anchor[..]));
+        let of_decay = slot.memory.columns.iter();
+        let of_decay = of_decay.map(|column| Column::new(column.name, slot.memory.get(column.name).unwrap_or_default()));
         ParameterState {
             name: slot.name.to_string(),
             shape: slot.shape.map(|shape| shape.axes().into()),
             len: slot.len,
-            group: group.name.to_string(),
+            group: self.groups[slot.group].name.to_string(),
             steps: slot.t,
             gradient_bound: Some(slot.ceiling.gradient).filter(|bound| bound.is_finite()),
             columns: of_rule.chain(of_decay).collect(),
@@ -121,9 +121,8 @@ impl<T: Real> Engine<T> {
     }
 
     fn take_slot(&mut self, parameter: ParameterState<'_>, place: usize) {
-        let Group { settings, column, .. } = &self.groups[place];
-        let slot = self.slots.awaited(&info(&parameter), place, &settings.options);
-        slot.take(parameter, place, &settings.options, *column);
+        let settings = &self.groups[place].settings;
+        self.slots.awaited(&info(&parameter), place, settings).take(parameter, place, settings);
         self.groups.match_all(place);
     }
 
@@ -274,12 +273,13 @@ fn compare_columns<T: Real>(
 ) {
     let of = shape.map_or(Matrices::of(&[parameter.len]), Matrices::of);
     let of_rule = Columns::<T>::new(&group.settings.options, of);
-    let of_decay = group.column.map(|column| (column.name, parameter.len));
+    let of_decay = Columns::<T>::of_decay(&group.settings.decay, of);
     let begun = parameter.steps > 0 || of_rule.lengths().any(|(name, _)| parameter.column(name).is_some());
-    let known: Vec<_> = of_rule.lengths().filter(|_| begun).chain(of_decay).collect();
-    // What starts anew in the next step has no numbers: an anchor, or all columns of the optimizer.
+    let known: Vec<_> = of_rule.lengths().filter(|_| begun).chain(of_decay.lengths()).collect();
+    // What starts anew in the next step has no numbers: all columns of the decay, or of the optimizer.
     let starts_anew = of_rule.lengths().all(|(name, _)| parameter.column(name).is_some_and(|column| column.numbers.is_empty()));
-    let is_awaited = |name: &str, found: usize| found == 0 && (starts_anew || of_decay.is_some_and(|(own, _)| own == name));
+    let is_of_decay = |name: &str| of_decay.lengths().any(|(own, _)| own == name);
+    let is_awaited = |name: &str, found: usize| found == 0 && (starts_anew || is_of_decay(name));
     let mut differs = |name: &str, state: Option<usize>, here: Option<usize>| {
         let [state, here] = [state, here].map(|len| len.map(|len| format!("{len} numbers")));
         differences.push(Difference::new(Aspect::Column, &parameter.name, name, state, here));

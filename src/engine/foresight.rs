@@ -17,7 +17,7 @@ use super::state::State;
 use super::step::Sweep;
 use super::survey::Survey;
 use crate::clip::NonFinite;
-use crate::decay::StepDecay;
+use crate::decay::{Anchor, StepDecay};
 use crate::error::Error;
 use crate::float::Real;
 use crate::kernel::reduce;
@@ -44,13 +44,13 @@ impl Default for Ceiling {
 #[derive(Clone, Debug)]
 pub(crate) struct Stage<T> {
     x: Vec<T>,
-    own: Vec<T>,
     state: State<T>,
+    memory: State<T>,
 }
 
 impl<T> Default for Stage<T> {
     fn default() -> Self {
-        Self { x: Vec::new(), own: Vec::new(), state: State::default() }
+        Self { x: Vec::new(), state: State::default(), memory: State::default() }
     }
 }
 
@@ -70,7 +70,7 @@ impl<T: Real> Engine<T> {
             let mut bounds = Bounds::of(group, slot, gradient);
             if !bounds.hold && looks_at_weights(group) {
                 let norm = |x: &[T]| reduce::sum_of_squares(self.run.level, x).norm();
-                slot.ceiling.weight = norm(param.value) + norm(&slot.anchor);
+                slot.ceiling.weight = norm(param.value) + norm(slot.memory.first().unwrap_or_default());
                 bounds = Bounds::of(group, slot, gradient);
             }
             // Bounds rest on columns that one run has made, which a state may only claim.
@@ -147,8 +147,10 @@ impl<T: Real> Stage<T> {
         desk: &mut Desk<T>,
     ) -> Option<Overflow> {
         self.set(param, slot);
+        let anchored = usize::from(sweep.groups[slot.group].anchor == Anchor::Start);
         let mut rehearsal = sweep.task(param, slot);
-        (rehearsal.x, rehearsal.own) = (&mut self.x, &mut self.own);
+        rehearsal.x = &mut self.x;
+        rehearsal.own = std::mem::take(&mut self.memory.full_columns()[anchored]);
         (rehearsal.state, rehearsal.short) = self.state.cells();
         rehearsal.run(desk);
         // The shorter columns change at the end of a step; they are to be looked at here too.
@@ -160,9 +162,8 @@ impl<T: Real> Stage<T> {
     fn set(&mut self, param: &Param<'_, T>, slot: &Slot<T>) {
         self.x.clear();
         self.x.extend_from_slice(param.value);
-        self.own.clear();
-        self.own.extend_from_slice(&slot.anchor);
         self.state.clone_from(&slot.state);
+        self.memory.clone_from(&slot.memory);
     }
 
     /// Returns the first finite number that the rehearsal has made infinite or NaN.

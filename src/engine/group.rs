@@ -10,7 +10,7 @@ use super::state::State;
 use crate::decay::{Anchor, AnyLaw, Average, Decay, Rates, StepDecay};
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, faded, rounded};
-use crate::kernel::column::{Column, Matrices};
+use crate::kernel::column::Matrices;
 use crate::schedule::{self, Schedule};
 
 /// The settings that a group may have of its own.
@@ -29,9 +29,8 @@ pub(crate) struct Group<T> {
     /// The edits that made its settings, by their place among the optimizer's edits.
     pub(crate) edits: Vec<usize>,
     pub(crate) settings: Member,
-    /// What its decay pulls towards, as in `settings`, and the column that it keeps of that.
+    /// What its decay pulls towards, as in `settings`.
     pub(crate) anchor: Anchor,
-    pub(crate) column: Option<Column>,
     /// The running strength of an adaptive decay.
     average: Average,
     /// What the plan's learning rate and law were worked out from.
@@ -136,7 +135,7 @@ impl Member {
 
 impl<T: Real> Group<T> {
     pub(crate) fn new(name: &str, edits: Vec<usize>, settings: Member) -> Self {
-        let (anchor, column, average) = (settings.decay.anchor(), settings.decay.column(), Average::default());
+        let (anchor, average) = (settings.decay.anchor(), Average::default());
         let plan = Plan {
             lr: 0.0,
             effect: StepDecay::default(),
@@ -147,7 +146,7 @@ impl<T: Real> Group<T> {
             entries: Vec::new(),
             places: HashMap::new(),
         };
-        Self { name: name.into(), edits, settings, anchor, column, average, planned: None, plan }
+        Self { name: name.into(), edits, settings, anchor, average, planned: None, plan }
     }
 
     /// Works out the learning rate and the decay's strength of a step, from the norms of gradient
@@ -178,12 +177,6 @@ impl<T: Real> Group<T> {
     /// Returns whether the group's optimizer or law looks at whole parameters.
     pub(crate) fn looks(&self) -> bool {
         self.plan.scalars.looks() || self.plan.law.looks()
-    }
-
-    /// Returns whether an anchor is captured when a parameter is first seen.
-    #[inline]
-    pub(crate) fn captures(&self) -> bool {
-        self.column.is_some()
     }
 
     /// Returns whether the decay acts on the distance from an anchor.

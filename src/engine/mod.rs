@@ -43,7 +43,6 @@ use run::Run;
 use share::Pieces;
 use slot::Slot;
 use slots::Slots;
-use state::check_finite;
 
 /// Everything that an engine is made from.
 #[derive(Clone, Debug)]
@@ -77,11 +76,6 @@ impl<T: Real> Engine<T> {
         Ok(Self { run, groups, slots: Slots::new(), stage, pieces, numbers: 0, gradients: 0 })
     }
 
-    /// Whether this column is kept for the parameter's decay.
-    fn is_of_decay(&self, slot: &Slot<T>, column: &str) -> bool {
-        self.groups[slot.group].column.is_some_and(|own| own.name == column)
-    }
-
     fn status_of(&self, slot: &Slot<T>) -> Status {
         match slot.status {
             Status::Registered => Status::Registered,
@@ -103,7 +97,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.introduce(params)?;
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            if self.groups[slot.group].captures() {
+            if !slot.memory.columns.is_empty() {
                 slot.capture(param.value);
             }
         }
@@ -114,13 +108,10 @@ impl<T: Real> Optimizer<T> for Engine<T> {
         let slot = self.slots.get_mut(name)?;
         let place = self.groups.find(group, &self.run)?;
         let [before, now] = [slot.group, place].map(|place| &self.groups[place].settings);
-        slot.regroup(place, &now.options);
+        slot.regroup(place, now);
         if before.options != now.options && slot.t > 0 {
             // What one optimizer has left in its state is within no bounds of another.
             slot.ceiling.gradient = f64::INFINITY;
-        }
-        if !self.groups[place].captures() {
-            slot.anchor = Vec::new();
         }
         self.reserve_groups();
         Ok(())
@@ -128,7 +119,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
 
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
         let slot = self.slots.get_mut(param.name)?;
-        slot.resize(param, &self.groups[slot.group].settings.options)
+        slot.resize(param, &self.groups[slot.group].settings)
     }
 
     fn learning_rate(&self) -> f64 {
@@ -167,24 +158,21 @@ impl<T: Real> Optimizer<T> for Engine<T> {
 
     fn columns(&self, name: &str) -> Option<Vec<&'static str>> {
         let slot = self.slots.get(name)?;
-        let columns = slot.state.columns.iter().chain(&self.groups[slot.group].column);
+        let columns = slot.state.columns.iter().chain(&slot.memory.columns);
         Some(columns.map(|column| column.name).collect())
     }
 
     fn state(&self, name: &str, column: &str) -> Option<&[T]> {
         let slot = self.slots.get(name)?;
-        if self.is_of_decay(slot, column) {
-            return Some(&slot.anchor[..]).filter(|anchor| !anchor.is_empty());
-        }
-        if slot.has_state() { slot.state.get(column) } else { None }
+        let of_rule = if slot.has_state() { slot.state.get(column) } else { None };
+        of_rule.or_else(|| slot.memory.get(column).filter(|numbers| !numbers.is_empty()))
     }
 
     fn restore_state(&mut self, name: &str, column: &str, values: &[T]) -> Result<()> {
-        let of_decay = self.slots.get(name).is_some_and(|slot| self.is_of_decay(slot, column));
         let slot = self.slots.get_mut(name)?;
-        if of_decay && values.len() == slot.len {
-            check_finite(name, column, values)?;
-            slot.capture(values);
+        if slot.memory.has(column) {
+            slot.memory.restore(name, column, values)?;
+            slot.ceiling.weight = f64::INFINITY;
             return Ok(());
         }
         // A length that only a state has spoken of is not made.

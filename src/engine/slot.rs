@@ -5,13 +5,14 @@
 use std::fmt;
 
 use super::foresight::Ceiling;
+use super::group::Member;
 use super::hyperparameters::Options;
 use super::state::State;
 use crate::decay::AnyLaw;
 use crate::error::{Error, MAX_RANK, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Column, Extent, Matrices};
+use crate::kernel::column::{Extent, Matrices};
 use crate::param::{Param, ParamInfo, Shape};
 use crate::report::Status;
 use crate::state::{self, ParameterState};
@@ -32,10 +33,8 @@ pub(crate) struct Slot<T> {
     /// Which of the optimizer's ended steps was the last one that it was in.
     pub(crate) seen: u64,
     pub(crate) state: State<T>,
-    /// The weights that the decay pulls towards, once they are captured.
-    pub(crate) anchor: Vec<T>,
-    /// What a law has worked out for each row.
-    pub(crate) rows: Vec<T>,
+    /// What the decay keeps, such as the weights that it pulls towards, once they are captured.
+    pub(crate) memory: State<T>,
     /// Bounds on what the parameter holds.
     pub(crate) ceiling: Ceiling,
     /// How many names were there before this one.
@@ -85,8 +84,9 @@ pub(crate) struct OfStep<T> {
 }
 
 impl<T: Float> Slot<T> {
-    pub(crate) fn new(of: &ParamInfo<'_>, group: usize, options: &Options, born: usize) -> Self {
+    pub(crate) fn new(of: &ParamInfo<'_>, group: usize, Member { options, decay, .. }: &Member, born: usize) -> Self {
         let shape = of.shape().map(Shape::new);
+        let matrices = matrices(&shape, of.len());
         let ceiling = Ceiling::default();
         let step = OfStep {
             status: Status::Registered,
@@ -109,9 +109,8 @@ impl<T: Float> Slot<T> {
             t: 0,
             status: Status::Registered,
             seen: 0,
-            state: State::new(options, matrices(&shape, of.len())),
-            anchor: Vec::new(),
-            rows: Vec::new(),
+            state: State::new(options, matrices),
+            memory: State::of_decay(decay, matrices),
             ceiling,
             born,
             fresh: false,
@@ -212,44 +211,47 @@ impl<T> Slot<T> {
     /// Drops the anchor that a failed step has captured.
     pub(crate) fn release(&mut self) {
         if std::mem::take(&mut self.step.captured) {
-            self.anchor.clear();
+            self.memory.clear();
         }
     }
 }
 
 impl<T: Real> Slot<T> {
-    /// Makes the columns of a parameter before its first update, and captures its anchor if
-    /// it is not there.
+    /// Makes the columns of a parameter before its first update, and captures what its decay keeps
+    /// if that is not there.
     #[inline]
-    pub(crate) fn prepare(&mut self, captures: bool, value: &[T]) {
-        if captures && self.anchor.is_empty() {
+    pub(crate) fn prepare(&mut self, value: &[T]) {
+        if self.memory.is_missing() {
             self.capture(value);
             self.step.captured = true;
         }
         if self.is_active() {
             self.state.prepare(value);
+            self.memory.make_room();
+            self.memory.unsettle();
         }
     }
 
-    /// Takes a state: the columns that are those of `options`, and the column `own` of the decay. What
-    /// does not fit starts anew.
-    pub(crate) fn take(&mut self, from: ParameterState<'_>, group: usize, options: &Options, own: Option<Column>) {
+    /// Takes a state: the columns that are those of the group's optimizer and decay. What does not fit
+    /// starts anew.
+    pub(crate) fn take(&mut self, from: ParameterState<'_>, group: usize, Member { options, decay, .. }: &Member) {
         self.shape = self.shape.or(from.shape.as_deref().map(Shape::new));
-        self.state = State::new(options, matrices(&self.shape, self.len));
-        self.anchor.clear();
-        self.rows.clear();
-        let mut columns = Vec::with_capacity(from.columns.len());
+        let matrices = matrices(&self.shape, self.len);
+        (self.state, self.memory) = (State::new(options, matrices), State::of_decay(decay, matrices));
+        let (mut columns, mut kept) = (Vec::with_capacity(from.columns.len()), Vec::new());
         for state::Column { name, numbers } in from.columns {
             let Some(numbers) = numbers.take::<T>() else { continue };
-            if own.is_some_and(|own| own.name == name) {
-                if numbers.len() == self.len {
-                    self.anchor = numbers.into_owned();
-                }
-            } else if let Some((name, _)) = self.state.lengths().find(|known| *known == (&*name, numbers.len())) {
+            let found = (&*name, numbers.len());
+            if let Some((name, _)) = self.memory.lengths().find(|known| *known == found) {
+                kept.push((name, numbers));
+            } else if let Some((name, _)) = self.state.lengths().find(|known| *known == found) {
                 columns.push((name, numbers));
             }
         }
         self.state.take(columns);
+        if kept.len() == self.memory.columns.len() {
+            self.memory.take(kept);
+        }
         // Numbers without a step, or with no bound that could be one, are of unknown origin.
         let gradient = match from.gradient_bound.filter(|bound| (0.0..f64::INFINITY).contains(bound)) {
             Some(bound) if self.state.numbers.is_empty() => bound,
@@ -259,40 +261,29 @@ impl<T: Real> Slot<T> {
             _ => f64::INFINITY,
         };
         self.ceiling = Ceiling { gradient, ..Ceiling::default() };
-        self.doubted = !self.state.numbers.is_empty();
+        self.doubted = !self.state.numbers.is_empty() || self.memory.keeps();
         (self.group, self.t, self.status) = (group, from.steps, Status::Registered);
     }
 
-    /// Captures these weights as the anchor that the decay pulls towards.
+    /// Begins what the decay keeps, from these weights.
     pub(crate) fn capture(&mut self, value: &[T]) {
-        self.anchor.clear();
-        self.anchor.extend_from_slice(value);
+        self.memory.begin(value);
         self.ceiling.weight = f64::INFINITY;
     }
 
-    /// Moves the parameter into another group, of these hyperparameters. Columns that both have are
-    /// kept, others start anew. A column that starts from the weights starts from 0 here, where the
-    /// weights are not known.
-    pub(crate) fn regroup(&mut self, group: usize, options: &Options) {
-        let mut state = State::new(options, self.state.of);
-        if !self.state.numbers.is_empty() {
-            state.begin(&[]);
-            for column in self.state.columns.clone() {
-                if let (Some(old), Some(new)) = (self.state.get(column.name), state.get_mut(column.name))
-                    && old.len() == new.len()
-                {
-                    new.copy_from_slice(old);
-                }
-            }
-        }
-        self.state = state;
+    /// Moves the parameter into another group, of these settings. Columns that both have are kept,
+    /// others start anew.
+    pub(crate) fn regroup(&mut self, group: usize, Member { options, decay, .. }: &Member) {
+        let of = self.state.of;
+        self.state = State::new(options, of).inheriting(&self.state);
+        self.memory = State::of_decay(decay, of).inheriting(&self.memory);
         self.ceiling.weight = f64::INFINITY;
         self.group = group;
     }
 
     /// Gives the parameter the length and shape of `param`. State and anchor are kept where both
     /// have an element; the state of new elements starts anew, and their anchor is their weights.
-    pub(crate) fn resize(&mut self, param: &Param<'_, T>, options: &Options) -> Result<()> {
+    pub(crate) fn resize(&mut self, param: &Param<'_, T>, Member { options, decay, .. }: &Member) -> Result<()> {
         check_lengths(param)?;
         check_shape(param)?;
         let axes = |shape: &Option<Shape>, len| shape.as_ref().map_or(vec![len], |shape| shape.axes().to_vec());
@@ -301,26 +292,26 @@ impl<T: Real> Slot<T> {
             let [known, found] = [&self.shape, &param.shape].map(|shape| shape.map(|shape| shape.axes().into()));
             return Err(Error::AxesChanged { name: param.name.into(), known, found });
         }
-        let mut state = State::new(options, matrices(&param.shape, param.value.len()));
-        if !self.state.numbers.is_empty() {
-            state.begin(param.value);
-            for column in self.state.columns.clone() {
-                if let (Some(from), Some(to)) = (self.state.get(column.name), state.get_mut(column.name)) {
-                    copy_common(&column_axes(&old, column.extent), &column_axes(&new, column.extent), from, to);
-                }
-            }
-        }
-        if !self.anchor.is_empty() {
-            let mut anchor = param.value.to_vec();
-            copy_common(&column_axes(&old, Extent::Weights), &column_axes(&new, Extent::Weights), &self.anchor, &mut anchor);
-            self.capture(&anchor);
-        }
+        let of = matrices(&param.shape, param.value.len());
+        self.state = resized(&self.state, State::new(options, of), [&old, &new], param.value);
+        self.memory = resized(&self.memory, State::of_decay(decay, of), [&old, &new], param.value);
         self.ceiling.weight = f64::INFINITY;
-        // They are of the rows before, and a law that does not look leaves them as they are.
-        self.rows.clear();
-        (self.state, self.len, self.shape) = (state, param.value.len(), param.shape);
+        (self.len, self.shape) = (param.value.len(), param.shape);
         Ok(())
     }
+}
+
+/// Returns columns of a parameter with other axes, with the old numbers where both have an element.
+fn resized<T: Float>(old: &State<T>, mut new: State<T>, [before, after]: [&[usize]; 2], value: &[T]) -> State<T> {
+    if !old.numbers.is_empty() {
+        new.begin(value);
+        for column in old.columns.clone() {
+            if let (Some(from), Some(to)) = (old.get(column.name), new.get_mut(column.name)) {
+                copy_common(&column_axes(before, column.extent), &column_axes(after, column.extent), from, to);
+            }
+        }
+    }
+    new
 }
 
 /// Returns the axes of a column of a parameter of these axes.
@@ -332,6 +323,8 @@ fn column_axes(axes: &[usize], extent: Extent) -> Vec<usize> {
         Extent::Rows => drop(axes.pop()),
         Extent::Columns if axes.len() > 1 => drop(axes.remove(axes.len() - 2)),
         Extent::Columns => {}
+        Extent::First => axes.truncate(1),
+        Extent::Second => axes = axes.get(1..2).unwrap_or_default().to_vec(),
         Extent::One => axes.clear(),
     }
     axes

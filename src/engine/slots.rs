@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::hyperparameters::Options;
+use super::group::Member;
 use super::slot::{Slot, check_kind, check_shape};
 use crate::error::{Error, Result};
 use crate::float::Float;
@@ -112,7 +112,7 @@ impl<T: Float> Slots<T> {
     pub(crate) fn arrange(
         &mut self,
         params: &[Param<'_, T>],
-        mut group: impl FnMut(&Param<'_, T>) -> Result<(usize, Options)>,
+        mut group: impl FnMut(&Param<'_, T>) -> Result<(usize, Member)>,
     ) -> Result<bool> {
         let before = self.slots.len();
         let mut arranging = Arranging { slots: self, given: params.len(), well: false };
@@ -143,7 +143,7 @@ impl<T: Float> Slots<T> {
     fn find_or_insert(
         &mut self,
         param: &Param<'_, T>,
-        group: &mut impl FnMut(&Param<'_, T>) -> Result<(usize, Options)>,
+        group: &mut impl FnMut(&Param<'_, T>) -> Result<(usize, Member)>,
     ) -> Result<usize> {
         if let Some(&j) = self.index.get(param.name) {
             return Ok(j);
@@ -152,9 +152,9 @@ impl<T: Float> Slots<T> {
             return Err(Error::SliceAmongNames { name: param.name.into() });
         }
         check_shape(param)?;
-        let (group, options) = group(param)?;
-        check_kind(&param.info(), &options)?;
-        let slot = Slot { fresh: true, ..Slot::new(&param.info(), group, &options, self.born) };
+        let (group, settings) = group(param)?;
+        check_kind(&param.info(), &settings.options)?;
+        let slot = Slot { fresh: true, ..Slot::new(&param.info(), group, &settings, self.born) };
         self.fresh += 1;
         self.numbers = self.numbers.saturating_add(slot.numbers());
         Ok(self.insert(slot))
@@ -169,11 +169,11 @@ impl<T: Float> Slots<T> {
     }
 
     /// Returns the slot of a parameter that comes with a state; it is made if it is not there.
-    pub(crate) fn awaited(&mut self, of: &ParamInfo<'_>, group: usize, options: &Options) -> &mut Slot<T> {
+    pub(crate) fn awaited(&mut self, of: &ParamInfo<'_>, group: usize, settings: &Member) -> &mut Slot<T> {
         let place = self.index.get(of.name()).copied();
         let place = place.unwrap_or_else(|| {
             self.waiting += 1;
-            self.insert(Slot { waits: true, ..Slot::new(of, group, options, self.born) })
+            self.insert(Slot { waits: true, ..Slot::new(of, group, settings, self.born) })
         });
         &mut self.slots[place]
     }

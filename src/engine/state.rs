@@ -1,4 +1,4 @@
-//! The columns of one parameter's state: what there is of them, and how a rule gets them.
+//! The columns that a rule or a law keeps of one parameter: what there is of them, and how it gets them.
 
 #![expect(
     clippy::indexing_slicing,
@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::hyperparameters::{Kept, MAX_KEPT, Options};
+use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
 use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
@@ -24,7 +25,7 @@ pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]
     }
 }
 
-/// The rule's columns of one parameter.
+/// The columns of one parameter, a rule's or a law's.
 #[derive(Clone, Debug)]
 pub(crate) struct State<T> {
     pub(crate) columns: Vec<Column>,
@@ -52,14 +53,53 @@ impl<T> State<T> {
         let (columns, numbers, next, work, work_extents) = Default::default();
         Self { columns, full: 0, of, numbers, next, work, work_extents }
     }
+
+    /// Drops all numbers.
+    pub(crate) fn clear(&mut self) {
+        self.numbers.clear();
+    }
 }
 
 impl<T: Float> State<T> {
+    /// Returns what a rule of these options keeps.
     pub(crate) fn new(options: &Options, of: Matrices) -> Self {
-        let columns = options.any().columns(of);
+        Self::with(options.any().columns(of), options.any().work(of), of)
+    }
+
+    /// Returns what a decay keeps.
+    pub(crate) fn of_decay(decay: &Decay, of: Matrices) -> Self {
+        Self::with(decay.columns(), decay.work(), of)
+    }
+
+    fn with(columns: Vec<Column>, work_extents: Vec<Extent>, of: Matrices) -> Self {
         let full = columns.iter().take_while(|column| column.extent == Extent::Weights).count();
         let (numbers, next, work) = Default::default();
-        Self { columns, full, of, numbers, next, work, work_extents: options.any().work(of) }
+        Self { columns, full, of, numbers, next, work, work_extents }
+    }
+
+    /// Takes the numbers of the columns that both have. Where there are none, all columns are made in
+    /// the next step; else others start here, where weights are not known and count as 0.
+    pub(crate) fn inheriting(mut self, old: &Self) -> Self {
+        let of_both: Vec<_> = self.lengths().filter(|(name, len)| old.get(name).is_some_and(|old| old.len() == *len)).collect();
+        if !of_both.is_empty() {
+            self.begin(&[]);
+        }
+        for (name, _) in of_both {
+            if let (Some(old), Some(new)) = (old.get(name), self.get_mut(name)) {
+                new.copy_from_slice(old);
+            }
+        }
+        self
+    }
+
+    /// Returns whether there is a column of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
+    /// Returns the first column, if it is there and has a number for each weight.
+    pub(crate) fn first(&self) -> Option<&[T]> {
+        self.numbers.get(..self.of.len(Extent::Weights)).filter(|_| self.full > 0)
     }
 
     /// Returns the place of a column among the numbers.
@@ -125,6 +165,12 @@ impl<T: Float> State<T> {
         if self.is_missing() {
             self.begin(value);
         }
+        self.make_room();
+    }
+
+    /// Makes room to work in.
+    #[inline]
+    pub(crate) fn make_room(&mut self) {
         if self.work.is_empty() && !self.work_extents.is_empty() {
             self.work = vec![T::default(); self.work_extents.iter().map(|&extent| self.of.len(extent)).sum()];
         }
@@ -251,6 +297,23 @@ impl<T: Float> State<T> {
     pub(crate) fn commit(&mut self, kept: impl FnOnce() -> Kept<T>) {
         if self.keeps() {
             self.commit_short(&kept());
+        }
+    }
+
+    /// Forgets what a step that has failed would have left in the shorter columns.
+    #[inline]
+    pub(crate) fn unsettle(&mut self) {
+        if self.keeps() {
+            let n = self.full * self.of.len(Extent::Weights);
+            self.next.copy_from_slice(&self.numbers[n..]);
+        }
+    }
+
+    /// Writes what a step that has been taken leaves in the shorter columns of a law.
+    #[inline]
+    pub(crate) fn commit_law(&mut self) {
+        if self.keeps() {
+            self.settle();
         }
     }
 

@@ -23,6 +23,7 @@ use crate::decay::Anchor;
 use crate::error::{Error, Result, in_range};
 use crate::float::{Real, rounded};
 use crate::kernel::Scaling;
+use crate::kernel::column::MAX_COLUMNS;
 use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::task::{Denormals, Desk, Fused, Task};
@@ -69,8 +70,7 @@ impl<T: Real> Engine<T> {
         // A selector may have panicked before.
         self.groups.rollback();
         let (groups, run) = (&mut self.groups, &self.run);
-        let choose =
-            |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.options.clone()));
+        let choose = |param: &Param<'_, T>| groups.choose(param, run).map(|place| (place, groups[place].settings.clone()));
         if self.slots.arrange(params, choose)? {
             self.reserve_groups();
             self.pieces.reserve(&self.run.threads, self.slots.numbers(), self.slots.len());
@@ -168,7 +168,7 @@ impl<T: Real> Engine<T> {
     /// Makes memory for parameters that are here for the first time.
     fn prepare_slots(&mut self, params: &[Param<'_, T>]) {
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            slot.prepare(self.groups[slot.group].captures(), param.value);
+            slot.prepare(param.value);
         }
     }
 
@@ -188,6 +188,7 @@ impl<T: Real> Engine<T> {
             if slot.is_active() {
                 slot.t = slot.t.saturating_add(1);
                 slot.state.commit(|| *self.groups[slot.group].kept_after(slot.step.scalars));
+                slot.memory.commit_law();
                 slot.ceiling = slot.step.ceiling;
                 slot.doubted = false;
                 updated += 1;
@@ -247,18 +248,29 @@ impl<'a, T: Real> Sweep<'a, T> {
         motion.rule.fused(law, at)
     }
 
+    /// Returns what the decay of a group pulls towards, and the column of its law's own, among the columns
+    /// that are kept for it. An empty slice stands for 0, and for no column.
+    pub(crate) fn of_law<'t>(
+        &self,
+        lent: Option<&'t [T]>,
+        group: usize,
+        columns: [&'t mut [T]; MAX_COLUMNS],
+    ) -> (&'t [T], &'t mut [T]) {
+        match (self.groups[group].anchor, columns) {
+            (Anchor::Start, [anchor, own, ..]) => (anchor, own),
+            (Anchor::Given, [own, ..]) => (lent.unwrap_or_default(), own),
+            (Anchor::Origin | Anchor::Average { .. }, [own, ..]) => (&[], own),
+        }
+    }
+
     /// Returns the work order of a parameter.
     pub(crate) fn task<'t>(&self, param: &'t mut Param<'_, T>, slot: &'t mut Slot<T>) -> Task<'t, T>
     where
         'a: 't,
     {
         let group = &self.groups[slot.group];
-        let (anchor, own) = match group.anchor {
-            Anchor::Origin => Default::default(),
-            Anchor::Start => (&slot.anchor[..], Default::default()),
-            Anchor::Given => (param.anchor.unwrap_or_default(), Default::default()),
-            Anchor::Average { .. } => (Default::default(), &mut slot.anchor[..]),
-        };
+        let (columns, beside) = slot.memory.cells();
+        let (anchor, own) = self.of_law(param.anchor, slot.group, columns);
         let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
         let (state, short) = slot.state.cells();
         Task {
@@ -274,9 +286,8 @@ impl<'a, T: Real> Sweep<'a, T> {
             short,
             anchor,
             own,
-            rows: &slot.rows,
+            beside,
             start: 0,
-            len: slot.len,
         }
     }
 }

@@ -90,8 +90,7 @@ const GAIN: &str = "gradient factor times clip factor";
 pub(crate) fn pulled_to<'a, T: Real>(slot: &'a Slot<T>, anchor: Anchor, param: &'a Param<'_, T>) -> &'a [T] {
     match anchor {
         Anchor::Origin => &[],
-        Anchor::Start | Anchor::Average { .. } if slot.anchor.is_empty() => param.value,
-        Anchor::Start | Anchor::Average { .. } => &slot.anchor,
+        Anchor::Start | Anchor::Average { .. } => slot.memory.first().unwrap_or(param.value),
         Anchor::Given => param.anchor.unwrap_or_default(),
     }
 }

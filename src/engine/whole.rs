@@ -12,7 +12,7 @@ use crate::decay::{AnyLaw, Decay, StepDecay};
 use crate::error::Error;
 use crate::float::Real;
 use crate::kernel::column::Matrices;
-use crate::kernel::reduce;
+use crate::kernel::{Notes, reduce};
 use crate::param::Param;
 use crate::task::{Desk, Look, Task};
 
@@ -103,14 +103,18 @@ impl<T: Real> Sweep<'_, T> {
         let group = &self.groups[slot.group];
         let law = if effect == group.plan.effect { group.plan.law } else { AnyLaw::of(effect, group.anchor) };
         if law.looks() {
-            // The task borrows the slot while the law writes the rows, so the rows are taken out.
-            let mut rows = std::mem::take(&mut slot.rows);
-            // Without a shape or an axis, the parameter is one row; `max` is for an
-            // axis of length 0.
-            let row = slot.len / slot.shape.map_or(1, |shape| shape.axes().first().copied().unwrap_or(1)).max(1);
-            let task = self.task(param, slot);
-            let law = law.prepare(&mut Look { task: &task, row, desk }, &mut rows);
-            (slot.rows, slot.step.law) = (rows, Some(law));
+            // The task borrows the slot while the law writes to its memory, so this is taken out.
+            let of = slot.memory.of;
+            let mut memory = std::mem::replace(&mut slot.memory, State::hollow(of));
+            let (columns, kept, beside) = memory.parts();
+            let (anchor, own) = self.of_law(param.anchor, slot.group, columns);
+            let task = Task { law: &law, anchor, own, ..self.task(param, slot) };
+            // The sums are lent beside the rest of the desk.
+            let mut sums = std::mem::take(&mut desk.sums);
+            let law = law.prepare(&mut Look { task: &task, of, desk }, Notes { kept, beside, sums: &mut sums });
+            (desk.sums, slot.memory) = (sums, memory);
+            slot.step.displacement = slot.step.displacement.max(law.reach());
+            slot.step.law = Some(law);
         } else if effect != group.plan.effect {
             slot.step.law = Some(law);
         }

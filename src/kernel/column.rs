@@ -21,6 +21,10 @@ pub(crate) enum Extent {
     Rows,
     /// One for each column of the last two axes.
     Columns,
+    /// One for each slice along the first axis.
+    First,
+    /// One for each slice along the second axis.
+    Second,
     /// One for the whole parameter.
     One,
 }
@@ -60,6 +64,9 @@ pub(crate) struct Matrices {
     pub(crate) count: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    /// The lengths of the first two axes; 1 where there is none.
+    pub(crate) first: usize,
+    pub(crate) second: usize,
 }
 
 impl Matrices {
@@ -72,7 +79,8 @@ impl Matrices {
             [columns] => (1, 1, columns),
             [ref outer @ .., rows, columns] => (outer.iter().product(), rows, columns),
         };
-        Self { rank: axes.len(), count, rows, columns }
+        let length = |axis: usize| if count == 0 { 0 } else { axes.get(axis).copied().unwrap_or(1) };
+        Self { rank: axes.len(), count, rows, columns, first: length(0), second: length(1) }
     }
 
     /// Returns how many numbers a column of this extent has.
@@ -81,6 +89,8 @@ impl Matrices {
             Extent::Weights => self.count * self.rows * self.columns,
             Extent::Rows => self.count * self.rows,
             Extent::Columns => self.count * self.columns,
+            Extent::First => self.first,
+            Extent::Second => self.second,
             Extent::One => 1,
         }
     }
@@ -117,9 +127,11 @@ impl<'a, T: Copy> Short<'a, T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread<'a, T> {
     values: &'a [T],
-    /// Weights of one matrix, and its numbers.
+    /// Weights after which the numbers begin anew, or others follow.
     matrix: usize,
+    /// The numbers of so many weights, and where those of the next ones begin.
     numbers: usize,
+    stride: usize,
     /// Neighbouring weights that share a number.
     share: usize,
 }
@@ -127,13 +139,19 @@ pub(crate) struct Spread<'a, T> {
 impl<'a, T: Copy> Spread<'a, T> {
     pub(crate) fn new(values: &'a [T], of: Matrices, extent: Extent) -> Self {
         let matrix = of.rows * of.columns;
+        let len = of.count * matrix;
+        let slice = len / of.first.max(1);
         let (matrix, numbers, share) = match extent {
             Extent::Weights => (matrix, matrix, 1),
             Extent::Rows => (matrix, of.rows, of.columns),
             Extent::Columns => (matrix, of.columns, 1),
-            Extent::One => (of.count * matrix, 1, of.count * matrix),
+            Extent::First => (len, of.first, slice),
+            Extent::Second => (slice, of.second, slice / of.second.max(1)),
+            Extent::One => (len, 1, len),
         };
-        Self { values, matrix, numbers, share }
+        // Every slice along the first axis has the same numbers of the second.
+        let stride = if extent == Extent::Second { 0 } else { numbers };
+        Self { values, matrix, numbers, stride, share }
     }
 
     /// Writes the numbers of the weights from `at` on, run by run.
@@ -142,7 +160,7 @@ impl<'a, T: Copy> Spread<'a, T> {
         while !rest.is_empty() {
             let (matrix, within) = (i / self.matrix, i % self.matrix);
             let number = within / self.share % self.numbers;
-            let values = &self.values[matrix * self.numbers..][..self.numbers];
+            let values = &self.values[matrix * self.stride..][..self.numbers];
             let run = if self.share > 1 { self.share - within % self.share } else { self.numbers - number };
             let run = run.min(rest.len());
             let (now, later) = rest.split_at_mut(run);
@@ -167,6 +185,8 @@ mod tests {
         for (extent, expected) in [
             (Extent::Rows, (0..24).map(|i| i / 4).collect::<Vec<_>>()),
             (Extent::Columns, (0..24).map(|i| i / 12 * 4 + i % 4).collect()),
+            (Extent::First, (0..24).map(|i| i / 12).collect()),
+            (Extent::Second, (0..24).map(|i| i / 4 % 3).collect()),
             (Extent::One, vec![0; 24]),
         ] {
             let values: Vec<_> = (0..of.len(extent)).collect();

@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use super::Level;
+use super::column::Matrices;
 use crate::float::{Real, clamp};
 
 /// One coordinate of an optimizer: weight, gradient and state in, the move and the new state out.
@@ -80,9 +81,14 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
     const LOOKS: bool = false;
 
     /// Looks at a whole parameter, of which nothing has been written yet, and returns the law for it.
-    /// `column` becomes the law's column, a number for each row, if it has one.
-    fn prepare(self, _whole: &mut dyn Whole<T>, _column: &mut Vec<T>) -> Self {
+    fn prepare(self, _whole: &mut dyn Whole<T>, _notes: Notes<'_, T>) -> Self {
         self
+    }
+
+    /// Returns the longest way that the law, once it has looked, moves a weight beside the update and
+    /// beside shrinking it.
+    fn reach(&self) -> f64 {
+        0.0
     }
 
     /// Returns the gradient that the optimizer sees: that of the loss, or that of loss and penalty.
@@ -109,14 +115,50 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
 pub(crate) trait Whole<T> {
     fn level(&self) -> Level;
 
-    /// Returns the number of weights in a row, the slice along the first axis.
-    fn row(&self) -> usize;
+    /// Returns the parameter's axes.
+    fn of(&self) -> Matrices;
+
+    /// Returns the rate that directions are multiplied by.
+    fn rate(&self) -> T;
+
+    /// Returns ‖d‖.
+    fn norm(&self) -> f64;
+
+    /// Calls `each` with the d, tile after tile.
+    fn weights(&mut self, each: &mut dyn FnMut(&[T]));
 
     /// Calls `each` with the gradients as the rule sees them, tile after tile.
     fn gradients(&mut self, each: &mut dyn FnMut(&[T]));
 
-    /// Calls `each` with d − rate·u, what the update without decay leads to, tile after tile.
-    fn updated(&mut self, each: &mut dyn FnMut(&[T]));
+    /// Calls `each` with all that the update without decay does, tile after tile.
+    fn moves(&mut self, each: &mut dyn FnMut(Moved<'_, T>));
+}
+
+/// What the update without decay does in a tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved<'a, T> {
+    /// d before it.
+    pub(crate) before: &'a [T],
+    /// The gradient as the rule sees it.
+    pub(crate) g: &'a [T],
+    /// The direction u.
+    pub(crate) u: &'a [T],
+    /// The metric of each coordinate; empty unless the law [asks](Law::ASKS).
+    pub(crate) metric: &'a [T],
+    /// d − rate·u
+    pub(crate) after: &'a [T],
+}
+
+/// Where a law writes down what it has seen of a whole parameter.
+#[derive(Debug)]
+pub(crate) struct Notes<'a, T> {
+    /// The law's short columns of state. They hold what is there before the step, and are changed to
+    /// what they will be after it.
+    pub(crate) kept: &'a mut [T],
+    /// The law's columns of this step, one after another; what they held is of no use.
+    pub(crate) beside: &'a mut [T],
+    /// Memory to work in.
+    pub(crate) sums: &'a mut Vec<f64>,
 }
 
 /// Returns x − rate·u, rounded once.

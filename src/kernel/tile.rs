@@ -23,7 +23,7 @@ pub(crate) struct Scratch<T> {
     pub(crate) r: [T; TILE],
     /// Numbers of rows and columns, spread over the weights: the rule's, and the law's.
     pub(crate) spread: [[T; TILE]; MAX_COLUMNS],
-    pub(crate) rows: [T; TILE],
+    pub(crate) beside: [[T; TILE]; 2],
     /// Copies of columns, where nothing is to be written: the rule's, and the law's own.
     pub(crate) copies: [[T; TILE]; MAX_COLUMNS],
     pub(crate) own: [T; TILE],
@@ -39,7 +39,7 @@ impl<T: Real> Scratch<T> {
             moves,
             r: zeros,
             spread: [zeros; MAX_COLUMNS],
-            rows: zeros,
+            beside: [zeros; 2],
             copies: [zeros; MAX_COLUMNS],
             own: zeros,
         }
@@ -59,6 +59,11 @@ impl<T: Real> Moves<T> {
     pub(crate) fn complete(&mut self, n: usize) {
         self.lean[..n].copy_from_slice(&self.u[..n]);
         self.metric[..n].fill(T::one());
+    }
+
+    /// Returns the metrics of n moves.
+    pub(crate) fn metric(&self, n: usize) -> &[T] {
+        &self.metric[..n]
     }
 
     #[inline(always)]

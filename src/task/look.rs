@@ -2,14 +2,14 @@
 
 use super::{Desk, Task, tiles};
 use crate::float::Real;
+use crate::kernel::column::Matrices;
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Level, Whole};
+use crate::kernel::{Level, Moved, Whole, reduce};
 
 /// A task as its law looks at the whole of it.
 pub(crate) struct Look<'l, 'a, T: Real> {
     pub(crate) task: &'l Task<'a, T>,
-    /// The number of weights in a row.
-    pub(crate) row: usize,
+    pub(crate) of: Matrices,
     pub(crate) desk: &'l mut Desk<T>,
 }
 
@@ -18,8 +18,30 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         self.task.level
     }
 
-    fn row(&self) -> usize {
-        self.row
+    fn of(&self) -> Matrices {
+        self.of
+    }
+
+    fn rate(&self) -> T {
+        self.task.rate
+    }
+
+    fn norm(&self) -> f64 {
+        reduce::squared_distance(self.task.level, self.task.x, self.task.anchor).norm()
+    }
+
+    fn weights(&mut self, each: &mut dyn FnMut(&[T])) {
+        let (task, d) = (self.task, &mut self.desk.tile.d);
+        for tile in tiles(task.x.len()) {
+            let x = &task.x[tile.clone()];
+            if task.anchor.is_empty() {
+                each(x);
+            } else {
+                let d = &mut d[..tile.len()];
+                tile::distance(task.level, x, &task.anchor[tile], d);
+                each(d);
+            }
+        }
     }
 
     fn gradients(&mut self, each: &mut dyn FnMut(&[T])) {
@@ -30,18 +52,19 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         }
     }
 
-    fn updated(&mut self, each: &mut dyn FnMut(&[T])) {
+    fn moves(&mut self, each: &mut dyn FnMut(Moved<'_, T>)) {
         let task = self.task;
         for tile in tiles(task.x.len()) {
-            let x = &task.x[tile.clone()];
+            let n = tile.len();
             task.moves(tile.clone(), &mut self.desk.tile);
-            let Scratch { d, moves, .. } = &mut *self.desk.tile;
-            let d = &mut d[..tile.len()];
-            if task.anchor.is_empty() {
-                d.copy_from_slice(x);
-            }
-            tile::descend_all(task.level, d, moves, task.rate);
-            each(d);
+            let Scratch { d, g, moves, r, .. } = &mut *self.desk.tile;
+            let before = if task.anchor.is_empty() { &task.x[tile.clone()] } else { &d[..n] };
+            let g = if task.seen().is_given() { &task.g[tile] } else { &g[..n] };
+            let after = &mut r[..n];
+            after.copy_from_slice(before);
+            tile::descend_all(task.level, after, moves, task.rate);
+            let metric = if task.law.tiled().asks() { moves.metric(n) } else { &[] };
+            each(Moved { before, g, u: &moves.u[..n], metric, after });
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::decay::{Anchor, Decay, Rates};
 use crate::engine::Hyperparameters;
 use crate::kernel::Moves;
+use crate::kernel::column::{Extent, Matrices};
 use crate::kernel::reduce::CHUNK;
 use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
 
@@ -76,7 +77,6 @@ impl<T: Real> Memory<T> {
     fn task<'a>(&'a mut self, level: Level, scaling: Scaling<T>, rule: &'a dyn AnyRule<T>, law: &'a AnyLaw<T>) -> Task<'a, T> {
         let mut state: [&mut [T]; MAX_COLUMNS] = Default::default();
         state.iter_mut().zip(&mut self.state).for_each(|(place, column)| *place = column);
-        let len = self.x.len();
         Task {
             level,
             scaling,
@@ -90,9 +90,8 @@ impl<T: Real> Memory<T> {
             short: Short::default(),
             anchor: &[],
             own: &mut [],
-            rows: &[],
+            beside: Short::default(),
             start: 0,
-            len,
         }
     }
 }

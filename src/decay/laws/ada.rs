@@ -9,7 +9,7 @@ use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Result, in_range};
 use crate::float::Real;
 use crate::kernel::reduce::TileSum;
-use crate::kernel::{Law, Move, Whole, descend};
+use crate::kernel::{Law, Move, Notes, Whole, descend};
 use crate::number::Number;
 use crate::text::Arguments;
 
@@ -112,7 +112,7 @@ impl<T: Real> Law<T> for AdaDecay<T> {
     const SETTLES: bool = true;
     const LOOKS: bool = true;
 
-    fn prepare(self, whole: &mut dyn Whole<T>, _column: &mut Vec<T>) -> Self {
+    fn prepare(self, whole: &mut dyn Whole<T>, _notes: Notes<'_, T>) -> Self {
         let level = whole.level();
         let (mut sum, mut count) = (TileSum::new(), 0);
         whole.gradients(&mut |g| {

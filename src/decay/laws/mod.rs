@@ -25,7 +25,7 @@ use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Real, faded, rounded};
-use crate::kernel::{Law, TiledLaw, Whole};
+use crate::kernel::{Law, Notes, TiledLaw, Whole};
 use crate::number::Number;
 use crate::text::Arguments;
 
@@ -223,11 +223,18 @@ macro_rules! laws {
                 }
             }
 
-            /// Returns the law for a parameter that it has looked at. `column` becomes the law's
-            /// column, a number for each row, if it has one.
-            pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, column: &mut Vec<T>) -> Self {
+            /// Returns the law for a parameter that it has looked at.
+            pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, notes: Notes<'_, T>) -> Self {
                 match self {
-                    $($(Self::$Law(law) => Self::$Law(law.prepare(whole, column))),+),+
+                    $($(Self::$Law(law) => Self::$Law(law.prepare(whole, notes))),+),+
+                }
+            }
+
+            /// Returns the longest way that the law moves a weight beside the update and beside
+            /// shrinking it.
+            pub(crate) fn reach(&self) -> f64 {
+                match self {
+                    $($(Self::$Law(law) => Law::<T>::reach(law)),+),+
                 }
             }
 

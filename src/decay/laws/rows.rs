@@ -5,8 +5,9 @@ use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::Real;
+use crate::kernel::column::Extent;
 use crate::kernel::reduce::{Pass, TileSum};
-use crate::kernel::{Law, Move, Whole, descend};
+use crate::kernel::{Law, Move, Notes, Whole, descend};
 
 impl Decay {
     /// Makes group lasso over rows: after the update each slice along the first axis shrinks as a
@@ -77,19 +78,18 @@ impl<T: Real> Law<T> for RowLasso {
     const LOOKS: bool = true;
 
     /// Works out what each row loses.
-    fn prepare(self, whole: &mut dyn Whole<T>, lost: &mut Vec<T>) -> Self {
-        let (level, n) = (whole.level(), whole.row());
-        let (mut sum, mut held) = (TileSum::new(), 0);
-        lost.clear();
-        whole.updated(&mut |y| {
-            let mut rest = y;
+    fn prepare(self, whole: &mut dyn Whole<T>, notes: Notes<'_, T>) -> Self {
+        let (level, n) = (whole.level(), whole.of().len(Extent::Weights) / whole.of().first.max(1));
+        let (mut sum, mut held, mut lost) = (TileSum::new(), 0, notes.beside.iter_mut());
+        whole.moves(&mut |tile| {
+            let mut rest = tile.after;
             while !rest.is_empty() {
                 let (now, later) = rest.split_at(rest.len().min(n - held));
                 sum.add_squares(level, now, Pass::Again(0));
                 (rest, held) = (later, held + now.len());
                 if held == n {
                     let squares = std::mem::replace(&mut sum, TileSum::new()).sum();
-                    lost.push(T::of(self.lost(squares.sqrt(), n)));
+                    lost.by_ref().take(1).for_each(|lost| *lost = T::of(self.lost(squares.sqrt(), n)));
                     held = 0;
                 }
             }
