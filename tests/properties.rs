@@ -8,6 +8,8 @@ mod properties {
     pub(crate) mod invariance;
     pub(crate) mod long_runs;
     pub(crate) mod pure_decay;
+    pub(crate) mod rest;
     pub(crate) mod resume;
+    pub(crate) mod symmetry;
     pub(crate) mod threads;
 }

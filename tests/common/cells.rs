@@ -86,6 +86,15 @@ pub(crate) fn with_number(strength: Strength, number: f64) -> Strength {
     }
 }
 
+/// The number of a strength.
+pub(crate) fn number(strength: Strength) -> f64 {
+    match strength {
+        Strength::LrScaled(x) | Strength::Independent(x) | Strength::Corrected(x) | Strength::Fixed(x) => x,
+        Strength::Timescale(x) | Strength::HalfLife(x) | Strength::Adaptive(x) => x,
+        _ => 0.0,
+    }
+}
+
 impl Cell {
     pub(crate) fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
         Self { penalty, place, strength, anchor: Anchor::Origin, ramp: Ramp::constant() }

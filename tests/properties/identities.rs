@@ -21,6 +21,7 @@ for_f32_and_f64!(
     ada_decay_without_alpha_is_decoupled,
     group_lasso_of_single_weights_is_the_soft_threshold,
     in_a_plain_metric_metric_l1_is_l1,
+    huber_decay_ends_in_l2_and_in_l1,
 );
 
 const LENGTHS: [usize; 3] = [6, 11, 3];
@@ -329,6 +330,26 @@ fn in_a_plain_metric_metric_l1_is_l1<T: Element>() {
             // What stays within a threshold of where it starts is there either way.
             let other = difference > OTHER || cell.anchor == Anchor::Start;
             assert!(if plain { difference < SAME } else { other }, "{}", name());
+        }
+    }
+}
+
+/// Where no weight is as large as δ it is L2, and where all are larger, L1 of λδ.
+fn huber_decay_ends_in_l2_and_in_l1<T: Element>() {
+    let (wide, narrow) = (2.0_f64.powi(30), 2.0_f64.powi(-60));
+    for row in OPTIMIZERS {
+        for (place, strength) in [
+            (Place::Coupled, Strength::LrScaled as fn(f64) -> Strength),
+            (Place::Proximal, Strength::LrScaled),
+            (Place::Proximal, Strength::Fixed),
+        ] {
+            let run = |penalty, number| weights::<T>(row, Decay::new(penalty, place, strength(number)));
+            for (delta, other, number) in [(wide, Penalty::L2, 0.3), (narrow, Penalty::L1, 0.3 / narrow)] {
+                let difference = ulps(&run(Penalty::Huber { delta }, number), &run(other, 0.3));
+                assert!(difference < SAME, "{} {place:?} with δ = {delta}: {difference} ulp", row.name);
+            }
+            let difference = ulps(&run(cells::HUBER, 0.3), &run(Penalty::L2, 0.3));
+            assert!(difference > OTHER, "{} {place:?}: {difference} ulp", row.name);
         }
     }
 }
