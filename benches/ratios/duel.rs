@@ -25,6 +25,15 @@ impl Effort {
     pub(crate) const FULL: Self = Self { sittings: 9, rounds: 7, work: 2_000_000, largest: usize::MAX };
     pub(crate) const ONCE: Self = Self { sittings: 1, rounds: 1, work: 0, largest: 100_000 };
 
+    /// What the command line asks for, and the words in it: everything once, unless `cargo bench` means to measure.
+    pub(crate) fn asked_for() -> (Self, Vec<String>) {
+        let (flags, chosen): (Vec<String>, Vec<String>) =
+            std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+        let has = |flag: &str| flags.iter().any(|given| given == flag);
+        let measures = has("--bench") && !has("--quick") && !has("--test");
+        (if measures { Self::FULL } else { Self::ONCE }, chosen)
+    }
+
     fn repetitions(self, lengths: &[usize]) -> usize {
         (self.work / (lengths.iter().sum::<usize>() + PER_TENSOR * lengths.len())).max(1)
     }

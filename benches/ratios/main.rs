@@ -17,9 +17,7 @@ mod threads;
 use duel::Effort;
 
 fn main() {
-    let (flags, chosen): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
-    let has = |flag: &str| flags.iter().any(|given| given == flag);
-    let effort = if has("--bench") && !has("--quick") && !has("--test") { Effort::FULL } else { Effort::ONCE };
+    let (effort, chosen) = Effort::asked_for();
     println!("CPU level {}; every number is a median, with its quartiles in brackets", wane::Level::best());
     for (name, section) in SECTIONS {
         if chosen.is_empty() || chosen.iter().any(|wanted| wanted == name) {

@@ -1,7 +1,7 @@
 //! What both benches share: the optimizers that are timed, the memory they work on, and the limit they are held against.
 
 #[path = "../../tests/common/mod.rs"]
-mod common;
+pub(crate) mod common;
 
 mod contender;
 mod limit;
