@@ -29,6 +29,8 @@ const HEADER: [&str; 5] = ["decay", "looks at all weights first", "10000 weights
 
 fn main() {
     let (effort, chosen) = Effort::asked_for();
+    // A third of the sittings, as there are many laws.
+    let effort = Effort { sittings: effort.sittings.div_ceil(3), ..effort };
     println!("CPU level {}; every number is a median, with its quartiles in brackets", wane::Level::best());
     for name in RULES.into_iter().filter(|name| chosen.is_empty() || chosen.iter().any(|wanted| wanted == name)) {
         let row = optimizer(name);

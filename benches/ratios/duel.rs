@@ -11,9 +11,9 @@ pub(crate) struct Effort {
     /// Times that both contenders get fresh memory, elsewhere than before.
     pub(crate) sittings: usize,
     /// Turns of each in a sitting.
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// Weights stepped over in a turn; a tensor counts as [`PER_TENSOR`] of them.
-    work: usize,
+    pub(crate) work: usize,
     /// The most weights in a tensor.
     pub(crate) largest: usize,
 }

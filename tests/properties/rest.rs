@@ -93,7 +93,7 @@ fn at_rest_gradient_and_penalty_are_in_balance() {
                 let decay = Decay::new(cell.penalty, cell.place, Strength::LrScaled(lambda)).towards(anchor);
                 let mut opt = row.build::<f64>(&row.setup(decay.clone()));
                 let (mut w, lent) = (vec![1.0; Squares::WEIGHTS], vec![a; Squares::WEIGHTS]);
-                for _ in 0..4000 {
+                for _ in 0..1000 {
                     let g = loss.gradient(&w);
                     opt.step(&mut [param("w", &mut w, &g).anchor(&lent)]).expect("a step");
                 }
