@@ -14,6 +14,7 @@ for_f32_and_f64!(
     an_alias_has_the_bits_of_its_cell,
     what_is_missing_is_an_error,
     what_follows_no_average_is_an_error,
+    both_orders_are_one_law_towards_the_average,
     none_is_none_in_every_cell
 );
 
@@ -187,7 +188,7 @@ fn what_is_missing_is_an_error_in_a_group_and_as_text() {
     }
 }
 
-/// Towards the running average there is decoupled L2, in all its units.
+/// Towards the running average there is decoupled L2, in all its units, and its places are one law.
 fn what_follows_no_average_is_an_error<T: Element>() {
     let row = optimizer("adam");
     for (cell, _) in
@@ -197,6 +198,18 @@ fn what_follows_no_average_is_an_error<T: Element>() {
         let error = row.try_build::<T>(&row.setup(decay.clone())).unwrap_err();
         let reason = "towards the running average there is decoupled L2";
         assert_eq!(error.to_string(), format!("the decay `{decay}` does not exist: {reason}"));
+    }
+}
+
+fn both_orders_are_one_law_towards_the_average<T: Element>() {
+    for row in OPTIMIZERS {
+        let run = |place| {
+            let mut opt =
+                row.build::<T>(&row.setup(Cell::new(Penalty::L2, place, Strength::LrScaled(0.7)).towards(AVERAGE).decay()));
+            let tensors = trained(&mut *opt, &[9, 4], 5);
+            bits(row, &*opt, &tensors)
+        };
+        assert_eq!(run(Place::Decoupled), run(Place::Exact), "{}", row.name);
     }
 }
 
@@ -230,12 +243,12 @@ fn every_constructor_is_a_cell() {
         (Decay::coupled_l1(0.01), Decay::new(L1, Coupled, LrScaled(0.01)), "coupled-l1:0.01"),
         (Decay::coupled_elastic_net(0.01, 0.5), Decay::new(half, Coupled, LrScaled(0.01)), "coupled-elastic-net:0.01,0.5"),
         (Decay::decoupled(0.1), Decay::new(L2, Decoupled, LrScaled(0.1)), "decoupled:0.1"),
-        (Decay::independent(1e-4), Decay::new(L2, Decoupled, Independent(1e-4)), "independent:1e-4"),
-        (Decay::corrected(0.1), Decay::new(L2, Decoupled, Corrected(0.1)), "corrected:0.1"),
+        (Decay::independent(1e-4), Decay::new(L2, Exact, Independent(1e-4)), "independent:1e-4"),
+        (Decay::corrected(0.1), Decay::new(L2, Exact, Corrected(0.1)), "corrected:0.1"),
         (Decay::exact(0.1), Decay::new(L2, Exact, LrScaled(0.1)), "exact:0.1"),
-        (Decay::fixed(1e-4), Decay::new(L2, Decoupled, Fixed(1e-4)), "fixed:1e-4"),
-        (Decay::timescale(2000.0), Decay::new(L2, Decoupled, Timescale(2000.0)), "timescale:2000"),
-        (Decay::half_life(500.0), Decay::new(L2, Decoupled, HalfLife(500.0)), "half-life:500"),
+        (Decay::fixed(1e-4), Decay::new(L2, Exact, Fixed(1e-4)), "fixed:1e-4"),
+        (Decay::timescale(2000.0), Decay::new(L2, Exact, Timescale(2000.0)), "timescale:2000"),
+        (Decay::half_life(500.0), Decay::new(L2, Exact, HalfLife(500.0)), "half-life:500"),
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),
         (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),

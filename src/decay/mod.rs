@@ -28,13 +28,13 @@ use crate::schedule::Schedule;
 /// | [`coupled_l2`](Self::coupled_l2)`(λ)` | `coupled-l2:0.01` | g ← g + λ·d | `weight_decay` of PyTorch's SGD, Adam ...; Keras's `l2` is λ/2 |
 /// | [`coupled_l1`](Self::coupled_l1)`(λ)` | `coupled-l1:0.01` | g ← g + λ·sign(d) | |
 /// | [`coupled_elastic_net`](Self::coupled_elastic_net)`(λ, ρ)` | `coupled-elastic-net:0.01,0.5` | g ← g + λ(1−ρ)·d + λρ·sign(d) | |
-/// | [`decoupled`](Self::decoupled)`(λ)` | `decoupled:0.1` | x ← x − s·d, s = η_t·λ | AdamW of PyTorch, optax, Keras |
-/// | [`independent`](Self::independent)`(λ)` | `independent:1e-4` | s = (η_t/η_peak)·λ | AdamW of the paper, Composer |
+/// | [`decoupled`](Self::decoupled)`(λ)` | `decoupled:0.1` | x ← (1 − s)·d − η_t·u, s = η_t·λ | AdamW of PyTorch, optax, Keras |
+/// | [`exact`](Self::exact)`(λ)` | `exact:0.1` | x ← d − (η_t·u + s·d), s = η_t·λ | `decoupled` that loses no small share |
+/// | [`independent`](Self::independent)`(λ)` | `independent:1e-4` | the same, s = (η_t/η_peak)·λ | AdamW of the paper, Composer |
 /// | [`corrected`](Self::corrected)`(λ)` | `corrected:0.1` | s = η_t²/η_peak·λ | AdamC, Defazio 2025 |
 /// | [`fixed`](Self::fixed)`(λ)` | `fixed:1e-4` | s = λ | LaProp, AdaBelief's `fixed_decay` |
 /// | [`timescale`](Self::timescale)`(τ)` | `timescale:2000` | s = (η_t/η_peak)/τ | Wang & Aitchison |
 /// | [`half_life`](Self::half_life)`(h)` | `half-life:500` | s = 1 − 2^(−1/h) | people |
-/// | [`exact`](Self::exact)`(λ)` | `exact:0.1` | x ← x − (η_t·u + s·d) | `decoupled` that loses no small share |
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
@@ -44,6 +44,7 @@ use crate::schedule::Schedule;
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
+/// Units that PyTorch lacks have the exact order; `independent-decoupled:1e-4` is that of PyTorch.
 /// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
 ///
 /// # Penalty × place
@@ -147,7 +148,8 @@ pub enum Place {
     Coupled,
     /// Beside the update, on the weight as it was.
     Decoupled,
-    /// The same in another order of operations, which loses no small share; see [`Decay::exact`].
+    /// The same in another order of operations, which loses no small share, and the usual place of
+    /// units that PyTorch lacks; see [`Decay::exact`].
     Exact,
     /// After the update, as the exact minimiser of penalty plus squared distance.
     Proximal,
@@ -177,7 +179,8 @@ pub enum Anchor {
     Given,
     /// The running average e of the weight itself, which starts from the weights as they are when
     /// the parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts.
-    /// For decoupled L2; costs one column of memory.
+    /// For decoupled L2, whose two places are one there: x ← x − (η_t·u + s·(x − e)). Costs one column
+    /// of memory.
     Average {
         /// β, in [0, 1).
         beta: f64,

@@ -1,7 +1,7 @@
 //! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
 //!
 //! Words for what is usual are left out: `decoupled` stands for decoupled L2 in lr-scaled units,
-//! `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1. The words themselves, and
+//! `half-life` for decoupled L2 with a half-life, in the exact order, `l1` for the decoupled L1. The words themselves, and
 //! the numbers behind the first, belong to units, places and penalties.
 
 use std::fmt;
@@ -57,11 +57,8 @@ impl Decay {
             Penalty::L2 => "",
             other => other.word(),
         };
-        let place = match self.place {
-            Place::Coupled if units == "adaptive" => "",
-            Place::Decoupled if units != "adaptive" && !(units.is_empty() && penalty.is_empty()) => "",
-            other => other.word(),
-        };
+        let is_usual = self.place == usual_place(self.strength, self.penalty);
+        let place = if is_usual && !(units.is_empty() && penalty.is_empty()) { "" } else { self.place.word() };
         let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
         words.join("-")
     }
@@ -106,19 +103,24 @@ fn law(text: &str) -> Result<Decay> {
         return next.end(Decay::none());
     }
     let (units, rest) = Strength::read(words);
-    let (place, rest) = Place::read(rest).unwrap_or((usual_place(units(0.0)), rest));
+    let (place, rest) = Place::read(rest).map_or((None, rest), |(place, rest)| (Some(place), rest));
     let (penalty, rest) = Penalty::read(rest);
     if words.is_empty() || !rest.is_empty() {
         return Err(next.error(expected()));
     }
     let strength = units(next.take("the strength")?);
     let penalty = penalty.take(&mut next)?;
-    let place = place.take(&mut next)?;
+    let place = place.unwrap_or(usual_place(strength, penalty)).take(&mut next)?;
     next.end(Decay::new(penalty, place, strength))
 }
 
-/// Returns the place where the text names none: adaptive decay is coupled,
-/// everything else decoupled.
-fn usual_place(strength: Strength) -> Place {
-    if strength.adaptive_lambda().is_some() { Place::Coupled } else { Place::Decoupled }
+/// Returns the place where the text names none: adaptive decay is coupled, everything else decoupled,
+/// in the exact order where that exists and PyTorch has none of its own.
+fn usual_place(strength: Strength, penalty: Penalty) -> Place {
+    match (strength, penalty) {
+        (Strength::Adaptive(_), _) => Place::Coupled,
+        (Strength::LrScaled(_), _) => Place::Decoupled,
+        (_, Penalty::L2) => Place::Exact,
+        _ => Place::Decoupled,
+    }
 }

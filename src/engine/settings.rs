@@ -67,8 +67,8 @@ use crate::task::Denormals;
 ///
 /// Not refused: what a schedule brings below the smallest number (it counts as 0); an adaptive
 /// strength too small to count, beside a gradient that is as small; and a share s so small that
-/// 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`). It removes nothing, as in
-/// PyTorch, whose order of operations this is; [`Place::Exact`](crate::Place::Exact) has another one.
+/// 1 − s is 1 in the weights' type (below 3e-8 in `f32`, 6e-17 in `f64`), where the place is not
+/// [`Exact`](crate::Place::Exact). It removes nothing, as in PyTorch, whose order of operations that is.
 ///
 /// ```
 /// use wane::{AdamW, Clip, Decay, Selector, Schedule};

@@ -20,7 +20,7 @@
 //! use wane::plan::{self, Equilibrium, Units};
 //! use wane::{Decay, Schedule};
 //!
-//! let (lr, decay) = (1e-3, Decay::decoupled(0.1));
+//! let (lr, decay) = (1e-3, Decay::exact(0.1));
 //! assert_eq!(plan::in_units(&decay, Units::Timescale, lr, &Schedule::constant())?, Decay::timescale(1e4));
 //! let settled = Equilibrium::adamw(lr, 0.9, &decay)?;
 //! assert!((settled.rms - 0.0707).abs() < 1e-4);                // √(η/(2λ))

@@ -9,7 +9,7 @@ use crate::float::Float;
 /// 1 − (1 − s rounded to T)
 /// ```
 ///
-/// A step multiplies by 1 − s, rounded to the weights' type. In `f32` numbers below 1 lie 6e-8 apart:
+/// A step in PyTorch's order, [`Place::Decoupled`](crate::Place::Decoupled), multiplies by 1 − s, rounded to the weights' type. In `f32` numbers below 1 lie 6e-8 apart:
 /// a share below 3e-8 is lost, and a larger one becomes a multiple of 6e-8. In `f64` the same happens
 /// at 6e-17 and 1.1e-16. The product is rounded again, to the weight's own last place.
 ///
@@ -18,7 +18,8 @@ use crate::float::Float;
 /// | `share` | s, of [`share_at_peak`](super::share_at_peak) or of a step | [0, 1) | [`OutOfRange`](crate::Error::OutOfRange) |
 ///
 /// It is lost where the result is 0 and `share` is not. PyTorch rounds in the same place; a library
-/// that subtracts s·x from x instead loses a share that is below half of the weight's own last place.
+/// that subtracts s·x from x instead loses a share that is below half of the weight's own last place. In
+/// the [exact order](crate::Place::Exact), which all units have that PyTorch lacks, s keeps its digits.
 ///
 /// ```
 /// use wane::plan::really_removed;

@@ -100,6 +100,8 @@ impl Units {
 /// | `peak` | finite, > 0 | [`OutOfRange`] |
 /// | `lr_schedule`, and the decay's own | see above, and [`Schedule`] | [`Conflict`] |
 ///
+/// The order of operations stays: of `decoupled` comes `independent-decoupled`.
+///
 /// The share at the peak must be in [0, 1), else [`OutOfRange`]. Equal means equal but for
 /// rounding: each share is off by a few units of its last place. A group's `lr_factor` or
 /// [`set_learning_rate`](crate::Optimizer::set_learning_rate) acts on units each in its own way; the
@@ -112,8 +114,8 @@ impl Units {
 /// use wane::{Decay, Schedule};
 ///
 /// let lr = Schedule::cosine(1000, 0.0);
-/// assert_eq!(in_units(&Decay::decoupled(0.5), Units::Independent, 0.25, &lr)?, Decay::independent(0.125));
-/// let fixed = in_units(&Decay::decoupled(0.5), Units::Fixed, 0.25, &lr)?;
+/// assert_eq!(in_units(&Decay::exact(0.5), Units::Independent, 0.25, &lr)?, Decay::independent(0.125));
+/// let fixed = in_units(&Decay::exact(0.5), Units::Fixed, 0.25, &lr)?;
 /// assert_eq!(fixed, Decay::fixed(0.125).schedule(lr.clone()));
 /// assert_eq!(in_units(&fixed, Units::Timescale, 0.25, &lr)?, Decay::timescale(8.0));
 /// // No schedule of this crate divides by a cosine.

@@ -45,14 +45,15 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
         R::PLAIN
     }
 
-    /// Lists the fused pairs: rules with [`Rule::FUSED`], with no decay, coupled L2
-    /// or decoupled L2.
+    /// Lists the fused pairs: rules with [`Rule::FUSED`], with no decay, coupled L2, or decoupled L2
+    /// in either order.
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
         if R::FUSED {
             match *law {
                 AnyLaw::Free(law) => at.sweep(*self, law),
                 AnyLaw::CoupledL2(law) => at.sweep(*self, law),
                 AnyLaw::Shrink(law) => at.sweep(*self, law),
+                AnyLaw::Exact(law) => at.sweep(*self, law),
                 _ => false,
             }
         } else {
@@ -65,6 +66,7 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
             match *task.law {
                 AnyLaw::Free(law) => task.displace(*self, law, tile, r),
                 AnyLaw::Shrink(law) => task.displace(*self, law, tile, r),
+                AnyLaw::Exact(law) => task.displace(*self, law, tile, r),
                 _ => false,
             }
         } else {

@@ -102,7 +102,7 @@ impl Cell {
 
     /// All that it may pull towards.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
-        let follows = (self.penalty, self.place) == (Penalty::L2, Place::Decoupled);
+        let follows = matches!((self.penalty, self.place), (Penalty::L2, Place::Decoupled | Place::Exact));
         ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
     }
 

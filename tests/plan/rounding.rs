@@ -18,7 +18,7 @@ fn shares_are_multiples_of_the_distance_below_1() {
 #[test]
 fn a_step_removes_just_that() {
     for share in [1e-9, 2.9e-8, 3.1e-8, 4e-8, 1e-7, 1e-4, 0.3, 0.999] {
-        let mut opt = Sgd::new(0.1).weight_decay(Decay::fixed(share)).build().expect("an optimizer");
+        let mut opt = Sgd::new(1.0).weight_decay(Decay::decoupled(share)).build().expect("an optimizer");
         let mut w = [1.0_f32];
         opt.step_slice(&mut w, &[0.0]).expect("a step");
         assert_eq!(really_removed::<f32>(share), Ok(1.0 - f64::from(w[0])), "{share}");

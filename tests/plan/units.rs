@@ -1,5 +1,5 @@
 use wane::plan::{Units, in_units, share_at_peak};
-use wane::{Anchor, Decay, Optimizer, Schedule, Sgd};
+use wane::{Anchor, Decay, Optimizer, Penalty, Place, Schedule, Sgd, Strength};
 
 use super::{conflict, out_of_range};
 use crate::common::data::noise;
@@ -12,7 +12,7 @@ const UNITS: [Units; 6] =
 fn eighths() -> [Decay; 6] {
     let half_life = -(2.0_f64.ln()) / 0.875_f64.ln();
     [
-        Decay::decoupled(0.625),
+        Decay::exact(0.625),
         Decay::independent(0.125),
         Decay::corrected(0.625),
         Decay::fixed(0.125),
@@ -99,11 +99,14 @@ fn under_a_schedule_of_the_rate() {
 #[test]
 fn what_stays() {
     let constant = Schedule::constant();
-    let anchored = Decay::decoupled(0.625).towards(Anchor::Start);
+    let anchored = Decay::exact(0.625).towards(Anchor::Start);
     assert_eq!(in_units(&anchored, Units::Timescale, PEAK, &constant), Ok(Decay::timescale(8.0).towards(Anchor::Start)));
     for units in UNITS {
         assert_eq!(in_units(&Decay::none(), units, PEAK, &constant), Ok(Decay::none()));
     }
+    // The order of operations is the decay's.
+    let found = in_units(&Decay::decoupled(0.625), Units::Timescale, PEAK, &constant);
+    assert_eq!(found, Ok(Decay::new(Penalty::L2, Place::Decoupled, Strength::Timescale(8.0))));
     // No digit is lost on the way to the same units.
     let half_life = Decay::half_life(500.0);
     assert_eq!(in_units(&half_life, Units::HalfLife, PEAK, &constant), Ok(half_life));
@@ -123,7 +126,7 @@ fn what_has_no_equal_is_an_error() {
     }
     out_of_range(of(Decay::fixed(0.0), Units::Timescale), "timescale");
     out_of_range(of(Decay::fixed(0.0), Units::HalfLife), "half-life");
-    assert_eq!(of(Decay::fixed(0.0), Units::LrScaled), Ok(Decay::decoupled(0.0)));
+    assert_eq!(of(Decay::fixed(0.0), Units::LrScaled), Ok(Decay::exact(0.0)));
     out_of_range(of(Decay::decoupled(5.0), Units::Fixed), "share of a weight");
     out_of_range(of(Decay::decoupled(f64::NAN), Units::Fixed), "weight decay");
     for peak in [0.0, -1.0, f64::NAN, f64::INFINITY] {

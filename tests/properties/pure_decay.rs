@@ -1,7 +1,9 @@
 //! Without a gradient, and from fresh state, an optimizer moves nothing and the decay stands alone: closed forms, half-lives, timescales,
 //! and the sums of schedules.
 
-use wane::{Decay, Optimizer, Param, Penalty, Place, Schedule, Strength};
+use std::f64::consts::LN_2;
+
+use wane::{Anchor, Decay, Optimizer, Param, Penalty, Place, Schedule, Strength};
 
 use crate::common::cells::{self, ADA, Cell};
 use crate::common::data::{noise, patterns, slice_after, step_on, tensors};
@@ -61,8 +63,8 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
                 for ((x0, x), lent) in before.value.iter().zip(&tensor.value).zip(&tensor.anchor) {
                     let a = match cell.anchor {
                         // The average of a weight that stays is that weight.
-                        wane::Anchor::Start | wane::Anchor::Average { .. } => x0.exact(),
-                        wane::Anchor::Given => lent.exact(),
+                        Anchor::Start | wane::Anchor::Average { .. } => x0.exact(),
+                        Anchor::Given => lent.exact(),
                         _ => 0.0,
                     };
                     let expected = a + after(cell, row.lr, x0.exact() - a, N);
@@ -270,11 +272,20 @@ fn the_exact_order_loses_no_share() {
         (0..weights).map(|i| f32::near(shift + scale * noise([key, i, step, 0]))).collect()
     };
     let sum = |x: &[f32]| x.iter().map(|&x| f64::from(x)).sum::<f64>();
-    let exact =
-        [1e-9, 1e-8, 4e-8, 1e-6, 1e-3, 0.5].map(|s| (Decay::new(Penalty::L2, Place::Exact, Strength::Fixed(s)), s, 1.0, 0.01));
+    // All units that PyTorch lacks have that order.
+    let units: [fn(f64) -> Decay; 6] = [
+        Decay::exact,
+        Decay::independent,
+        Decay::corrected,
+        Decay::fixed,
+        |s| Decay::timescale(1.0 / s),
+        |s| Decay::half_life(-LN_2 / (-s).ln_1p()),
+    ];
+    let shares = [1e-9, 1e-8, 4e-8, 1e-6, 1e-3, 0.5].into_iter().skip(skip);
+    let exact = shares.flat_map(|s| units.map(|units| (units(s), s, 1.0, 0.01)));
     // Nothing, nothing, and twice what it says, of weights between a half and 1.
-    let lossy = [(1e-9, 0.0), (1e-8, 0.0), (4e-8, 2.0)].map(|(s, times)| (Decay::fixed(s), s, times, 0.1));
-    let cases: Vec<_> = exact.into_iter().skip(skip).chain(lossy.into_iter().skip(skip)).collect();
+    let lossy = [(1e-9, 0.0), (1e-8, 0.0), (4e-8, 2.0)].map(|(s, times)| (Decay::decoupled(s), s, times, 0.1));
+    let cases: Vec<_> = exact.chain(lossy.into_iter().skip(skip)).collect();
     let start = numbers(1, 0, 0.2, 0.75);
     let run = |decay: &Decay| (wane::Sgd::new(1.0).weight_decay(decay.clone()).build::<f32>().unwrap(), start.clone());
     let mut free = run(&Decay::none());
@@ -291,4 +302,31 @@ fn the_exact_order_loses_no_share() {
         let found = removed / promised;
         assert!((found - times).abs() < tolerance, "{decay} removes {found} times what it says");
     }
+}
+
+/// The distance from an average that stays behind shrinks by just its share, of which PyTorch's order would make 1.19 times as much.
+#[test]
+fn the_pull_to_the_average_loses_no_share() {
+    const WEIGHTS: usize = 1 << 12;
+    const STEPS: u32 = 1000;
+    const SHARE: f64 = 1e-7;
+    const MOVE: f64 = 0.125;
+    let behind = Anchor::Average { beta: 1.0 - f64::EPSILON };
+    let [mut pulled, mut free] = [Decay::fixed(SHARE).towards(behind), Decay::none()].map(|decay| {
+        let mut opt = wane::Sgd::new(1.0).weight_decay(decay).build::<f32>().unwrap();
+        let mut w = vec![0.75; WEIGHTS];
+        opt.step_slice(&mut w, &[f32::near(MOVE); WEIGHTS]).unwrap();
+        (opt, w)
+    });
+    for k in 0..STEPS {
+        let sign = [1e-3, -1e-3][(k % 2) as usize];
+        let grads: Vec<_> = (0..WEIGHTS as u64).map(|i| f32::near(sign * noise([3, i, u64::from(k / 2), 0]))).collect();
+        for (opt, w) in [&mut pulled, &mut free] {
+            opt.step_slice(w, &grads).unwrap();
+        }
+    }
+    let mean = |x: &[f32]| x.iter().map(|&x| f64::from(x)).sum::<f64>() / WEIGHTS as f64;
+    let removed = (mean(&pulled.1) - mean(&free.1)) / MOVE;
+    let promised = -(f64::from(STEPS) * (-SHARE).ln_1p()).exp_m1();
+    assert!((removed / promised - 1.0).abs() < 0.01, "{removed} for {promised}");
 }

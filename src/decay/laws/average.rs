@@ -1,8 +1,6 @@
 //! A pull towards the running average of the weight itself, which the law keeps in a
 //! column of its own.
 
-use super::shrink::Shrink;
-use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Penalty, Place};
 use crate::error::{Result, in_range};
 use crate::float::Real;
@@ -18,21 +16,24 @@ pub(in crate::decay) fn check(anchor: Anchor) -> Result<()> {
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.
 pub(in crate::decay) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
-    let exists = !matches!(anchor, Anchor::Average { .. }) || (penalty, place) == (Penalty::L2, Place::Decoupled);
+    let exists =
+        !matches!(anchor, Anchor::Average { .. }) || matches!((penalty, place), (Penalty::L2, Place::Decoupled | Place::Exact));
     (!exists).then_some("towards the running average there is decoupled L2")
 }
 
-/// d = x − e,   x ← e + (1 − s)·d − rate·u,   e ← e + (1 − β)·(x − e)
+/// x ← x − (rate·u + s·(x − e)),   e ← e + (1 − β)·(x − e)
+///
+/// PyTorch has no such decay, so there is no order of its to keep: both places have the exact one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TowardsAverage<T> {
-    pull: Shrink<T>,
+    s: T,
     /// 1 − β
     take: T,
 }
 
 impl<T: Real> TowardsAverage<T> {
-    pub(crate) fn new(share: ShrinkFraction, beta: f64) -> Self {
-        Self { pull: Shrink::new(share), take: T::of(1.0 - beta) }
+    pub(crate) fn new(share: f64, beta: f64) -> Self {
+        Self { s: T::of(share), take: T::of(1.0 - beta) }
     }
 }
 
@@ -42,14 +43,13 @@ impl<T: Real> Law<T> for TowardsAverage<T> {
     const WRITES: bool = true;
 
     #[inline(always)]
-    fn settle(&self, x: T, g: T, step: Move<T>, rate: T, [e]: [T; 1]) -> (T, [T; 1]) {
-        let (d, _) = self.pull.settle(x - e, g, step, rate, []);
-        let x = e + d;
+    fn settle(&self, x: T, _g: T, step: Move<T>, rate: T, [e]: [T; 1]) -> (T, [T; 1]) {
+        let x = x - step.u.mul_add(rate, self.s * (x - e));
         (x, [(x - e).mul_add(self.take, e)])
     }
 
     #[inline(always)]
-    fn drift(&self, x: T, g: T, step: Move<T>, rate: T, [e]: [T; 1]) -> T {
-        self.pull.drift(x - e, g, step, rate, [])
+    fn drift(&self, x: T, _g: T, _step: Move<T>, _rate: T, [e]: [T; 1]) -> T {
+        self.s * (x - e)
     }
 }

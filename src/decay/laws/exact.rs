@@ -1,7 +1,7 @@
 //! Decoupled L2 in the order that loses no small share: what is removed joins the update before it meets
 //! the weight (the paper's order, Loshchilov & Hutter, arXiv 1711.05101).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, average};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
@@ -11,6 +11,9 @@ use crate::kernel::{Law, Move};
 impl Decay {
     /// Makes decoupled L2 in PyTorch's units, s = η_t·λ, that loses no small share: x ← x − (η_t·u + s·d),
     /// where [`decoupled`](Self::decoupled) has x ← (1 − s)·d − η_t·u, as PyTorch does.
+    ///
+    /// The other decoupled units have this order, as there are no bits of PyTorch's to keep;
+    /// [`Place::Decoupled`] in [`Decay::new`](Self::new) is its order for them.
     ///
     /// 1 − s has few digits left for a small s: in `f32` a share of 1e-8 removes nothing, one of 4e-8
     /// removes 6e-8. Here s keeps all its digits, and the sum is rounded once: beside updates that are
@@ -37,6 +40,57 @@ impl Decay {
     #[must_use]
     pub fn exact(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Exact, Strength::LrScaled(lambda))
+    }
+
+    /// Makes decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
+    #[must_use]
+    pub fn independent(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Exact, Strength::Independent(lambda))
+    }
+
+    /// Makes corrected decoupled L2 (AdamC): s = (η_t²/η_peak)·λ. At the peak rate it is
+    /// [`decoupled`](Self::decoupled); as the rate falls, it falls with its square. It is meant for
+    /// layers before a normalisation, where it keeps ‖g‖/‖w‖ at rest at √(2λ/η_peak) where plain decay
+    /// lets it rise; give other layers plain decay, in a group of their own. (timm gives it to all
+    /// layers.) η_peak is the optimizer's; the group's factor scales η_t once.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Schedule, Sgd};
+    ///
+    /// let settings = Sgd::new(0.5).lr_schedule(Schedule::linear(1.0, 0.5, 1));
+    /// let mut opt = settings.weight_decay(Decay::corrected(0.5)).build()?;
+    /// let mut w = [1.0_f64];
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [0.75]);                      // s = 0.5·0.5
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [0.75 * (1.0 - 0.0625)]);     // half the rate, a quarter of the share
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// Source: Defazio, *Why Gradients Rapidly Increase Near the End of Training*, arXiv 2506.02285.
+    #[doc(alias = "AdamC")]
+    #[must_use]
+    pub fn corrected(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Exact, Strength::Corrected(lambda))
+    }
+
+    /// Makes decoupled L2 by the same share at every step: s = λ.
+    #[must_use]
+    pub fn fixed(lambda: f64) -> Self {
+        Self::new(Penalty::L2, Place::Exact, Strength::Fixed(lambda))
+    }
+
+    /// Makes decoupled L2 that averages over τ = `steps` steps at the peak learning rate:
+    /// s = (η_t/η_peak)/τ.
+    #[must_use]
+    pub fn timescale(steps: f64) -> Self {
+        Self::new(Penalty::L2, Place::Exact, Strength::Timescale(steps))
+    }
+
+    /// Makes decoupled L2 that halves a weight every h = `steps` steps: s = 1 − 2^(−1/h).
+    #[must_use]
+    pub fn half_life(steps: f64) -> Self {
+        Self::new(Penalty::L2, Place::Exact, Strength::HalfLife(steps))
     }
 }
 
@@ -80,8 +134,11 @@ impl Effect for Amounts {
         self.share
     }
 
-    fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
-        AnyLaw::Exact(Exact { s: T::of(self.share) })
+    fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T> {
+        match anchor {
+            Anchor::Average { beta } => AnyLaw::TowardsAverage(average::TowardsAverage::new(self.share, beta)),
+            _ => AnyLaw::Exact(Exact { s: T::of(self.share) }),
+        }
     }
 }
 
