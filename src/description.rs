@@ -125,7 +125,9 @@ impl GroupRow {
 
     /// Returns what the decay will amount to in the next step: the share `s` of a weight, the
     /// threshold `θ`, or the strength `λ` (L2) and `λ₁` (L1) in the gradient. An adaptive one is
-    /// shown at its average so far.
+    /// shown at its average so far. Where rounding to the weights' type makes more than 1 % of a
+    /// share, it says what really goes: `s = 1e-8 (removes 0 in f32)`; see
+    /// [`Decay::is_lost_in`](crate::Decay::is_lost_in).
     #[must_use]
     pub fn strength(&self) -> &str {
         &self.strength

@@ -130,6 +130,8 @@ pub(crate) trait Real: Float + num_traits::Float {
     const LARGEST: f64;
     /// The distance from 1 to the next number, in `f64`.
     const EPS: f64;
+    /// The type's name.
+    const NAME: &'static str;
     /// What a number must be, so that it is neither infinite nor lost in this type.
     const RANGE: &'static str;
 }
@@ -138,6 +140,7 @@ impl Real for f32 {
     const IS_SHORT: bool = true;
     const LARGEST: f64 = Self::MAX as f64;
     const EPS: f64 = Self::EPSILON as f64;
+    const NAME: &'static str = "f32";
     const RANGE: &'static str = "0, or between 1.4e-45 and 3.4e38: a number of the weights' type, f32";
 }
 
@@ -145,6 +148,7 @@ impl Real for f64 {
     const IS_SHORT: bool = false;
     const LARGEST: Self = Self::MAX;
     const EPS: Self = Self::EPSILON;
+    const NAME: &'static str = "f64";
     const RANGE: &'static str = "0, or between 4.9e-324 and 1.8e308: a number of the weights' type, f64";
 }
 
@@ -165,6 +169,11 @@ pub(crate) fn faded<T: Real>(name: &'static str, value: f64) -> Result<f64> {
     let near = T::of(value);
     in_range(name, value, near.is_finite(), T::RANGE)?;
     Ok(if near.is_zero() { 0.0 } else { value })
+}
+
+/// Returns what really goes of a share that a kernel removes by a multiplication with 1 − s.
+pub(crate) fn removed<T: Float>(share: f64) -> f64 {
+    1.0 - T::of(1.0 - share).widen()
 }
 
 /// Rounds a share that is kept from step to step, which must stay below 1.

@@ -7,6 +7,7 @@ use super::groups::{Groups, RESERVED, UNDECAYED};
 use super::hyperparameters::Options;
 use super::run::Run;
 use super::slot::Slot;
+use crate::decay::StepDecay;
 use crate::description::{Description, GroupRow, ParamRow};
 use crate::float::Real;
 use crate::number::Number;
@@ -65,6 +66,14 @@ fn listed(options: &Options) -> String {
     texts.collect::<Vec<String>>().join(", ")
 }
 
+/// Returns what acts in a step, and what of it the weights' type leaves.
+fn strength<T: Real>(effect: StepDecay) -> String {
+    match effect.misses::<T>() {
+        Some(removed) => format!("{effect} (removes {} in {})", Number::rounded(removed), T::NAME),
+        None => effect.to_string(),
+    }
+}
+
 impl GroupRow {
     fn of<T: Real>(group: &Group<T>, (params, weights): (usize, usize), run: &Run) -> Self {
         let (learning_rate, effect) = group.outlook(run);
@@ -74,7 +83,7 @@ impl GroupRow {
             weights,
             learning_rate,
             decay: group.settings.decay.to_string(),
-            strength: effect.to_string(),
+            strength: strength::<T>(effect),
             optimizer: format!("{}({})", run.name, listed(&group.settings.options)),
             frozen: group.settings.frozen,
         }

@@ -9,7 +9,7 @@
 //! | what are the last weights made of? | [`contributions`] |
 //! | how large do weights become, how fast do they turn, how long do they remember? | [`Equilibrium`] |
 //! | what about four times the batch, the width, the data? | [`ScalingRule`] |
-//! | is the share too small for `f32`? | [`really_removed`] |
+//! | is the share too small for `f32`? | [`really_removed`], [`Decay::is_lost_in`](crate::Decay::is_lost_in) |
 //!
 //! Nothing here changes an optimizer: functions take numbers and return numbers. Each says where it
 //! is exact and where it is a model.

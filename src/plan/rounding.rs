@@ -1,7 +1,9 @@
 //! What rounding leaves of a small decay.
 
+use crate::decay::{Decay, Rates};
 use crate::error::{Result, in_range};
-use crate::float::Float;
+use crate::float::{Float, removed};
+use crate::schedule::Schedule;
 
 /// Returns the share of a weight that a step really removes, where it was told to remove s = `share`.
 ///
@@ -31,5 +33,45 @@ use crate::float::Float;
 /// ```
 pub fn really_removed<T: Float>(share: f64) -> Result<f64> {
     in_range("share of a weight", share, (0.0..1.0).contains(&share), "in [0, 1)")?;
-    Ok(1.0 - T::of(1.0 - share).widen())
+    Ok(removed::<T>(share))
+}
+
+impl Decay {
+    /// Returns whether the share of a weight that goes in a step is lost by rounding to the weights'
+    /// type `T`: what really goes is more than 1 % off what the decay says.
+    ///
+    /// | argument | symbol | allowed | else |
+    /// |---|---|---|---|
+    /// | `peak` | η_peak | finite, > 0 | [`OutOfRange`](crate::Error::OutOfRange) |
+    /// | `lr_schedule` | η_t/η_peak | see [`Schedule`] | see there |
+    /// | `step` | k, the completed steps | | |
+    /// | the share in that step | s | [0, 1) | [`OutOfRange`](crate::Error::OutOfRange) |
+    ///
+    /// Numbers of the decay that are out of their range are errors as in [`Decay`]. Lost are shares that a
+    /// kernel removes by a factor near 1, as [`really_removed`] says: decoupled and cautious L2, AdaDecay
+    /// (where θ is 1), the L2 of an elastic net, and proximal L2. The [exact order](crate::Place::Exact) keeps
+    /// its share unless `T` has no such number. Thresholds, what is in the gradient, and adaptive decay are no such factors, so
+    /// they are never lost here. A group's `lr_factor` belongs into `peak` for lr-scaled decay; a trust
+    /// ratio is not part of the share.
+    ///
+    /// [`describe`](crate::Optimizer::describe) says the same of the next step of a group.
+    ///
+    /// ```
+    /// use wane::{Decay, Schedule};
+    ///
+    /// let (peak, lr) = (1e-6, Schedule::constant());
+    /// assert!(Decay::decoupled(0.01).is_lost_in::<f32>(peak, &lr, 0)?);          // s = 1e-8
+    /// assert!(!Decay::decoupled(0.01).is_lost_in::<f64>(peak, &lr, 0)?);
+    /// assert!(!Decay::exact(0.01).is_lost_in::<f32>(peak, &lr, 0)?);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    pub fn is_lost_in<T: Float>(&self, peak: f64, lr_schedule: &Schedule, step: u64) -> Result<bool> {
+        self.check()?;
+        lr_schedule.check()?;
+        in_range("peak learning rate", peak, peak > 0.0, "a finite number above 0")?;
+        let rates = Rates::at(peak, lr_schedule.multiplier(step), 1.0);
+        let effect = self.in_step(rates, self.strength_schedule().multiplier(step), 0.0);
+        in_range("share of a weight", effect.share(), (0.0..1.0).contains(&effect.share()), "in [0, 1)")?;
+        Ok(effect.misses::<T>().is_some())
+    }
 }

@@ -139,6 +139,39 @@ fn strengths_are_shown() {
     }
 }
 
+/// What the weights' type leaves of a share stands beside it, where that is more than 1 % off.
+#[test]
+fn what_rounding_makes_of_a_strength_is_shown() {
+    fn strength<T: wane::Float>(decay: &Decay) -> String {
+        let opt: Box<dyn Optimizer<T>> = Sgd::new(0.5).weight_decay(decay.clone()).build().unwrap().into();
+        opt.describe().groups()[0].strength().to_string()
+    }
+    let of = |place, share| Decay::new(Penalty::L2, place, Strength::Fixed(share));
+    let ratio = Penalty::ElasticNet { ratio: 0.5 };
+    for (decay, in_f32, in_f64) in [
+        (Decay::decoupled(2e-8), "s = 1e-8 (removes 0 in f32)", "s = 1e-8"),
+        (Decay::decoupled(8e-8), "s = 4e-8 (removes 5.96e-8 in f32)", "s = 4e-8"),
+        // 5.960e-7 is ten times the distance of numbers below 1.
+        (Decay::decoupled(2.0 * 5.960e-7), "s = 5.96e-7", "s = 5.96e-7"),
+        (of(Place::Exact, 1e-8), "s = 1e-8", "s = 1e-8"),
+        (of(Place::Cautious, 1e-8), "s = 1e-8 (removes 0 in f32)", "s = 1e-8"),
+        (of(Place::AdaDecay { alpha: 4.0 }, 1e-8), "s = 1e-8, α = 4 (removes 0 in f32)", "s = 1e-8, α = 4"),
+        (of(Place::Proximal, 1e-8), "s = 1e-8 (removes 0 in f32)", "s = 1e-8"),
+        (Decay::elastic_net(4e-8, 0.5), "s = 1e-8, θ = 1e-8 (removes 0 in f32)", "s = 1e-8, θ = 1e-8"),
+        (
+            Decay::new(ratio, Place::Proximal, Strength::Fixed(2e-8)),
+            "θ = 1e-8, s = 1e-8 (removes 0 in f32)",
+            "θ = 1e-8, s = 1e-8",
+        ),
+        (Decay::l1(2e-8), "θ = 1e-8", "θ = 1e-8"),
+        (Decay::coupled_l2(1e-8), "λ = 1e-8", "λ = 1e-8"),
+        (of(Place::Decoupled, 1e-17), "s = 1e-17 (removes 0 in f32)", "s = 1e-17 (removes 0 in f64)"),
+    ] {
+        assert_eq!(strength::<f32>(&decay), in_f32, "{decay}");
+        assert_eq!(strength::<f64>(&decay), in_f64, "{decay}");
+    }
+}
+
 /// The largest number is not infinity, also where it is shown to four digits.
 #[test]
 fn the_largest_strength_is_shown_as_a_number() {

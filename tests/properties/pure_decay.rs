@@ -63,7 +63,7 @@ fn a_zero_gradient_is_pure_decay<T: Element>() {
                 for ((x0, x), lent) in before.value.iter().zip(&tensor.value).zip(&tensor.anchor) {
                     let a = match cell.anchor {
                         // The average of a weight that stays is that weight.
-                        Anchor::Start | wane::Anchor::Average { .. } => x0.exact(),
+                        Anchor::Start | Anchor::Average { .. } => x0.exact(),
                         Anchor::Given => lent.exact(),
                         _ => 0.0,
                     };

@@ -7,7 +7,7 @@ use super::{AnyLaw, AtPlace, Effect, StepDecay};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Result, in_range};
-use crate::float::Real;
+use crate::float::{Float, Real, removed};
 use crate::kernel::reduce::TileSum;
 use crate::kernel::{Law, Move, Notes, Whole, descend};
 use crate::number::Number;
@@ -72,6 +72,10 @@ impl Effect for Amounts {
 
     fn share(self) -> f64 {
         2.0 * self.share.removed()
+    }
+
+    fn removes<T: Float>(self) -> [f64; 2] {
+        [self.share.removed(), removed::<T>(self.share.removed())]
     }
 
     fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {

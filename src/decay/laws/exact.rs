@@ -5,7 +5,7 @@ use super::{AnyLaw, AtPlace, Effect, StepDecay, average};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
-use crate::float::Real;
+use crate::float::{Float, Real};
 use crate::kernel::{Law, Move};
 
 impl Decay {
@@ -132,6 +132,10 @@ impl Effect for Amounts {
 
     fn share(self) -> f64 {
         self.share
+    }
+
+    fn removes<T: Float>(self) -> [f64; 2] {
+        [self.share, T::of(self.share).widen()]
     }
 
     fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T> {

@@ -24,7 +24,7 @@ pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
 use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
 use crate::error::Result;
-use crate::float::{Real, faded, rounded};
+use crate::float::{Float, Real, faded, rounded};
 use crate::kernel::{Law, Notes, TiledLaw, Whole};
 use crate::number::Number;
 use crate::text::Arguments;
@@ -87,6 +87,12 @@ pub(crate) trait Effect: Copy + PartialEq {
     /// Returns the largest share of a weight that is removed, which must be in [0, 1).
     fn share(self) -> f64 {
         0.0
+    }
+
+    /// Returns the share of a weight that is to go, and what really goes in the weights' type: of a
+    /// number near 1 that a kernel multiplies with, few digits may be left.
+    fn removes<T: Float>(self) -> [f64; 2] {
+        [0.0; 2]
     }
 
     /// Returns the law, which pulls to this anchor.
@@ -200,6 +206,12 @@ macro_rules! laws {
                     $(Self::$Effect(amounts) => amounts.share()),+
                 }
             }
+
+            fn removes<T: Float>(self) -> [f64; 2] {
+                match self {
+                    $(Self::$Effect(amounts) => amounts.removes::<T>()),+
+                }
+            }
         }
 
         /// Any law, with its scalars in the weights' type.
@@ -276,6 +288,17 @@ impl StepDecay {
     /// small for the weights' type.
     pub(crate) fn faded<T: Real>(self) -> Result<Self> {
         self.map(&|amount| faded::<T>(WEIGHT_DECAY, amount))
+    }
+}
+
+/// How far off what a step removes may be, as a part of what it is to remove.
+const TOLERATED: f64 = 0.01;
+
+impl StepDecay {
+    /// Returns what a step really removes of a weight, where that is not what it says.
+    pub(crate) fn misses<T: Float>(self) -> Option<f64> {
+        let [share, removed] = self.removes::<T>();
+        ((removed - share).abs() > TOLERATED * share).then_some(removed)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, rows};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
-use crate::float::{Real, clamp};
+use crate::float::{Float, Real, clamp, removed};
 use crate::kernel::{Law, Move, descend};
 
 impl Decay {
@@ -67,6 +67,12 @@ impl Effect for Amounts {
 
     fn share(self) -> f64 {
         self.before.removed()
+    }
+
+    // One of the two, or neither.
+    fn removes<T: Float>(self) -> [f64; 2] {
+        let share = self.share() + self.after / (1.0 + self.after);
+        [share, removed::<T>(share)]
     }
 
     fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {

@@ -4,7 +4,7 @@
 use super::{AnyLaw, AtPlace, Effect, StepDecay, average, huber, proximal, rows};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
-use crate::float::Real;
+use crate::float::{Float, Real, removed};
 use crate::kernel::{Law, Move, descend};
 
 impl Decay {
@@ -59,6 +59,10 @@ impl Effect for Amounts {
 
     fn share(self) -> f64 {
         self.share.removed()
+    }
+
+    fn removes<T: Float>(self) -> [f64; 2] {
+        [self.share(), removed::<T>(self.share())]
     }
 
     fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T> {
