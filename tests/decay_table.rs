@@ -30,12 +30,12 @@ enum Is {
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive.
-    // coupled    decoupled   exact       proximal    cautious    AdaDecay    metric
-    [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
-    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
-    [b"k      ", b"kkkk   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
-    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // Huber
-    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
+    // coupled    decoupled   exact       exponential proximal    cautious    AdaDecay    metric
+    [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
+    [b"k      ", b"aaaa   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
+    [b"k      ", b"kkkk   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
+    [b"k      ", b"aaaa   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // Huber
+    [b"       ", b"aaaa   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
 ];
 
 const PEAK: f64 = 0.1;
@@ -100,6 +100,8 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         (_, Place::Coupled, _) => d - eta * g,
         // Of one weight the gradient is as large as in the mean, and the metric of SGD is 1; a row of one weight is its threshold's.
         (Penalty::L2, Place::Decoupled | Place::Exact | ADA, _) => (1.0 - amount) * d - eta * g,
+        (Penalty::L2, Place::Exponential, Strength::HalfLife(_)) => d * FRAC_1_SQRT_2 - eta * g,
+        (Penalty::L2, Place::Exponential, _) => (-amount).exp() * d - eta * g,
         (Penalty::L2, Place::Proximal, Strength::HalfLife(_)) => (d - eta * g) / SQRT_2,
         (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
         (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
@@ -160,6 +162,7 @@ fn reason(cell: &Cell) -> &'static str {
         (Place::Cautious, _) => "cautious decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
         (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
+        (Place::Exponential, _) => "exponential decay is defined for L2",
         (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected or fixed",
         _ => "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed",
     }
@@ -234,7 +237,7 @@ fn none_is_none_in_every_cell<T: Element>() {
 #[test]
 fn every_constructor_is_a_cell() {
     use Penalty::{GroupLasso, L1, L2};
-    use Place::{Cautious, Coupled, Decoupled, Exact, Metric};
+    use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Metric};
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
@@ -249,6 +252,7 @@ fn every_constructor_is_a_cell() {
         (Decay::fixed(1e-4), Decay::new(L2, Exact, Fixed(1e-4)), "fixed:1e-4"),
         (Decay::timescale(2000.0), Decay::new(L2, Exact, Timescale(2000.0)), "timescale:2000"),
         (Decay::half_life(500.0), Decay::new(L2, Exact, HalfLife(500.0)), "half-life:500"),
+        (Decay::exponential(0.1), Decay::new(L2, Exponential, LrScaled(0.1)), "exponential:0.1"),
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),
         (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),

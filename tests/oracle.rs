@@ -120,13 +120,15 @@ fn adam_with_coupled_l2_is_not_adamw<T: Element>() {
 }
 
 /// No two cells pass each other's test, but for the aliases of the table: decoupled L1 is the proximal one, and so is group lasso; and the
-/// exact order is another order of the same.
+/// exact order is another order of the same, as is exponential decay by a half-life.
 fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
     let after = |cell: &Cell| matches!(cell.place, Place::Decoupled | Place::Proximal);
     let beside = |cell: &Cell| matches!(cell.place, Place::Decoupled | Place::Exact);
+    let halves = |cell: &Cell| beside(cell) || cell.place == Place::Exponential;
     let is_alias = |a: &Cell, b: &Cell| match a.penalty {
         _ if a.penalty != b.penalty => false,
         Penalty::L1 | Penalty::Huber { .. } | Penalty::GroupLasso => after(a) && after(b),
+        Penalty::L2 if matches!(a.strength, Strength::HalfLife(_)) => halves(a) && halves(b),
         _ => a.penalty == Penalty::L2 && beside(a) && beside(b),
     };
     let row = optimizer("adam");

@@ -9,8 +9,8 @@ pub(crate) mod units;
 pub(crate) use adaptive::Average;
 pub(crate) use laws::{AnyLaw, StepDecay};
 pub use penalty::Penalty;
-pub(crate) use units::Rates;
 pub use units::Strength;
+pub(crate) use units::{Rates, ShrinkFraction};
 
 use crate::error::{Error, Result};
 use crate::kernel::column::{Column, Extent, Start};
@@ -35,6 +35,7 @@ use crate::schedule::Schedule;
 /// | [`fixed`](Self::fixed)`(λ)` | `fixed:1e-4` | s = λ | LaProp, AdaBelief's `fixed_decay` |
 /// | [`timescale`](Self::timescale)`(τ)` | `timescale:2000` | s = (η_t/η_peak)/τ | Wang & Aitchison |
 /// | [`half_life`](Self::half_life)`(h)` | `half-life:500` | s = 1 − 2^(−1/h) | people |
+/// | [`exponential`](Self::exponential)`(λ)` | `exponential:0.1` | x ← e^(−s)·d − η_t·u, s = η_t·λ | `decoupled` that takes any s |
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
@@ -52,13 +53,13 @@ use crate::schedule::Schedule;
 /// [`Decay::new`] takes penalty, place and strength one by one. Each cell is a kernel, the kernel
 /// of another cell, or an error when the optimizer is built:
 ///
-/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
-/// |---|---|---|---|---|---|---|---|
-/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
-/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
-/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
-/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
-/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
+/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Exponential`](Place::Exponential) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
+/// |---|---|---|---|---|---|---|---|---|
+/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | e^(−s)·d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
+/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
+/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
+/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
+/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
 ///
 /// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
@@ -71,8 +72,8 @@ use crate::schedule::Schedule;
 /// so only L2 takes them.
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
-/// there, else of the step, before anything is written (the proximal place, which cannot pass 0,
-/// takes any s); where λ is 0 in a step, no bit differs from a run without decay.
+/// there, else of the step, before anything is written (the proximal and the exponential place,
+/// which cannot pass 0, take any s); where λ is 0 in a step, no bit differs from a run without decay.
 ///
 /// | number | default | allowed | else |
 /// |---|---|---|---|
@@ -151,6 +152,9 @@ pub enum Place {
     /// The same in another order of operations, which loses no small share, and the usual place of
     /// units that PyTorch lacks; see [`Decay::exact`].
     Exact,
+    /// The same by the factor e^(−s) in place of 1 − s, which is above 0 for every s; see
+    /// [`Decay::exponential`].
+    Exponential,
     /// After the update, as the exact minimiser of penalty plus squared distance.
     Proximal,
     /// Beside the update, and only where the update already moves the weight the same way.
@@ -179,7 +183,7 @@ pub enum Anchor {
     Given,
     /// The running average e of the weight itself, which starts from the weights as they are when
     /// the parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts.
-    /// For decoupled L2, whose two places are one there: x ← x − (η_t·u + s·(x − e)). Costs one column
+    /// For decoupled L2, whose places are one there (the exponential one with its share): x ← x − (η_t·u + s·(x − e)). Costs one column
     /// of memory.
     Average {
         /// β, in [0, 1).
@@ -299,10 +303,15 @@ impl Decay {
         reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares)
     }
 
+    /// Returns what the units say where the schedule stands at `m`.
+    pub(crate) fn amount(&self, rates: Rates, m: f64, average: f64) -> ShrinkFraction {
+        self.strength.share(self.place, rates, m, average)
+    }
+
     /// Returns what the decay amounts to where its schedule stands at `m`; `average` is the group's
     /// running strength where it is adaptive.
     pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
-        let share = self.strength.share(self.place, rates, m, average);
+        let share = self.amount(rates, m, average);
         // First of all, so that a decay of 0 has the bits of a run without decay.
         if share.removed() == 0.0 { StepDecay::default() } else { self.place.effect(self.penalty, share) }
     }

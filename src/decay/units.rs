@@ -27,8 +27,8 @@ pub enum Strength {
     Fixed(f64),
     /// s = (η_t/η_peak)/τ: the weights are an average over the last τ steps.
     Timescale(f64),
-    /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1: without gradient a weight
-    /// halves every h steps.
+    /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1, for the exponential one ln 2/h: without
+    /// gradient a weight halves every h steps.
     HalfLife(f64),
     /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
     Adaptive(f64),
@@ -118,9 +118,10 @@ impl Strength {
             Self::Corrected(lambda) => (rates.now * rates.relative, lambda * m),
             Self::Fixed(lambda) => (1.0, lambda * m),
             Self::Timescale(tau) => (rates.relative, m / tau),
-            // (1 + s)^h = 2 for the proximal form, (1 − s)^h = 1/2 for the others. `exp_m1` keeps
-            // the digits of a small s.
+            // (1 + s)^h = 2 for the proximal form, e^(−s·h) = 1/2 for the exponential one, (1 − s)^h = 1/2
+            // for the others. `exp_m1` keeps the digits of a small s.
             Self::HalfLife(h) if place == Place::Proximal => (m, (LN_2 / h).exp_m1()),
+            Self::HalfLife(h) if place == Place::Exponential => (m, LN_2 / h),
             Self::HalfLife(h) => (m, -(-LN_2 / h).exp_m1()),
         };
         ShrinkFraction { rate, lambda }

@@ -8,9 +8,11 @@ use crate::error::{Error, Result, in_range};
 ///
 /// | argument | symbol | allowed | else |
 /// |---|---|---|---|
-/// | `decay` | | decoupled L2, also in the exact order, or none | [`Conflict`](Error::Conflict) |
+/// | `decay` | | decoupled L2, also exact or exponential, or none | [`Conflict`](Error::Conflict) |
 /// | `peak` | η_peak | finite, > 0 | [`OutOfRange`](Error::OutOfRange) |
 /// | what comes out | s | [0, 1) | [`OutOfRange`](Error::OutOfRange) |
+///
+/// Of exponential decay, which keeps e^(−x), it is 1 − e^(−x).
 ///
 /// Numbers of the decay that are out of their range are errors as in [`Decay`]. A group's
 /// `lr_factor` belongs into `peak` for lr-scaled decay; the other units do not see it.
@@ -33,9 +35,15 @@ pub(super) fn check(decay: &Decay, peak: f64) -> Result<()> {
     in_range("peak learning rate", peak, peak > 0.0, "a finite number above 0")?;
     match decay.parts() {
         // A decay that is none is one of these.
-        (Penalty::L2, Place::Decoupled | Place::Exact, _) => Ok(()),
+        (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential, _) => Ok(()),
         _ => Err(Error::conflict("share of a weight", "decoupled L2", format!("`{decay}`"))),
     }
+}
+
+/// Returns what the decay's units say at the peak, of which the place makes the share: the share
+/// itself, or x of exponential decay.
+pub(super) fn amount_at_peak(decay: &Decay, peak: f64) -> f64 {
+    decay.amount(Rates::at(peak, 1.0, 1.0), 1.0, 0.0).removed()
 }
 
 /// Returns the share where the schedules of rate and decay stand at these multipliers, for a decay

@@ -3,8 +3,8 @@
 use std::f64::consts::LN_2;
 use std::fmt;
 
-use super::share::share_at_peak;
-use crate::decay::{Decay, Strength};
+use super::share::{amount_at_peak, share_at_peak};
+use crate::decay::{Decay, Place, Strength};
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
 
@@ -65,14 +65,16 @@ impl Units {
         }
     }
 
-    /// Returns the strength that removes the share `s` where the rate is at its peak.
-    fn strength(self, s: f64, peak: f64) -> Strength {
+    /// Returns the strength that says `s` where the rate is at its peak.
+    fn strength(self, s: f64, place: Place, peak: f64) -> Strength {
         match self {
             Self::LrScaled => Strength::LrScaled(s / peak),
             Self::Corrected => Strength::Corrected(s / peak),
             Self::Independent => Strength::Independent(s),
             Self::Fixed => Strength::Fixed(s),
             Self::Timescale => Strength::Timescale(1.0 / s),
+            // e^(−s·h) = 1/2.
+            Self::HalfLife if place == Place::Exponential => Strength::HalfLife(LN_2 / s),
             // (1 − s)^h = 1/2; `ln_1p` keeps the digits of a small s.
             Self::HalfLife => Strength::HalfLife(-LN_2 / (-s).ln_1p()),
         }
@@ -95,12 +97,13 @@ impl Units {
 ///
 /// | argument | allowed | else |
 /// |---|---|---|
-/// | `decay` | decoupled L2, also in the exact order, towards anything; or none, which stays none | [`Conflict`] |
+/// | `decay` | decoupled L2, also exact or exponential, towards anything; or none, which stays none | [`Conflict`] |
 /// | `units` | for a decay of strength 0: not timescale, not half-life | [`OutOfRange`] |
 /// | `peak` | finite, > 0 | [`OutOfRange`] |
 /// | `lr_schedule`, and the decay's own | see above, and [`Schedule`] | [`Conflict`] |
 ///
-/// The order of operations stays: of `decoupled` comes `independent-decoupled`.
+/// The place stays: of `decoupled` comes `independent-decoupled`. For exponential decay s is x of
+/// e^(−x), and h = ln 2/x.
 ///
 /// The share at the peak must be in [0, 1), else [`OutOfRange`]. Equal means equal but for
 /// rounding: each share is off by a few units of its last place. A group's `lr_factor` or
@@ -132,12 +135,14 @@ impl Units {
 /// [`OutOfRange`]: Error::OutOfRange
 pub fn in_units(decay: &Decay, units: Units, peak: f64, lr_schedule: &Schedule) -> Result<Decay> {
     lr_schedule.check()?;
-    let s = share_at_peak(decay, peak)?;
+    share_at_peak(decay, peak)?;
     let (penalty, place, strength) = decay.parts();
     let Some(from) = Units::of(strength).filter(|from| *from != units) else { return Ok(decay.clone()) };
     let schedule = schedule_between(from, units, decay.strength_schedule(), lr_schedule)
         .ok_or_else(|| Error::conflict("change of units", SCHEDULES, format!("`{decay}` in {units} units")))?;
-    let converted = Decay::new(penalty, place, units.strength(s, peak)).towards(decay.anchor()).schedule(schedule);
+    let converted = Decay::new(penalty, place, units.strength(amount_at_peak(decay, peak), place, peak))
+        .towards(decay.anchor())
+        .schedule(schedule);
     converted.check()?;
     Ok(converted)
 }

@@ -44,8 +44,8 @@ pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const HUBER: Penalty = Penalty::Huber { delta: 0.4 };
 pub(crate) const PENALTIES: [Penalty; 5] = [Penalty::L2, Penalty::L1, NET, HUBER, Penalty::GroupLasso];
-pub(crate) const PLACES: [Place; 7] =
-    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric];
+pub(crate) const PLACES: [Place; 8] =
+    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Exponential, Place::Proximal, Place::Cautious, ADA, Place::Metric];
 /// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 /// What decoupled L2 may pull towards besides.
@@ -61,7 +61,7 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
-        (_, Place::Exact | Place::Cautious | Place::AdaDecay { .. }) => &[],
+        (_, Place::Exact | Place::Exponential | Place::Cautious | Place::AdaDecay { .. }) => &[],
         _ => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02)],
     }
 }
@@ -102,7 +102,7 @@ impl Cell {
 
     /// All that it may pull towards.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
-        let follows = matches!((self.penalty, self.place), (Penalty::L2, Place::Decoupled | Place::Exact));
+        let follows = matches!((self.penalty, self.place), (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential));
         ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
     }
 

@@ -129,6 +129,7 @@ fn strengths_are_shown() {
         (Decay::coupled_elastic_net(0.4, 0.25), "λ = 0.3, λ₁ = 0.1"),
         (Decay::decoupled(0.01), "s = 0.005"),
         (Decay::half_life(1.0), "s = 0.5"),
+        (Decay::new(Penalty::L2, Place::Exponential, Strength::HalfLife(2.0)), "s = 0.2929"),
         (Decay::cautious(0.5), "s = 0.25"),
         (Decay::l1(0.5), "θ = 0.25"),
         (Decay::elastic_net(0.4, 0.25), "s = 0.15, θ = 0.05"),

@@ -21,10 +21,11 @@ fn numbers_of_decays() {
         Decay::group_lasso,
         Decay::corrected,
         Decay::exact,
+        Decay::exponential,
         |v| Decay::huber(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 16]
+    ] as [fn(f64) -> Decay; 17]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");

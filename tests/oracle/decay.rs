@@ -37,9 +37,12 @@ impl Law {
             Strength::Timescale(tau) => ramp * rates.now / (rates.peak * tau),
             // d/(1 + s) halves in h steps where (1 + s)^h = 2.
             Strength::HalfLife(h) if cell.place == Place::Proximal => ramp * (2.0_f64.powf(1.0 / h) - 1.0),
+            Strength::HalfLife(h) if cell.place == Place::Exponential => ramp * std::f64::consts::LN_2 / h,
             Strength::HalfLife(h) => ramp * (1.0 - 0.5_f64.powf(1.0 / h)),
             other => panic!("{other:?} has no oracle"),
         };
+        // What goes of e^(−x)·d.
+        let amount = if cell.place == Place::Exponential { 1.0 - (-amount).exp() } else { amount };
         let [l1, l2] = cell.parts(amount);
         Self { penalty: cell.penalty, place: cell.place, l1, l2, free: l1 == 0.0 && l2 == 0.0 }
     }
@@ -101,7 +104,7 @@ impl Law {
             _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
             _ if self.delta() < f64::INFINITY => anchor + (d - lr * u) - self.huber(d - lr * u),
-            Place::Exact => anchor + (d - (lr * u + self.l2 * d)),
+            Place::Exact | Place::Exponential => anchor + (d - (lr * u + self.l2 * d)),
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
             Place::Proximal => anchor + soft(d - lr * u, self.l1) / (1.0 + self.l2),
             Place::Cautious => anchor + (1.0 - self.l2 * towards(u, d)) * d - lr * u,
@@ -117,7 +120,9 @@ impl Law {
             _ if self.free => lr * u,
             _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
             Place::Decoupled | Place::Proximal if self.delta() < f64::INFINITY => lr * u + self.huber(d - lr * u),
-            Place::Decoupled | Place::Exact => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
+            Place::Decoupled | Place::Exact | Place::Exponential => {
+                lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u)
+            }
             Place::Proximal => {
                 let y = d - lr * u;
                 lr * u + threshold(y) + soft(y, self.l1) * self.l2 / (1.0 + self.l2)

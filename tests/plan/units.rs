@@ -136,3 +136,17 @@ fn what_has_no_equal_is_an_error() {
     out_of_range(in_units(&Decay::fixed(0.5), Units::LrScaled, 1e-310, &constant), "weight decay");
     assert!(in_units(&Decay::fixed(0.1), Units::HalfLife, PEAK, &Schedule::exponential(f64::NAN)).is_err());
 }
+
+/// Of e^(−x) the share is 1 − e^(−x), and units say x, also above 1.
+#[test]
+fn exponential_decay_has_units_of_its_own() {
+    let constant = Schedule::constant();
+    let of = |strength| Decay::new(Penalty::L2, Place::Exponential, strength);
+    let share = share_at_peak(&of(Strength::Fixed(2.0)), PEAK).expect("a share");
+    assert!((share - (1.0 - (-2.0_f64).exp())).abs() < f64::EPSILON, "{share}");
+    let found = |decay: &Decay, units| in_units(decay, units, PEAK, &constant);
+    let lr_scaled = Decay::exponential(10.0);
+    assert_eq!(found(&lr_scaled, Units::Independent), Ok(of(Strength::Independent(2.0))));
+    assert_eq!(found(&lr_scaled, Units::HalfLife), Ok(of(Strength::HalfLife(2.0_f64.ln() / 2.0))));
+    same_runs(&constant, &lr_scaled, &found(&lr_scaled, Units::HalfLife).expect("a decay"));
+}

@@ -128,6 +128,7 @@ const KNOBS: &[Knob] = &[
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::decoupled(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::independent(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::fixed(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::exponential(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::l1(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::elastic_net(x, 0.5)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::cautious(x)) },
@@ -228,7 +229,7 @@ fn a_share_outside_its_range_changes_nothing<T: Element>() {
     proptest!(config(32), |(share in prop_oneof![Just(1.0), 1.0..1e6_f64])| {
         for row in OPTIMIZERS {
             // AdaDecay may take twice its share.
-            for (place, share) in [(Place::Decoupled, share), (Place::Cautious, share), (cells::ADA, 0.5 * share)] {
+            for (place, share) in [(Place::Decoupled, share), (Place::Exact, share), (Place::Cautious, share), (cells::ADA, 0.5 * share)] {
                 let most = if place == cells::ADA { 2.0 } else { 1.0 };
                 for strength in [Strength::Fixed(share), Strength::Independent(share), Strength::LrScaled(1.001 * share / row.lr)] {
                     let decay = Decay::new(Penalty::L2, place, strength);

@@ -55,6 +55,8 @@ fn units_convert_into_each_other<T: Element>() {
     for row in OPTIMIZERS {
         for (penalty, place) in [
             (Penalty::L2, Place::Decoupled),
+            (Penalty::L2, Place::Exact),
+            (Penalty::L2, Place::Exponential),
             (Penalty::L2, Place::Proximal),
             (Penalty::L2, Place::Cautious),
             (Penalty::L1, Place::Decoupled),
@@ -88,15 +90,19 @@ fn units_convert_into_each_other<T: Element>() {
     }
 }
 
-/// Whichever two units are swapped: the step fails, or its numbers show it. The proximal place takes all units and any share.
+/// Whichever two units are swapped: the step fails, or its numbers show it. The proximal place takes all units and any share, and so does
+/// the exponential one.
 fn units_with_the_same_number_are_not_the_same<T: Element>() {
     for row in OPTIMIZERS {
         for (number, units) in [
             (0.3, &[Strength::LrScaled, Strength::Independent, Strength::Fixed][..]),
             (2.5, &[Strength::LrScaled, Strength::Independent, Strength::Fixed, Strength::Timescale, Strength::HalfLife]),
         ] {
-            let places: &[_] =
-                if number < 1.0 { &[Place::Decoupled, Place::Proximal, Place::Cautious, ADA] } else { &[Place::Proximal] };
+            let places: &[_] = if number < 1.0 {
+                &[Place::Decoupled, Place::Exact, Place::Exponential, Place::Proximal, Place::Cautious, ADA]
+            } else {
+                &[Place::Exponential, Place::Proximal]
+            };
             for &place in places {
                 let run = |unit: fn(f64) -> Strength| weights::<T>(row, Decay::new(Penalty::L2, place, unit(number)));
                 let results: Vec<_> = units.iter().map(|&unit| run(unit)).collect();

@@ -17,6 +17,7 @@ for_f32_and_f64!(
     the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate,
     a_weight_is_halved_every_half_life,
     a_timescale_is_the_steps_to_one_eth,
+    the_exponential_place_takes_any_share,
     schedules_add_up,
     schedules_of_rate_and_strength_multiply,
     soft_thresholds_leave_exact_zeros,
@@ -29,6 +30,7 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
         Strength::Independent(lambda) | Strength::Fixed(lambda) => lambda,
         Strength::Timescale(tau) => 1.0 / tau,
         Strength::HalfLife(h) if cell.place == Place::Proximal => (2.0_f64).powf(1.0 / h) - 1.0,
+        Strength::HalfLife(h) if cell.place == Place::Exponential => LN_2 / h,
         Strength::HalfLife(h) => 1.0 - (0.5_f64).powf(1.0 / h),
         _ => 0.0,
     }
@@ -41,7 +43,11 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
         return (0..n).fold(d, |d, _| if d.abs() > (1.0 + l1) * delta { d - l1 * delta * d.signum() } else { d / (1.0 + l1) });
     }
     let proximal = cell.place == Place::Proximal;
-    let keep = if proximal { 1.0 / (1.0 + l2) } else { 1.0 - l2 };
+    let keep = match cell.place {
+        Place::Proximal => 1.0 / (1.0 + l2),
+        Place::Exponential => (-l2).exp(),
+        _ => 1.0 - l2,
+    };
     let powers = if keep == 1.0 { f64::from(n) } else { (1.0 - keep.powi(n)) / (1.0 - keep) };
     let taken = l1 * powers * if proximal { keep } else { 1.0 };
     d.signum() * (d.abs() * keep.powi(n) - taken).max(0.0)
@@ -138,7 +144,7 @@ fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>(
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Displacement) {
         for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::L2 && amount(cell, row.lr) > 0.0) {
             let keep = match cell.place {
-                Place::Decoupled | Place::Cautious | ADA => 1.0 - row.lr,
+                Place::Decoupled | Place::Exact | Place::Exponential | Place::Cautious | ADA => 1.0 - row.lr,
                 _ => continue,
             };
             let start = [0.3, -2.0, 1.0].map(T::near);
@@ -154,7 +160,7 @@ fn the_trust_ratio_makes_any_shrinking_as_long_as_the_learning_rate<T: Element>(
 
 fn a_weight_is_halved_every_half_life<T: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
-        for place in [Place::Decoupled, Place::Proximal, Place::Cautious, ADA] {
+        for place in [Place::Decoupled, Place::Exact, Place::Exponential, Place::Proximal, Place::Cautious, ADA] {
             for half_life in [2_u32, 3, 50] {
                 let decay = Decay::new(Penalty::L2, place, Strength::HalfLife(f64::from(half_life)));
                 // Whatever the learning rate does.
@@ -174,6 +180,17 @@ fn a_timescale_is_the_steps_to_one_eth<T: Element>() {
         let found =
             slice_after(&mut *row.build::<T>(&row.setup(Decay::timescale(tau))), &[T::one()], &[T::zero()], 200)[0].exact();
         assert!((found * std::f64::consts::E - (1.0 - 0.5 / tau)).abs() < 3e-5, "{}: {found}", row.name);
+    }
+}
+
+/// e^(−s), and what is left of it beside the last place of the weight.
+fn the_exponential_place_takes_any_share<T: Element>() {
+    for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
+        for share in [1.0, 2.5, 36.0, 40.0, 1e6, 1e300] {
+            let decay = Decay::new(Penalty::L2, Place::Exponential, Strength::Fixed(share));
+            let found = slice_after(&mut *row.build::<T>(&row.setup(decay)), &[T::one()], &[T::zero()], 1)[0];
+            assert!((found.exact() - (-share).exp()).abs() <= T::EPS / 2.0, "{} by {share}: {found}", row.name);
+        }
     }
 }
 

@@ -16,14 +16,14 @@ pub(in crate::decay) fn check(anchor: Anchor) -> Result<()> {
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.
 pub(in crate::decay) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
-    let exists =
-        !matches!(anchor, Anchor::Average { .. }) || matches!((penalty, place), (Penalty::L2, Place::Decoupled | Place::Exact));
+    let exists = !matches!(anchor, Anchor::Average { .. })
+        || matches!((penalty, place), (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential));
     (!exists).then_some("towards the running average there is decoupled L2")
 }
 
 /// x ← x − (rate·u + s·(x − e)),   e ← e + (1 − β)·(x − e)
 ///
-/// PyTorch has no such decay, so there is no order of its to keep: both places have the exact one.
+/// PyTorch has no such decay, so there is no order of its to keep: all places have the exact one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TowardsAverage<T> {
     s: T,

@@ -114,7 +114,7 @@ impl AtPlace for InTheSum {
 /// The share that is removed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Amounts {
-    share: f64,
+    pub(super) share: f64,
 }
 
 impl Effect for Amounts {

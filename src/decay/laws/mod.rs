@@ -10,6 +10,7 @@ mod average;
 mod cautious;
 mod coupled;
 mod exact;
+mod exponential;
 mod free;
 mod huber;
 mod metric;
@@ -119,6 +120,7 @@ places! {
     Self::Coupled, Self::Coupled => coupled::InGradient;
     Self::Decoupled, Self::Decoupled => shrink::Beside;
     Self::Exact, Self::Exact => exact::InTheSum;
+    Self::Exponential, Self::Exponential => exponential::ByFlow;
     Self::Proximal, Self::Proximal => proximal::After;
     Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
     Self::Metric, Self::Metric => metric::InMetric;
