@@ -23,6 +23,8 @@ use crate::error::{Error, Result, in_range};
 /// | [`polynomial`](Self::polynomial) | `polynomial:steps,power,floor` | f + (1 − f)·(1 − min(k, T)/T)^p |
 /// | [`exponential`](Self::exponential) | `exponential:factor` | γᵏ |
 /// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor[,start]` | s + (1 − s)·k/W, then 1, then linear to f |
+/// | [`cosine_restarts`](Self::cosine_restarts) | `cosine-restarts:steps,growth,floor` | f + (1 − f)·(1 + cos(π·k′/Tᵢ))/2, step k′ of a cycle of Tᵢ = T·cⁱ steps |
+/// | [`restart_steps`](Self::restart_steps) | `restart-steps:steps,growth` | √(T/Tᵢ) in the same cycles |
 /// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
 ///
 /// A floor f and a [start](Self::warmup_start) s are shares of the peak. A schedule past its end
@@ -33,7 +35,7 @@ use crate::error::{Error, Result, in_range};
 /// | number | allowed | else |
 /// |---|---|---|
 /// | multipliers, factors γ, floors, starts, powers | finite, ≥ 0 | [`OutOfRange`] |
-/// | `every` of a step schedule | ≥ 1 | [`OutOfRange`] |
+/// | `every` of a step schedule, T and c of restarts | ≥ 1 | [`OutOfRange`] |
 /// | all steps T of a warm-up with a cosine | ≥ its warm-up W | [`Conflict`] |
 /// | the step of each part after `then` | later than that of the part before | [`Conflict`] |
 /// | multiplier × peak, in every step that schedules reach | finite in the weights' type | [`OutOfRange`] |
@@ -46,7 +48,8 @@ use crate::error::{Error, Result, in_range};
 /// # Differences
 ///
 /// The closed forms are those of `torch.optim.lr_scheduler`, with these exceptions: PyTorch's
-/// cosine rises again past its end, this one stays; a torch scheduler is advanced by hand, this one
+/// cosine rises again past its end, this one stays (`cosine_restarts` is PyTorch's
+/// `CosineAnnealingWarmRestarts`); a torch scheduler is advanced by hand, this one
 /// counts the optimizer's completed steps: those without any gradient too, skipped ones not. A
 /// warm-up starts from 0, as in optax's `warmup_cosine_decay_schedule`, so that its first step
 /// changes nothing, unless [`warmup_start`](Self::warmup_start) says otherwise. Powers and cosines
@@ -89,6 +92,8 @@ enum Form {
     Polynomial { steps: u64, power: f64, floor: f64 },
     Exponential { factor: f64 },
     WarmupStableDecay { warmup: u64, stable: u64, decay: u64, floor: f64, start: f64 },
+    CosineRestarts { steps: u64, growth: u64, floor: f64 },
+    RestartSteps { steps: u64, growth: u64 },
 }
 
 impl Schedule {
@@ -142,6 +147,30 @@ impl Schedule {
     #[must_use]
     pub fn warmup_stable_decay(warmup: u64, stable: u64, decay: u64, floor: f64) -> Self {
         Form::WarmupStableDecay { warmup, stable, decay, floor, start: 0.0 }.into()
+    }
+
+    /// Makes half a cosine wave from 1 to f = `floor` again and again: over T = `steps` steps first, and
+    /// after each restart over c = `growth` times as many (SGDR: Loshchilov & Hutter, arXiv 1608.03983).
+    ///
+    /// ```
+    /// use wane::Schedule;
+    ///
+    /// let schedule = Schedule::cosine_restarts(4, 2, 0.5);
+    /// assert_eq!([0, 4, 8, 12, 20].map(|k| schedule.multiplier(k)), [1.0, 1.0, 0.75, 1.0, 0.75]);
+    /// ```
+    #[doc(alias = "SGDR")]
+    #[doc(alias = "CosineAnnealingWarmRestarts")]
+    #[must_use]
+    pub fn cosine_restarts(steps: u64, growth: u64, floor: f64) -> Self {
+        Form::CosineRestarts { steps, growth, floor }.into()
+    }
+
+    /// Makes a multiplier that starts from 1 and is divided by √c, c = `growth`, at each restart of
+    /// [`cosine_restarts`](Self::cosine_restarts): what normalized decay falls by there
+    /// ([`Decay::normalized_restarts`](crate::Decay::normalized_restarts)).
+    #[must_use]
+    pub fn restart_steps(steps: u64, growth: u64) -> Self {
+        Form::RestartSteps { steps, growth }.into()
     }
 
     /// Makes the warm-up begin at s = `start` instead of 0; schedules and parts without a warm-up
@@ -229,6 +258,21 @@ fn share(k: u64, steps: u64) -> f64 {
     if k < steps { k as f64 / steps as f64 } else { 1.0 }
 }
 
+/// Returns how far into its cycle step k is, and how long that is: the first one has so many steps,
+/// each later one `growth` times as many.
+fn cycle(mut k: u64, steps: u64, growth: u64) -> (u64, u64) {
+    // `check` refuses 0.
+    let mut length = steps.max(1);
+    if growth <= 1 {
+        return (k % length, length);
+    }
+    while k >= length {
+        k -= length;
+        length = length.saturating_mul(growth);
+    }
+    (k, length)
+}
+
 /// Returns a point on the line from `from` to `to`; exactly `to` at its end.
 fn between(from: f64, to: f64, share: f64) -> f64 {
     if share == 1.0 { to } else { from + (to - from) * share }
@@ -244,6 +288,12 @@ impl Form {
             Self::WarmupCosine { warmup, steps, floor, .. } => {
                 Self::Cosine { steps: steps.saturating_sub(warmup), floor }.at(k - warmup)
             }
+            Self::CosineRestarts { steps, growth, floor } => {
+                let (k, steps) = cycle(k, steps, growth);
+                Self::Cosine { steps, floor }.at(k)
+            }
+            #[expect(clippy::cast_precision_loss, reason = "step counts")]
+            Self::RestartSteps { steps, growth } => (steps as f64 / cycle(k, steps, growth).1 as f64).sqrt(),
             #[expect(clippy::cast_precision_loss, reason = "step counts")]
             Self::Step { every, factor } => factor.powf(k.checked_div(every).unwrap_or(0) as f64),
             Self::Polynomial { steps, power, floor } => floor + (1.0 - floor) * (1.0 - share(k, steps)).powf(power),
@@ -277,6 +327,14 @@ impl Form {
             Self::Step { every, factor } => {
                 multiplier("schedule's factor", factor)?;
                 in_range("schedule's every", 0.0, every > 0, "at least 1")
+            }
+            Self::CosineRestarts { steps, growth, floor } => {
+                Self::RestartSteps { steps, growth }.check()?;
+                multiplier("schedule's floor", floor)
+            }
+            Self::RestartSteps { steps, growth } => {
+                in_range("schedule's steps", 0.0, steps > 0, "at least 1")?;
+                in_range("schedule's growth", 0.0, growth > 0, "at least 1")
             }
             Self::Polynomial { power, floor, .. } => {
                 multiplier("schedule's power", power)?;

@@ -7,7 +7,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use common::cells::{ADA, AVERAGE, Cell, HUBER, NET, PENALTIES, PLACES, Ramp};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
-use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
+use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Schedule, Strength};
 
 for_f32_and_f64!(
     a_kernel_is_its_equation,
@@ -29,20 +29,20 @@ enum Is {
 /// For each of [`PENALTIES`] and [`PLACES`] a letter per unit: **k**ernel, **a**lias or nothing.
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
-    // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive.
-    // coupled    decoupled   exact       exponential proximal    cautious    AdaDecay    metric
-    [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
-    [b"k      ", b"aaaa   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
-    [b"k      ", b"kkkk   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
-    [b"k      ", b"aaaa   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // Huber
-    [b"       ", b"aaaa   ", b"       ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
+    // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive, normalized.
+    // coupled     decoupled    exact        exponential  proximal     cautious     AdaDecay     metric
+    [b"k     k ", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"        "], // L2
+    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"kkkk   k"], // L1
+    [b"k       ", b"kkkk   k", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        "], // elastic net
+    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        "], // Huber
+    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        "], // group lasso
 ];
 
 const PEAK: f64 = 0.1;
 const NOW: f64 = 0.05;
 
 /// The units, with the share or amount of each at these rates.
-const UNITS: [(Strength, f64); 7] = [
+const UNITS: [(Strength, f64); 8] = [
     (Strength::LrScaled(0.5), NOW * 0.5),
     (Strength::Independent(0.2), NOW / PEAK * 0.2),
     (Strength::Corrected(0.4), NOW * NOW / PEAK * 0.4),
@@ -50,6 +50,7 @@ const UNITS: [(Strength, f64); 7] = [
     (Strength::Timescale(20.0), NOW / PEAK / 20.0),
     (Strength::HalfLife(2.0), 1.0 - FRAC_1_SQRT_2),
     (Strength::Adaptive(0.3), f64::NAN),
+    (Strength::Normalized { lambda: 0.6, steps: 9 }, NOW / PEAK * 0.2),
 ];
 
 /// All cells of a kind, with the amount of their units, towards every anchor.
@@ -163,7 +164,7 @@ fn reason(cell: &Cell) -> &'static str {
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
         (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
         (Place::Exponential, _) => "exponential decay is defined for L2",
-        (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected or fixed",
+        (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected, normalized or fixed",
         _ => "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed",
     }
 }
@@ -238,7 +239,7 @@ fn none_is_none_in_every_cell<T: Element>() {
 fn every_constructor_is_a_cell() {
     use Penalty::{GroupLasso, L1, L2};
     use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Metric};
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Normalized, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
         (Decay::none(), Decay::new(L2, Decoupled, Strength::None), "none"),
@@ -252,6 +253,16 @@ fn every_constructor_is_a_cell() {
         (Decay::fixed(1e-4), Decay::new(L2, Exact, Fixed(1e-4)), "fixed:1e-4"),
         (Decay::timescale(2000.0), Decay::new(L2, Exact, Timescale(2000.0)), "timescale:2000"),
         (Decay::half_life(500.0), Decay::new(L2, Exact, HalfLife(500.0)), "half-life:500"),
+        (
+            Decay::normalized(0.025, 1000),
+            Decay::new(L2, Exact, Normalized { lambda: 0.025, steps: 1000 }),
+            "normalized:0.025,1000",
+        ),
+        (
+            Decay::normalized_restarts(0.025, 1000, 2),
+            Decay::normalized(0.025, 1000).schedule(Schedule::restart_steps(1000, 2)),
+            "normalized:0.025,1000*restart-steps:1000,2",
+        ),
         (Decay::exponential(0.1), Decay::new(L2, Exponential, LrScaled(0.1)), "exponential:0.1"),
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),

@@ -24,7 +24,8 @@ fn steps() -> impl Strategy<Value = u64> {
     prop_oneof![1..10_000_u64, 1..=u64::MAX]
 }
 
-fn one_schedule() -> impl Strategy<Value = Schedule> {
+// Boxed, as without optimisation a test's stack is too small for all forms.
+fn one_schedule() -> BoxedStrategy<Schedule> {
     let warmup = steps().prop_flat_map(|steps| (0..steps, Just(steps)));
     prop_oneof![
         Just(Schedule::constant()),
@@ -34,9 +35,12 @@ fn one_schedule() -> impl Strategy<Value = Schedule> {
         (steps(), number()).prop_map(|(every, factor)| Schedule::step(every, factor)),
         (steps(), number(), number()).prop_map(|(steps, power, floor)| Schedule::polynomial(steps, power, floor)),
         number().prop_map(Schedule::exponential),
+        (steps(), steps(), number()).prop_map(|(steps, growth, floor)| Schedule::cosine_restarts(steps, growth, floor)),
+        (steps(), steps()).prop_map(|(steps, growth)| Schedule::restart_steps(steps, growth)),
         (0..=u64::MAX, 0..=u64::MAX, steps(), number())
             .prop_map(|(warmup, stable, decay, floor)| Schedule::warmup_stable_decay(warmup, stable, decay, floor)),
     ]
+    .boxed()
 }
 
 /// Up to four schedules, one after another.
@@ -129,6 +133,7 @@ fn other_texts_of_the_same_value() {
         ("independent-decoupled:0.1", Decay::new(Penalty::L2, Place::Decoupled, Strength::Independent(0.1))),
         ("independent-l1:0.1", Decay::new(Penalty::L1, Place::Decoupled, Strength::Independent(0.1))),
         ("decoupled-l1:0.1", Decay::l1(0.1)),
+        ("normalized-exact-l2:0.1,30", Decay::normalized(0.1, 30)),
         ("adaptive-coupled-l2:0.1", Decay::adaptive(0.1)),
         ("decoupled:1e-1@start", Decay::decoupled(0.1).towards(Anchor::Start)),
         ("decoupled:0.1@average:9e-1", Decay::decoupled(0.1).towards(Anchor::Average { beta: 0.9 })),

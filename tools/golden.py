@@ -574,6 +574,8 @@ def sequential(milestones, *schedulers):
 
 WARM_UP = scheduler("LinearLR", start_factor=0.1, end_factor=1.0, total_iters=20)
 COSINE = scheduler("CosineAnnealingLR", T_max=100, eta_min=0.0)
+# Lengths by which k is divided exactly, so that the cosine has the same argument in any order of operations.
+RESTARTS = scheduler("CosineAnnealingWarmRestarts", T_0=16, T_mult=2, eta_min=0.0)
 STEP = scheduler("StepLR", step_size=30, gamma=0.1)
 EXPONENTIAL = scheduler("ExponentialLR", gamma=0.97)
 LEVEL = scheduler("ConstantLR", factor=1.0, total_iters=5)
@@ -590,6 +592,8 @@ SCHEDULES = {
     "polynomial 2": scheduler("PolynomialLR", total_iters=100, power=2.0),
     "exponential": EXPONENTIAL,
     "warm-up, stable, decay": sequential([20, 80], WARM_UP, LEVEL, COOL_DOWN),
+    "cosine, restarts": RESTARTS,
+    "cosine to 0.1, equal restarts": RESTARTS | {"T_0": 32, "T_mult": 1, "eta_min": 0.1},
     "step, exponential": sequential([70], STEP, EXPONENTIAL),
 }
 
@@ -606,6 +610,9 @@ def closed_factor(spec, t):
         segment = bisect.bisect_right(spec["milestones"], t)
         return closed_factor(spec["schedulers"][segment], t - ([0] + spec["milestones"])[segment])
     stepper = build_scheduler(torch.optim.SGD([torch.zeros(1)], lr=1.0), spec)
+    if spec["type"] == "CosineAnnealingWarmRestarts":
+        stepper.step(t)  # its closed form, for any t
+        return stepper.get_last_lr()[0]
     stepper.last_epoch = t
     return stepper._get_closed_form_lr()[0]
 

@@ -35,6 +35,8 @@ use crate::schedule::Schedule;
 /// | [`fixed`](Self::fixed)`(λ)` | `fixed:1e-4` | s = λ | LaProp, AdaBelief's `fixed_decay` |
 /// | [`timescale`](Self::timescale)`(τ)` | `timescale:2000` | s = (η_t/η_peak)/τ | Wang & Aitchison |
 /// | [`half_life`](Self::half_life)`(h)` | `half-life:500` | s = 1 − 2^(−1/h) | people |
+/// | [`normalized`](Self::normalized)`(λ, n)` | `normalized:0.025,1000` | s = (η_t/η_peak)·λ/√n, a run of n steps | AdamW of the paper, appendix B.1 |
+/// | [`normalized_restarts`](Self::normalized_restarts)`(λ, n, c)` | `normalized:0.025,1000*restart-steps:1000,2` | the same, n·cⁱ steps in the i-th cycle | AdamWR |
 /// | [`exponential`](Self::exponential)`(λ)` | `exponential:0.1` | x ← e^(−s)·d − η_t·u, s = η_t·λ | `decoupled` that takes any s |
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
@@ -79,13 +81,14 @@ use crate::schedule::Schedule;
 /// |---|---|---|---|
 /// | λ | – | finite, ≥ 0 | [`OutOfRange`] |
 /// | τ (steps) | – | finite, > 1 | [`OutOfRange`] |
+/// | n (steps) of normalized decay | – | ≥ 1 | [`OutOfRange`] |
 /// | h (steps) | – | finite, > 0 | [`OutOfRange`] |
 /// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
 /// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |
-/// | the peak learning rate, for independent and timescale decay | | > 0 | [`Conflict`] |
+/// | the peak learning rate, for independent, corrected, normalized and timescale decay | | > 0 | [`Conflict`] |
 /// | the cell of the table, and its strength | | what is in it | [`NoSuchDecay`] |
 ///
 /// `build` returns the error, that of a group within [`InGroup`]; the text form returns those that

@@ -30,6 +30,7 @@ impl fmt::Display for Decay {
         if let Some(number) = self.strength.number() {
             write!(f, ":{}", Number(number))?;
         }
+        self.strength.write(f)?;
         self.penalty.write(f)?;
         self.place.write(f)?;
         match self.anchor {
@@ -108,7 +109,7 @@ fn law(text: &str) -> Result<Decay> {
     if words.is_empty() || !rest.is_empty() {
         return Err(next.error(expected()));
     }
-    let strength = units(next.take("the strength")?);
+    let strength = units(next.take("the strength")?).take(&mut next)?;
     let penalty = penalty.take(&mut next)?;
     let place = place.unwrap_or(usual_place(strength, penalty)).take(&mut next)?;
     next.end(Decay::new(penalty, place, strength))

@@ -2,9 +2,11 @@
 //! a weight that a step removes.
 
 use std::f64::consts::LN_2;
+use std::fmt;
 
 use super::Place;
 use crate::error::{Result, in_range};
+use crate::text::Arguments;
 
 /// How strong, and in which units: the same number means different things in different libraries.
 ///
@@ -30,6 +32,14 @@ pub enum Strength {
     /// s = 1 − 2^(−1/h), for the proximal place 2^(1/h) − 1, for the exponential one ln 2/h: without
     /// gradient a weight halves every h steps.
     HalfLife(f64),
+    /// s = (η_t/η_peak)·λ/√(`steps`): the best λ depends less on the length of a run.
+    Normalized {
+        /// λ, finite and at least 0.
+        lambda: f64,
+        /// The optimizer's steps in the run, or up to the first restart: epochs × examples / batch
+        /// size; at least 1.
+        steps: u64,
+    },
     /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
     Adaptive(f64),
 }
@@ -44,6 +54,7 @@ const UNITS: &[(&str, Units)] = &[
     ("fixed", Strength::Fixed),
     ("timescale", Strength::Timescale),
     ("half-life", Strength::HalfLife),
+    ("normalized", |lambda| Strength::Normalized { lambda, steps: 1 }),
     ("adaptive", Strength::Adaptive),
 ];
 
@@ -64,7 +75,7 @@ impl Strength {
         UNITS.iter().find(|(_, units)| is_same(*units)).map_or("", |(word, _)| *word)
     }
 
-    /// Returns its number.
+    /// Returns its first number.
     pub(super) fn number(self) -> Option<f64> {
         match self {
             Self::None => None,
@@ -74,8 +85,22 @@ impl Strength {
             | Self::Fixed(x)
             | Self::Timescale(x)
             | Self::HalfLife(x)
+            | Self::Normalized { lambda: x, .. }
             | Self::Adaptive(x) => Some(x),
         }
+    }
+
+    /// Reads its other numbers.
+    pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
+        match self {
+            Self::Normalized { lambda, .. } => Ok(Self::Normalized { lambda, steps: next.count("steps")? }),
+            other => Ok(other),
+        }
+    }
+
+    /// Writes its other numbers.
+    pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Normalized { steps, .. } = self { write!(f, ",{steps}") } else { Ok(()) }
     }
 
     pub(super) fn check(self) -> Result<()> {
@@ -83,17 +108,19 @@ impl Strength {
             Self::None => Ok(()),
             Self::Timescale(tau) => in_range("timescale", tau, tau > 1.0, "a finite number of steps above 1"),
             Self::HalfLife(h) => in_range("half-life", h, h > 0.0, "a finite number of steps above 0"),
+            Self::Normalized { steps: 0, .. } => in_range("steps of normalized decay", 0.0, false, "at least 1"),
             Self::LrScaled(lambda)
             | Self::Independent(lambda)
             | Self::Corrected(lambda)
             | Self::Fixed(lambda)
+            | Self::Normalized { lambda, .. }
             | Self::Adaptive(lambda) => in_range("weight decay", lambda, lambda >= 0.0, "a finite number, at least 0"),
         }
     }
 
     /// Returns whether it is divided by the peak learning rate.
     pub(super) fn needs_peak(self) -> bool {
-        matches!(self, Self::Independent(_) | Self::Corrected(_) | Self::Timescale(_))
+        matches!(self, Self::Independent(_) | Self::Corrected(_) | Self::Timescale(_) | Self::Normalized { .. })
     }
 
     /// Returns whether it speaks of a share of the weight, which only a penalty of squares removes.
@@ -118,6 +145,8 @@ impl Strength {
             Self::Corrected(lambda) => (rates.now * rates.relative, lambda * m),
             Self::Fixed(lambda) => (1.0, lambda * m),
             Self::Timescale(tau) => (rates.relative, m / tau),
+            #[expect(clippy::cast_precision_loss, reason = "step counts")]
+            Self::Normalized { lambda, steps } => (rates.relative, lambda * m / (steps as f64).sqrt()),
             // (1 + s)^h = 2 for the proximal form, e^(−s·h) = 1/2 for the exponential one, (1 − s)^h = 1/2
             // for the others. `exp_m1` keeps the digits of a small s.
             Self::HalfLife(h) if place == Place::Proximal => (m, (LN_2 / h).exp_m1()),

@@ -25,6 +25,11 @@ pub enum Units {
     Timescale,
     /// [`Decay::half_life`]: s = 1 − 2^(−1/h).
     HalfLife,
+    /// [`Decay::normalized`]: s = (η_t/η_peak)·λ/√n.
+    Normalized {
+        /// n, the optimizer's steps in the run; at least 1.
+        steps: u64,
+    },
 }
 
 /// Shows the units' name.
@@ -37,6 +42,7 @@ impl fmt::Display for Units {
             Self::Fixed => "fixed",
             Self::Timescale => "timescale",
             Self::HalfLife => "half-life",
+            Self::Normalized { .. } => "normalized",
         })
     }
 }
@@ -51,6 +57,7 @@ impl Units {
             Strength::Fixed(_) => Some(Self::Fixed),
             Strength::Timescale(_) => Some(Self::Timescale),
             Strength::HalfLife(_) => Some(Self::HalfLife),
+            Strength::Normalized { steps, .. } => Some(Self::Normalized { steps }),
             // Adaptive strength is that of a coupled decay, which has no share.
             Strength::None | Strength::Adaptive(_) => None,
         }
@@ -60,7 +67,7 @@ impl Units {
     fn power(self) -> i32 {
         match self {
             Self::Corrected => 2,
-            Self::LrScaled | Self::Independent | Self::Timescale => 1,
+            Self::LrScaled | Self::Independent | Self::Timescale | Self::Normalized { .. } => 1,
             Self::Fixed | Self::HalfLife => 0,
         }
     }
@@ -73,6 +80,8 @@ impl Units {
             Self::Independent => Strength::Independent(s),
             Self::Fixed => Strength::Fixed(s),
             Self::Timescale => Strength::Timescale(1.0 / s),
+            #[expect(clippy::cast_precision_loss, reason = "step counts")]
+            Self::Normalized { steps } => Strength::Normalized { lambda: s * (steps as f64).sqrt(), steps },
             // e^(−s·h) = 1/2.
             Self::HalfLife if place == Place::Exponential => Strength::HalfLife(LN_2 / s),
             // (1 − s)^h = 1/2; `ln_1p` keeps the digits of a small s.
@@ -87,9 +96,10 @@ impl Units {
 ///
 /// ```text
 /// lr-scaled, corrected λ = s/η_peak     independent λ = s     fixed λ = s     τ = 1/s     h = −ln 2/ln(1 − s)
+/// normalized λ = s·√n
 /// ```
 ///
-/// Lr-scaled, independent and timescale decay follow the schedule of the learning rate, corrected decay
+/// Lr-scaled, independent, normalized and timescale decay follow the schedule of the learning rate, corrected decay
 /// its square; fixed and half-life decay follow neither. From one kind to the next the decay's own
 /// schedule has to make up for that: it becomes `lr_schedule` where it was constant, or constant where
 /// it was `lr_schedule`. Another one is an error, and so is a way over two kinds, unless the rate is
@@ -98,7 +108,7 @@ impl Units {
 /// | argument | allowed | else |
 /// |---|---|---|
 /// | `decay` | decoupled L2, also exact or exponential, towards anything; or none, which stays none | [`Conflict`] |
-/// | `units` | for a decay of strength 0: not timescale, not half-life | [`OutOfRange`] |
+/// | `units` | for a decay of strength 0: not timescale, not half-life; n ≥ 1 | [`OutOfRange`] |
 /// | `peak` | finite, > 0 | [`OutOfRange`] |
 /// | `lr_schedule`, and the decay's own | see above, and [`Schedule`] | [`Conflict`] |
 ///

@@ -11,8 +11,8 @@ const BUDGET: usize = 20_000;
 ///
 /// Between two turns every schedule only rises or only falls, so the larger of its ends bounds it
 /// there; a stretch whose bounds are not too much is passed over, another one is halved. Past the
-/// last turn schedules stay or fall, but for those that grow without end: what these will reach
-/// depends on how long one trains, so only their beginning is looked at.
+/// last turn schedules stay or fall, but for those that grow or restart without end: what these
+/// will reach depends on how long one trains, so only their beginning is looked at.
 pub(crate) fn first_step(schedules: [&Schedule; 2], too_much: impl Fn(u64, [f64; 2]) -> bool) -> Option<u64> {
     let mut turns: Vec<u64> = schedules.iter().flat_map(|schedule| schedule.turns()).collect();
     turns.sort_unstable();
@@ -21,6 +21,9 @@ pub(crate) fn first_step(schedules: [&Schedule; 2], too_much: impl Fn(u64, [f64;
     let found = turns.iter().zip(turns.iter().skip(1)).find_map(|(&first, &last)| search.within(first, last));
     found.or_else(|| turns.last().and_then(|&last| search.within(last, last)))
 }
+
+/// How many cycles are looked at of a schedule that restarts without end.
+const CYCLES: usize = 16;
 
 struct Search<'a, F> {
     schedules: [&'a Schedule; 2],
@@ -62,8 +65,13 @@ impl Schedule {
 impl Form {
     fn turns(&self) -> Vec<u64> {
         match *self {
-            Self::Constant | Self::Step { .. } | Self::Exponential { .. } => vec![0],
+            Self::Constant | Self::Step { .. } | Self::Exponential { .. } | Self::RestartSteps { .. } => vec![0],
             Self::Linear { steps, .. } | Self::Cosine { steps, .. } | Self::Polynomial { steps, .. } => vec![0, steps],
+            Self::CosineRestarts { steps, growth, .. } => {
+                let cycle = |(start, length): (u64, u64)| (start.saturating_add(length), length.saturating_mul(growth));
+                let cycles = std::iter::successors(Some((0, steps)), |&now| Some(cycle(now))).take(CYCLES);
+                cycles.flat_map(|(start, length)| [start, start.saturating_add(length - 1)]).collect()
+            }
             // A warm-up with no steps behind it ends in a fall.
             Self::WarmupCosine { warmup, steps, .. } => vec![0, warmup.saturating_sub(1), warmup, steps],
             Self::WarmupStableDecay { warmup, stable, decay, .. } => {

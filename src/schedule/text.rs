@@ -30,6 +30,8 @@ impl fmt::Display for Form {
                 write!(f, "polynomial:{steps},{},{}", Number(power), Number(floor))
             }
             Self::Exponential { factor } => write!(f, "exponential:{}", Number(factor)),
+            Self::CosineRestarts { steps, growth, floor } => write!(f, "cosine-restarts:{steps},{growth},{}", Number(floor)),
+            Self::RestartSteps { steps, growth } => write!(f, "restart-steps:{steps},{growth}"),
             Self::WarmupStableDecay { warmup, stable, decay, floor, start } => {
                 write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}{}", Number(floor), Start(start))
             }
@@ -92,9 +94,13 @@ impl FromStr for Form {
                 floor: next.take("floor")?,
                 start: next.take_or("start", 0.0)?,
             },
+            "cosine-restarts" => {
+                Self::CosineRestarts { steps: next.count("steps")?, growth: next.count("growth")?, floor: next.take("floor")? }
+            }
+            "restart-steps" => Self::RestartSteps { steps: next.count("steps")?, growth: next.count("growth")? },
             _ => {
                 return Err(
-                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay")
+                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts or restart-steps")
                 );
             }
         };

@@ -53,23 +53,36 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Normalized, Timescale};
+    const NORMALIZED: Strength = Normalized { lambda: 0.55, steps: 100 };
     match (penalty, place) {
         (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET | HUBER, Place::Metric) => {
             &[]
         }
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
-        (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
+        (Penalty::L2, _) => {
+            &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0), NORMALIZED]
+        }
         (_, Place::Exact | Place::Exponential | Place::Cautious | Place::AdaDecay { .. }) => &[],
-        _ => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02)],
+        _ => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), NORMALIZED],
     }
 }
 
 /// All units, with no number in particular.
-pub(crate) const STRENGTHS: [Strength; 8] = {
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, None, Timescale};
-    [None, LrScaled(0.0), Independent(0.0), Corrected(0.0), Fixed(0.0), Timescale(0.0), HalfLife(0.0), Adaptive(0.0)]
+pub(crate) const STRENGTHS: [Strength; 9] = {
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, None, Normalized, Timescale};
+    [
+        None,
+        LrScaled(0.0),
+        Independent(0.0),
+        Corrected(0.0),
+        Fixed(0.0),
+        Timescale(0.0),
+        HalfLife(0.0),
+        Adaptive(0.0),
+        Normalized { lambda: 0.0, steps: 4 },
+    ]
 };
 
 /// The same units with another number.
@@ -82,6 +95,7 @@ pub(crate) fn with_number(strength: Strength, number: f64) -> Strength {
         Strength::Timescale(_) => Strength::Timescale(number),
         Strength::HalfLife(_) => Strength::HalfLife(number),
         Strength::Adaptive(_) => Strength::Adaptive(number),
+        Strength::Normalized { steps, .. } => Strength::Normalized { lambda: number, steps },
         other => other,
     }
 }

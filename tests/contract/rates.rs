@@ -34,6 +34,8 @@ fn a_step_takes_the_rate_of_the_steps_completed_before_it() {
         Schedule::step(2, 0.5),
         Schedule::polynomial(5, 2.0, 0.0),
         Schedule::exponential(0.75),
+        Schedule::cosine_restarts(2, 2, 0.25),
+        Schedule::restart_steps(2, 4),
         Schedule::warmup_stable_decay(1, 2, 3, 0.5),
         Schedule::constant().then(3, Schedule::exponential(0.5)),
     ] {
@@ -216,4 +218,28 @@ fn empty_steps_move_the_schedule() {
     opt.step(&mut [Param::without_grad("w", &mut [1.0])]).unwrap();
     opt.step(&mut [Param::new("w", &mut [1.0], &[1.0]).frozen(true)]).unwrap();
     assert_eq!((opt.completed_steps(), opt.learning_rate(), opt.steps_of("w")), (3, 0.125, Some(0)));
+}
+
+/// AdamWR at the numbers of its authors' README (learning rate 1e-3, λ 0.025, first restart after 100 epochs, cycles twice as long each
+/// time) and four batches in an epoch, from the paper's equations: hᵢ = ½ + ½·cos(π·k/Tᵢ), λᵢ = λ·√(b/(B·Tᵢ)).
+#[test]
+fn adamwr_is_two_lines() {
+    const BATCHES: u64 = 4;
+    let steps = 100 * BATCHES;
+    let mut opt = wane::AdamW::new(1e-3)
+        .lr_schedule(Schedule::cosine_restarts(steps, 2, 0.0))
+        .weight_decay(Decay::normalized_restarts(0.025, steps, 2))
+        .build::<f64>()
+        .unwrap();
+    let (mut w, mut expected) = ([1.0], 1.0);
+    for epochs in [100, 200, 400] {
+        let share = 0.025 / f64::from(epochs * BATCHES as u32).sqrt();
+        for k in 0..u64::from(epochs) * BATCHES {
+            let h = 0.5 + 0.5 * (std::f64::consts::PI * k as f64 / (u64::from(epochs) * BATCHES) as f64).cos();
+            assert!((opt.learning_rate() - 1e-3 * h).abs() < 1e-18, "{} for {h}", opt.learning_rate());
+            expected *= 1.0 - h * share;
+            opt.step_slice(&mut w, &[0.0]).unwrap();
+            assert!((w[0] - expected).abs() < 1e-13, "{} for {expected} in step {k} of {epochs} epochs", w[0]);
+        }
+    }
 }

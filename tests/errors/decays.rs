@@ -32,6 +32,13 @@ fn numbers_of_decays() {
     }
     assert_range!(
         Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::normalized(v, 5)),
+        "weight decay",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    assert_range!(
+        Sgd::new(0.1),
         |s, v| s.weight_decay(Decay::timescale(v)),
         "timescale",
         not_above_0().chain([1.0]),
@@ -113,6 +120,7 @@ fn numbers_of_schedules() {
         below_0(),
         "a finite number, at least 0"
     );
+    assert_schedule!(|v| Schedule::cosine_restarts(5, 2, v), "schedule's floor", below_0(), "a finite number, at least 0");
     assert_schedule!(|v| Schedule::step(5, v), "schedule's factor", below_0(), "a finite number, at least 0");
     assert_schedule!(|v| Schedule::polynomial(5, v, 0.0), "schedule's power", below_0(), "a finite number, at least 0");
     assert_schedule!(|v| Schedule::polynomial(5, 1.0, v), "schedule's floor", below_0(), "a finite number, at least 0");
@@ -126,6 +134,27 @@ fn a_step_after_every_0_steps() {
         Sgd::new(0.1).lr_schedule(Schedule::step(0, 0.5)).build::<f32>().unwrap_err(),
         Error::OutOfRange { value: 0.0, allowed: "at least 1", .. },
         "schedule's every = 0 is out of range: it must be at least 1"
+    );
+}
+
+#[test]
+fn restarts_of_no_steps() {
+    for (schedule, setting) in [
+        (Schedule::cosine_restarts(0, 2, 0.0), "steps"),
+        (Schedule::cosine_restarts(5, 0, 0.0), "growth"),
+        (Schedule::restart_steps(0, 2), "steps"),
+        (Schedule::restart_steps(5, 0), "growth"),
+    ] {
+        assert_error!(
+            Sgd::new(0.1).lr_schedule(schedule).build::<f32>().unwrap_err(),
+            Error::OutOfRange { value: 0.0, allowed: "at least 1", .. },
+            format!("schedule's {setting} = 0 is out of range: it must be at least 1")
+        );
+    }
+    assert_error!(
+        Sgd::new(0.1).weight_decay(Decay::normalized(0.1, 0)).build::<f32>().unwrap_err(),
+        Error::OutOfRange { value: 0.0, .. },
+        "steps of normalized decay = 0 is out of range: it must be at least 1"
     );
 }
 
@@ -148,7 +177,7 @@ fn schedules_at_odds_with_themselves() {
 #[test]
 fn a_decay_against_a_peak_of_0() {
     let text = "independent or timescale decay needs a peak learning rate above 0, and 0 was given";
-    for decay in [Decay::independent(0.1), Decay::timescale(100.0), Decay::independent(0.0)] {
+    for decay in [Decay::independent(0.1), Decay::timescale(100.0), Decay::independent(0.0), Decay::normalized(0.1, 5)] {
         let error = Adam::new(0.0).weight_decay(decay.clone()).build::<f32>().unwrap_err();
         assert_error!(error, Error::Conflict { found, .. } if found == "0", text);
         let group = Adam::new(0.0).group("head", move |s| s.weight_decay(decay.clone()));

@@ -66,7 +66,7 @@ fn clipping() {
 
 #[test]
 fn schedules() {
-    let forms = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
+    let forms = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts or restart-steps";
     for text in ["", "sine:5", "5", "Linear:0,1,5"] {
         refused::<Schedule>("schedule", text, forms);
     }
@@ -79,11 +79,16 @@ fn schedules() {
     refused::<Schedule>("schedule", "polynomial:5,1", "a value for floor, after a colon or comma");
     refused::<Schedule>("schedule", "exponential:half", "a number for factor, not `half`");
     refused::<Schedule>("schedule", "warmup-stable-decay:1,2,3", "a value for floor, after a colon or comma");
+    refused::<Schedule>("schedule", "cosine-restarts:5,1.5,0", "a whole number for growth, not `1.5`");
+    refused::<Schedule>("schedule", "cosine-restarts:5,2", "a value for floor, after a colon or comma");
+    refused::<Schedule>("schedule", "restart-steps:5", "a value for growth, after a colon or comma");
     refused::<Schedule>("schedule", "constant:1", "an end before `1`");
     refused::<Schedule>("schedule", "cosine:5,0,1", "an end before `1`");
     refused::<Schedule>("schedule", "constant then@5", "a step and a schedule after `then@`");
     refused::<Schedule>("schedule", "constant then@x constant", "a step and a schedule after `then@`");
     out_of_range::<Schedule>("cosine:5,-1", "schedule's floor = -1 is out of range: it must be a finite number, at least 0");
+    out_of_range::<Schedule>("restart-steps:0,1", "schedule's steps = 0 is out of range: it must be at least 1");
+    out_of_range::<Schedule>("cosine-restarts:1,0,0", "schedule's growth = 0 is out of range: it must be at least 1");
     out_of_range::<Schedule>("step:0,0.5", "schedule's every = 0 is out of range: it must be at least 1");
     out_of_range::<Schedule>(
         "constant then@3 exponential:nan",
@@ -96,7 +101,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|exponential|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive]-[coupled|decoupled|exact|exponential|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -115,9 +120,11 @@ fn decays() {
     refused::<Decay>("decay", "decoupled:much", "a number for the strength, not `much`");
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
+    refused::<Decay>("decay", "normalized:0.1", "a value for steps, after a colon or comma");
+    refused::<Decay>("decay", "normalized:0.1,2.5", "a whole number for steps, not `2.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
-    let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
+    let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts or restart-steps";
     assert_error!(
         "decoupled:0.1*slow".parse::<Decay>().unwrap_err(),
         Error::Parse { what: "schedule", .. },
@@ -129,6 +136,7 @@ fn decays() {
     refused_anchor("average:0.9,1", "an end before `1`");
     out_of_range::<Decay>("decoupled:0.1@average:1", "beta of the running average = 1 is out of range: it must be in [0, 1)");
     out_of_range::<Decay>("fixed:nan", "weight decay = NaN is out of range: it must be a finite number, at least 0");
+    out_of_range::<Decay>("normalized:0.1,0", "steps of normalized decay = 0 is out of range: it must be at least 1");
     out_of_range::<Decay>("half-life:0", "half-life = 0 is out of range: it must be a finite number of steps above 0");
     out_of_range::<Decay>("timescale:1", "timescale = 1 is out of range: it must be a finite number of steps above 1");
     out_of_range::<Decay>("elastic-net:1,2", "ratio of the elastic net = 2 is out of range: it must be in [0, 1]");

@@ -170,6 +170,8 @@ fn form(from: &mut Unstructured<'_>) -> Result<Schedule> {
             let (warmup, stable, decay) = (count(from)?, count(from)?, count(from)?);
             Schedule::warmup_stable_decay(warmup, stable, decay, number(from)?).warmup_start(number(from)?)
         }
+        7 => Schedule::cosine_restarts(count(from)?, count(from)?, number(from)?),
+        8 => Schedule::restart_steps(count(from)?, count(from)?),
         _ => Schedule::constant(),
     })
 }

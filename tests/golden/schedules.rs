@@ -15,6 +15,7 @@ fn schedule(torch: &'static Value) -> Schedule {
         }
         "LinearLR" => Schedule::linear(float("start_factor"), float("end_factor"), steps("total_iters")),
         "CosineAnnealingLR" => Schedule::cosine(steps("T_max"), float("eta_min")),
+        "CosineAnnealingWarmRestarts" => Schedule::cosine_restarts(steps("T_0"), steps("T_mult"), float("eta_min")),
         "StepLR" => Schedule::step(steps("step_size"), float("gamma")),
         "PolynomialLR" => Schedule::polynomial(steps("total_iters"), float("power"), 0.0),
         "ExponentialLR" => Schedule::exponential(float("gamma")),
@@ -45,7 +46,7 @@ const RECURSIVE: f64 = 1e-15;
 #[test]
 fn torch_schedulers() {
     let cases = list(&SCHEDULES["cases"]);
-    assert_eq!(cases.len(), 12);
+    assert_eq!(cases.len(), 14);
     for case in cases {
         let (name, schedule) = (text(&case["name"]), schedule(&case["scheduler"]));
         let (closed, recursive) = (numbers::<f64>(&case["closed"]), numbers::<f64>(&case["recursive"]));

@@ -35,6 +35,7 @@ impl Law {
             Strength::Corrected(lambda) => ramp * lambda * rates.now * rates.now / rates.peak,
             Strength::Fixed(lambda) => ramp * lambda,
             Strength::Timescale(tau) => ramp * rates.now / (rates.peak * tau),
+            Strength::Normalized { lambda, steps } => ramp * lambda * rates.now / rates.peak / (steps as f64).sqrt(),
             // d/(1 + s) halves in h steps where (1 + s)^h = 2.
             Strength::HalfLife(h) if cell.place == Place::Proximal => ramp * (2.0_f64.powf(1.0 / h) - 1.0),
             Strength::HalfLife(h) if cell.place == Place::Exponential => ramp * std::f64::consts::LN_2 / h,

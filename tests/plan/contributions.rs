@@ -34,6 +34,7 @@ fn they_are_those_of_a_run() {
         Decay::timescale(7.0),
         Decay::half_life(5.0),
         Decay::exponential(0.9),
+        Decay::normalized_restarts(0.5, 9, 2),
         Decay::fixed(0.2).schedule(Schedule::linear(0.0, 1.0, STEPS)),
     ];
     for (lr_schedule, decay) in schedules.iter().flat_map(|schedule| decays.iter().map(move |decay| (schedule, decay))) {

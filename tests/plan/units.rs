@@ -5,11 +5,18 @@ use super::{conflict, out_of_range};
 use crate::common::data::noise;
 
 const PEAK: f64 = 0.2;
-const UNITS: [Units; 6] =
-    [Units::LrScaled, Units::Independent, Units::Corrected, Units::Fixed, Units::Timescale, Units::HalfLife];
+const UNITS: [Units; 7] = [
+    Units::LrScaled,
+    Units::Independent,
+    Units::Corrected,
+    Units::Fixed,
+    Units::Timescale,
+    Units::HalfLife,
+    Units::Normalized { steps: 400 },
+];
 
 /// The share 1/8 in every unit, by hand.
-fn eighths() -> [Decay; 6] {
+fn eighths() -> [Decay; 7] {
     let half_life = -(2.0_f64.ln()) / 0.875_f64.ln();
     [
         Decay::exact(0.625),
@@ -18,6 +25,7 @@ fn eighths() -> [Decay; 6] {
         Decay::fixed(0.125),
         Decay::timescale(8.0),
         Decay::half_life(half_life),
+        Decay::normalized(2.5, 400),
     ]
 }
 
@@ -65,10 +73,10 @@ fn all_pairs_at_a_constant_rate() {
 #[test]
 fn under_a_schedule_of_the_rate() {
     let lr = Schedule::warmup_cosine(5, 30, 0.1);
-    let [lr_scaled, _, corrected, fixed, timescale, half_life] = eighths();
+    let [lr_scaled, _, corrected, fixed, timescale, half_life, normalized] = eighths();
     let along = |decay: &Decay| decay.clone().schedule(lr.clone());
     let other = |decay: &Decay| decay.clone().schedule(Schedule::linear(0.5, 1.0, 20));
-    let cases: [(Decay, &[u8]); 10] = [
+    let cases: [(Decay, &[u8]); 11] = [
         (along(&lr_scaled), &[1, 2]),
         (along(&fixed), &[0, 1]),
         (along(&half_life), &[0, 1]),
@@ -79,8 +87,9 @@ fn under_a_schedule_of_the_rate() {
         (corrected, &[1, 2]),
         (lr_scaled, &[0, 1]),
         (timescale, &[0, 1]),
+        (normalized, &[0, 1]),
     ];
-    for (units, power) in UNITS.into_iter().zip([1, 1, 2, 0, 1, 0]) {
+    for (units, power) in UNITS.into_iter().zip([1, 1, 2, 0, 1, 0, 1]) {
         for (decay, powers) in &cases {
             match in_units(decay, units, PEAK, &lr) {
                 Ok(found) => {
@@ -107,6 +116,9 @@ fn what_stays() {
     // The order of operations is the decay's.
     let found = in_units(&Decay::decoupled(0.625), Units::Timescale, PEAK, &constant);
     assert_eq!(found, Ok(Decay::new(Penalty::L2, Place::Decoupled, Strength::Timescale(8.0))));
+    // λ grows with the root of the steps.
+    let found = in_units(&Decay::normalized(0.5, 100), Units::Normalized { steps: 400 }, PEAK, &constant);
+    assert_eq!(found, Ok(Decay::normalized(1.0, 400)));
     // No digit is lost on the way to the same units.
     let half_life = Decay::half_life(500.0);
     assert_eq!(in_units(&half_life, Units::HalfLife, PEAK, &constant), Ok(half_life));
@@ -126,6 +138,7 @@ fn what_has_no_equal_is_an_error() {
     }
     out_of_range(of(Decay::fixed(0.0), Units::Timescale), "timescale");
     out_of_range(of(Decay::fixed(0.0), Units::HalfLife), "half-life");
+    out_of_range(of(Decay::fixed(0.1), Units::Normalized { steps: 0 }), "steps of normalized decay");
     assert_eq!(of(Decay::fixed(0.0), Units::LrScaled), Ok(Decay::exact(0.0)));
     out_of_range(of(Decay::decoupled(5.0), Units::Fixed), "share of a weight");
     out_of_range(of(Decay::decoupled(f64::NAN), Units::Fixed), "weight decay");

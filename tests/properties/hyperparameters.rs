@@ -140,6 +140,8 @@ const KNOBS: &[Knob] = &[
     Knob { name: "alpha of AdaDecay", allowed: AT_LEAST_0, turn: |x| decayed(ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(x))) },
     Knob { name: "ratio of the elastic net", allowed: |x| (0.0..=1.0).contains(&x), turn: |x| decayed(Decay::elastic_net(0.1, x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::normalized(x, 9)) },
+    Knob { name: "schedule's floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::cosine_restarts(5, 2, x)) },
     Knob { name: "timescale", allowed: |x| x > 1.0, turn: |x| decayed(Decay::timescale(x)) },
     Knob { name: "half-life", allowed: ABOVE_0, turn: |x| decayed(Decay::half_life(x)) },
     Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::Value(x))) },

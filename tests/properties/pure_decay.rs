@@ -29,6 +29,7 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
         Strength::LrScaled(lambda) | Strength::Corrected(lambda) => lr * lambda,
         Strength::Independent(lambda) | Strength::Fixed(lambda) => lambda,
         Strength::Timescale(tau) => 1.0 / tau,
+        Strength::Normalized { lambda, steps } => lambda / (steps as f64).sqrt(),
         Strength::HalfLife(h) if cell.place == Place::Proximal => (2.0_f64).powf(1.0 / h) - 1.0,
         Strength::HalfLife(h) if cell.place == Place::Exponential => LN_2 / h,
         Strength::HalfLife(h) => 1.0 - (0.5_f64).powf(1.0 / h),
@@ -290,13 +291,14 @@ fn the_exact_order_loses_no_share() {
     };
     let sum = |x: &[f32]| x.iter().map(|&x| f64::from(x)).sum::<f64>();
     // All units that PyTorch lacks have that order.
-    let units: [fn(f64) -> Decay; 6] = [
+    let units: [fn(f64) -> Decay; 7] = [
         Decay::exact,
         Decay::independent,
         Decay::corrected,
         Decay::fixed,
         |s| Decay::timescale(1.0 / s),
         |s| Decay::half_life(-LN_2 / (-s).ln_1p()),
+        |s| Decay::normalized(20.0 * s, 400),
     ];
     let shares = [1e-9, 1e-8, 4e-8, 1e-6, 1e-3, 0.5].into_iter().skip(skip);
     let exact = shares.flat_map(|s| units.map(|units| (units(s), s, 1.0, 0.01)));

@@ -7,6 +7,7 @@ use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Float, Real};
 use crate::kernel::{Law, Move};
+use crate::schedule::Schedule;
 
 impl Decay {
     /// Makes decoupled L2 in PyTorch's units, s = η_t·λ, that loses no small share: x ← x − (η_t·u + s·d),
@@ -91,6 +92,55 @@ impl Decay {
     #[must_use]
     pub fn half_life(steps: f64) -> Self {
         Self::new(Penalty::L2, Place::Exact, Strength::HalfLife(steps))
+    }
+
+    /// Makes normalized decoupled L2: s = (η_t/η_peak)·λ/√`steps`, where `steps` is the length of the run
+    /// in steps of the optimizer. (Of the paper's √(b/(B·T)) it is 1/√: b examples in a batch, B in the
+    /// data, T epochs.) λ carries over to runs of another length better than others do: 0.025 to 0.05 in the
+    /// paper.
+    ///
+    /// ```
+    /// use wane::{AdamW, Decay, Optimizer};
+    ///
+    /// let mut opt = AdamW::new(1e-3).weight_decay(Decay::normalized(0.025, 10_000)).build()?;
+    /// let mut w = [1.0_f64];
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [1.0 - 0.025 / 100.0]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// Source: Loshchilov & Hutter, arXiv 1711.05101, appendix B.1.
+    #[must_use]
+    pub fn normalized(lambda: f64, steps: u64) -> Self {
+        Self::new(Penalty::L2, Place::Exact, Strength::Normalized { lambda, steps })
+    }
+
+    /// Makes normalized decoupled L2 for a learning rate that restarts
+    /// ([`Schedule::cosine_restarts`]): s = (η_t/η_peak)·λ/√Tᵢ, where the i-th cycle has
+    /// Tᵢ = `steps`·`growth`ⁱ steps, so that λ counts √`growth` times less with each restart.
+    ///
+    /// AdamWR and SGDWR are two lines:
+    ///
+    /// ```
+    /// use wane::{AdamW, Decay, Schedule};
+    ///
+    /// let (steps, growth) = (100 * 390, 2);              // up to the first restart: epochs × batches in each
+    /// let opt = AdamW::new(1e-3)
+    ///     .lr_schedule(Schedule::cosine_restarts(steps, growth, 0.0))
+    ///     .weight_decay(Decay::normalized_restarts(0.025, steps, growth))
+    ///     .build::<f32>()?;
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// It is [`normalized`](Self::normalized)`(λ, steps)` under [`Schedule::restart_steps`]`(steps, growth)`.
+    ///
+    /// Source: Loshchilov & Hutter, arXiv 1711.05101, and their code, which is one step ahead: it advances
+    /// the cosine before a step, so that its first step is at k = 1.
+    #[doc(alias = "AdamWR")]
+    #[doc(alias = "SGDWR")]
+    #[must_use]
+    pub fn normalized_restarts(lambda: f64, steps: u64, growth: u64) -> Self {
+        Self::normalized(lambda, steps).schedule(Schedule::restart_steps(steps, growth))
     }
 }
 

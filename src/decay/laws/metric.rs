@@ -27,7 +27,7 @@ impl AtPlace for InMetric {
 
     fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
         let exists = penalty == Penalty::L1 && !strength.is_of_shares();
-        (!exists).then_some("in the optimizer's metric there is L1: lr-scaled, independent, corrected or fixed")
+        (!exists).then_some("in the optimizer's metric there is L1: lr-scaled, independent, corrected, normalized or fixed")
     }
 
     fn effect(&self, _penalty: Penalty, share: ShrinkFraction) -> StepDecay {
