@@ -25,6 +25,7 @@ use crate::error::{Error, Result, in_range};
 /// | [`warmup_stable_decay`](Self::warmup_stable_decay) | `warmup-stable-decay:warmup,stable,decay,floor[,start]` | s + (1 − s)·k/W, then 1, then linear to f |
 /// | [`cosine_restarts`](Self::cosine_restarts) | `cosine-restarts:steps,growth,floor` | f + (1 − f)·(1 + cos(π·k′/Tᵢ))/2, step k′ of a cycle of Tᵢ = T·cⁱ steps |
 /// | [`restart_steps`](Self::restart_steps) | `restart-steps:steps,growth` | √(T/Tᵢ) in the same cycles |
+/// | [`inverse_time`](Self::inverse_time) | `inverse-time:scale` | 1/(1 + k/T) |
 /// | [`then`](Self::then) | `… then@step …` | the first before that step, then the second from its own k = 0 |
 ///
 /// A floor f and a [start](Self::warmup_start) s are shares of the peak. A schedule past its end
@@ -36,6 +37,7 @@ use crate::error::{Error, Result, in_range};
 /// |---|---|---|
 /// | multipliers, factors γ, floors, starts, powers | finite, ≥ 0 | [`OutOfRange`] |
 /// | `every` of a step schedule, T and c of restarts | ≥ 1 | [`OutOfRange`] |
+/// | T of `inverse_time` | finite, > 0 | [`OutOfRange`] |
 /// | all steps T of a warm-up with a cosine | ≥ its warm-up W | [`Conflict`] |
 /// | the step of each part after `then` | later than that of the part before | [`Conflict`] |
 /// | multiplier × peak, in every step that schedules reach | finite in the weights' type | [`OutOfRange`] |
@@ -94,6 +96,7 @@ enum Form {
     WarmupStableDecay { warmup: u64, stable: u64, decay: u64, floor: f64, start: f64 },
     CosineRestarts { steps: u64, growth: u64, floor: f64 },
     RestartSteps { steps: u64, growth: u64 },
+    InverseTime { scale: f64 },
 }
 
 impl Schedule {
@@ -171,6 +174,13 @@ impl Schedule {
     #[must_use]
     pub fn restart_steps(steps: u64, growth: u64) -> Self {
         Form::RestartSteps { steps, growth }.into()
+    }
+
+    /// Makes a fall from 1 along 1/(1 + k/T) with T = `scale`: half is left after T steps, a third after 2·T
+    /// ([`Decay::log_time`](crate::Decay::log_time)).
+    #[must_use]
+    pub fn inverse_time(scale: f64) -> Self {
+        Form::InverseTime { scale }.into()
     }
 
     /// Makes the warm-up begin at s = `start` instead of 0; schedules and parts without a warm-up
@@ -288,6 +298,8 @@ impl Form {
             Self::WarmupCosine { warmup, steps, floor, .. } => {
                 Self::Cosine { steps: steps.saturating_sub(warmup), floor }.at(k - warmup)
             }
+            #[expect(clippy::cast_precision_loss, reason = "step counts")]
+            Self::InverseTime { scale } => 1.0 / (1.0 + k as f64 / scale),
             Self::CosineRestarts { steps, growth, floor } => {
                 let (k, steps) = cycle(k, steps, growth);
                 Self::Cosine { steps, floor }.at(k)
@@ -328,6 +340,7 @@ impl Form {
                 multiplier("schedule's factor", factor)?;
                 in_range("schedule's every", 0.0, every > 0, "at least 1")
             }
+            Self::InverseTime { scale } => in_range("schedule's scale", scale, scale > 0.0, "a finite number above 0"),
             Self::CosineRestarts { steps, growth, floor } => {
                 Self::RestartSteps { steps, growth }.check()?;
                 multiplier("schedule's floor", floor)

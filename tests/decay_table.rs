@@ -263,6 +263,11 @@ fn every_constructor_is_a_cell() {
             Decay::normalized(0.025, 1000).schedule(Schedule::restart_steps(1000, 2)),
             "normalized:0.025,1000*restart-steps:1000,2",
         ),
+        (
+            Decay::log_time(4.0, 100.0),
+            Decay::independent(0.04).schedule(Schedule::inverse_time(100.0)),
+            "independent:0.04*inverse-time:100",
+        ),
         (Decay::exponential(0.1), Decay::new(L2, Exponential, LrScaled(0.1)), "exponential:0.1"),
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),

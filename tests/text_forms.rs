@@ -36,7 +36,10 @@ fn one_schedule() -> BoxedStrategy<Schedule> {
         (steps(), number(), number()).prop_map(|(steps, power, floor)| Schedule::polynomial(steps, power, floor)),
         number().prop_map(Schedule::exponential),
         (steps(), steps(), number()).prop_map(|(steps, growth, floor)| Schedule::cosine_restarts(steps, growth, floor)),
-        (steps(), steps()).prop_map(|(steps, growth)| Schedule::restart_steps(steps, growth)),
+        prop_oneof![
+            (steps(), steps()).prop_map(|(steps, growth)| Schedule::restart_steps(steps, growth)),
+            number().prop_map(|scale| Schedule::inverse_time(scale.max(f64::MIN_POSITIVE))),
+        ],
         (0..=u64::MAX, 0..=u64::MAX, steps(), number())
             .prop_map(|(warmup, stable, decay, floor)| Schedule::warmup_stable_decay(warmup, stable, decay, floor)),
     ]

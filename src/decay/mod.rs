@@ -37,6 +37,7 @@ use crate::schedule::Schedule;
 /// | [`half_life`](Self::half_life)`(h)` | `half-life:500` | s = 1 − 2^(−1/h) | people |
 /// | [`normalized`](Self::normalized)`(λ, n)` | `normalized:0.025,1000` | s = (η_t/η_peak)·λ/√n, a run of n steps | AdamW of the paper, appendix B.1 |
 /// | [`normalized_restarts`](Self::normalized_restarts)`(λ, n, c)` | `normalized:0.025,1000*restart-steps:1000,2` | the same, n·cⁱ steps in the i-th cycle | AdamWR |
+/// | [`log_time`](Self::log_time)`(ω, T)` | `independent:0.04*inverse-time:100` | s = (η_t/η_peak)·ω/(T + k) | ADANA, Ferbach et al. 2026 |
 /// | [`exponential`](Self::exponential)`(λ)` | `exponential:0.1` | x ← e^(−s)·d − η_t·u, s = η_t·λ | `decoupled` that takes any s |
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |

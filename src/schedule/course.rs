@@ -65,7 +65,11 @@ impl Schedule {
 impl Form {
     fn turns(&self) -> Vec<u64> {
         match *self {
-            Self::Constant | Self::Step { .. } | Self::Exponential { .. } | Self::RestartSteps { .. } => vec![0],
+            Self::Constant
+            | Self::Step { .. }
+            | Self::Exponential { .. }
+            | Self::RestartSteps { .. }
+            | Self::InverseTime { .. } => vec![0],
             Self::Linear { steps, .. } | Self::Cosine { steps, .. } | Self::Polynomial { steps, .. } => vec![0, steps],
             Self::CosineRestarts { steps, growth, .. } => {
                 let cycle = |(start, length): (u64, u64)| (start.saturating_add(length), length.saturating_mul(growth));

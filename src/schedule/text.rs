@@ -31,6 +31,7 @@ impl fmt::Display for Form {
             }
             Self::Exponential { factor } => write!(f, "exponential:{}", Number(factor)),
             Self::CosineRestarts { steps, growth, floor } => write!(f, "cosine-restarts:{steps},{growth},{}", Number(floor)),
+            Self::InverseTime { scale } => write!(f, "inverse-time:{}", Number(scale)),
             Self::RestartSteps { steps, growth } => write!(f, "restart-steps:{steps},{growth}"),
             Self::WarmupStableDecay { warmup, stable, decay, floor, start } => {
                 write!(f, "warmup-stable-decay:{warmup},{stable},{decay},{}{}", Number(floor), Start(start))
@@ -97,10 +98,11 @@ impl FromStr for Form {
             "cosine-restarts" => {
                 Self::CosineRestarts { steps: next.count("steps")?, growth: next.count("growth")?, floor: next.take("floor")? }
             }
+            "inverse-time" => Self::InverseTime { scale: next.take("scale")? },
             "restart-steps" => Self::RestartSteps { steps: next.count("steps")?, growth: next.count("growth")? },
             _ => {
                 return Err(
-                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts or restart-steps")
+                    next.error("constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts, restart-steps or inverse-time")
                 );
             }
         };

@@ -36,6 +36,7 @@ fn a_step_takes_the_rate_of_the_steps_completed_before_it() {
         Schedule::exponential(0.75),
         Schedule::cosine_restarts(2, 2, 0.25),
         Schedule::restart_steps(2, 4),
+        Schedule::inverse_time(3.0),
         Schedule::warmup_stable_decay(1, 2, 3, 0.5),
         Schedule::constant().then(3, Schedule::exponential(0.5)),
     ] {
@@ -224,22 +225,42 @@ fn empty_steps_move_the_schedule() {
 /// time) and four batches in an epoch, from the paper's equations: hᵢ = ½ + ½·cos(π·k/Tᵢ), λᵢ = λ·√(b/(B·Tᵢ)).
 #[test]
 fn adamwr_is_two_lines() {
-    const BATCHES: u64 = 4;
-    let steps = 100 * BATCHES;
+    // 100 epochs of four batches.
+    let steps = 400;
     let mut opt = wane::AdamW::new(1e-3)
         .lr_schedule(Schedule::cosine_restarts(steps, 2, 0.0))
         .weight_decay(Decay::normalized_restarts(0.025, steps, 2))
         .build::<f64>()
         .unwrap();
     let (mut w, mut expected) = ([1.0], 1.0);
-    for epochs in [100, 200, 400] {
-        let share = 0.025 / f64::from(epochs * BATCHES as u32).sqrt();
-        for k in 0..u64::from(epochs) * BATCHES {
-            let h = 0.5 + 0.5 * (std::f64::consts::PI * k as f64 / (u64::from(epochs) * BATCHES) as f64).cos();
+    for cycle in [400.0_f64, 800.0, 1600.0] {
+        let share = 0.025 / cycle.sqrt();
+        for k in (0..).map(f64::from).take_while(|k| *k < cycle) {
+            let h = 0.5 + 0.5 * (std::f64::consts::PI * k / cycle).cos();
             assert!((opt.learning_rate() - 1e-3 * h).abs() < 1e-18, "{} for {h}", opt.learning_rate());
             expected *= 1.0 - h * share;
             opt.step_slice(&mut w, &[0.0]).unwrap();
-            assert!((w[0] - expected).abs() < 1e-13, "{} for {expected} in step {k} of {epochs} epochs", w[0]);
+            assert!((w[0] - expected).abs() < 1e-13, "{} for {expected} in step {k} of {cycle}", w[0]);
         }
+    }
+}
+
+/// ADANA's λ in its two forms, for t = 1, 2, ...: ω/t of the README, and λ/(1 + t/T) of the code. Both are taken off a weight of 1.
+#[test]
+fn log_time_decay_is_that_of_adana() {
+    let lost = |decay: Decay| {
+        let mut opt = Sgd::new(0.5).weight_decay(decay).build::<f64>().unwrap();
+        [(); 50].map(|()| {
+            let mut w = [1.0];
+            opt.step_slice(&mut w, &[0.0]).unwrap();
+            1.0 - w[0]
+        })
+    };
+    let (omega, ts) = (0.75, 10.0);
+    let (readme, code) = (lost(Decay::log_time(omega, 1.0)), lost(Decay::log_time(omega, ts + 1.0)));
+    for (k, (readme, code)) in readme.into_iter().zip(code).enumerate() {
+        let t = k as f64 + 1.0;
+        assert!((readme - omega / t).abs() < 1e-15, "{readme} at {t}");
+        assert!((code - omega / ts / (1.0 + t / ts)).abs() < 1e-15, "{code} at {t}");
     }
 }

@@ -121,6 +121,7 @@ fn numbers_of_schedules() {
         "a finite number, at least 0"
     );
     assert_schedule!(|v| Schedule::cosine_restarts(5, 2, v), "schedule's floor", below_0(), "a finite number, at least 0");
+    assert_schedule!(|v| Schedule::inverse_time(v), "schedule's scale", not_above_0(), "a finite number above 0");
     assert_schedule!(|v| Schedule::step(5, v), "schedule's factor", below_0(), "a finite number, at least 0");
     assert_schedule!(|v| Schedule::polynomial(5, v, 0.0), "schedule's power", below_0(), "a finite number, at least 0");
     assert_schedule!(|v| Schedule::polynomial(5, 1.0, v), "schedule's floor", below_0(), "a finite number, at least 0");

@@ -107,6 +107,8 @@ fn schedules_at_the_end_of_counting() {
         Schedule::cosine_restarts(END, END, 0.5),
         Schedule::cosine_restarts(3, 2, 0.5),
         Schedule::restart_steps(1, END),
+        Schedule::inverse_time(f64::MIN_POSITIVE),
+        Schedule::inverse_time(f64::MAX),
         Schedule::step(END, 0.5),
         Schedule::step(1, 0.0),
         Schedule::polynomial(END, 1e300, 0.0),

@@ -66,7 +66,7 @@ fn clipping() {
 
 #[test]
 fn schedules() {
-    let forms = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts or restart-steps";
+    let forms = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts, restart-steps or inverse-time";
     for text in ["", "sine:5", "5", "Linear:0,1,5"] {
         refused::<Schedule>("schedule", text, forms);
     }
@@ -82,6 +82,7 @@ fn schedules() {
     refused::<Schedule>("schedule", "cosine-restarts:5,1.5,0", "a whole number for growth, not `1.5`");
     refused::<Schedule>("schedule", "cosine-restarts:5,2", "a value for floor, after a colon or comma");
     refused::<Schedule>("schedule", "restart-steps:5", "a value for growth, after a colon or comma");
+    refused::<Schedule>("schedule", "inverse-time", "a value for scale, after a colon or comma");
     refused::<Schedule>("schedule", "constant:1", "an end before `1`");
     refused::<Schedule>("schedule", "cosine:5,0,1", "an end before `1`");
     refused::<Schedule>("schedule", "constant then@5", "a step and a schedule after `then@`");
@@ -89,6 +90,7 @@ fn schedules() {
     out_of_range::<Schedule>("cosine:5,-1", "schedule's floor = -1 is out of range: it must be a finite number, at least 0");
     out_of_range::<Schedule>("restart-steps:0,1", "schedule's steps = 0 is out of range: it must be at least 1");
     out_of_range::<Schedule>("cosine-restarts:1,0,0", "schedule's growth = 0 is out of range: it must be at least 1");
+    out_of_range::<Schedule>("inverse-time:0", "schedule's scale = 0 is out of range: it must be a finite number above 0");
     out_of_range::<Schedule>("step:0,0.5", "schedule's every = 0 is out of range: it must be at least 1");
     out_of_range::<Schedule>(
         "constant then@3 exponential:nan",
@@ -124,7 +126,7 @@ fn decays() {
     refused::<Decay>("decay", "normalized:0.1,2.5", "a whole number for steps, not `2.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
-    let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts or restart-steps";
+    let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts, restart-steps or inverse-time";
     assert_error!(
         "decoupled:0.1*slow".parse::<Decay>().unwrap_err(),
         Error::Parse { what: "schedule", .. },

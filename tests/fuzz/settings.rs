@@ -172,6 +172,7 @@ fn form(from: &mut Unstructured<'_>) -> Result<Schedule> {
         }
         7 => Schedule::cosine_restarts(count(from)?, count(from)?, number(from)?),
         8 => Schedule::restart_steps(count(from)?, count(from)?),
+        9 => Schedule::inverse_time(number(from)?),
         _ => Schedule::constant(),
     })
 }

@@ -142,6 +142,7 @@ const KNOBS: &[Knob] = &[
     Knob { name: "ratio of the elastic net", allowed: |x| (0.0..=1.0).contains(&x), turn: |x| decayed(Decay::elastic_net(0.1, x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::normalized(x, 9)) },
     Knob { name: "schedule's floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::cosine_restarts(5, 2, x)) },
+    Knob { name: "schedule's scale", allowed: ABOVE_0, turn: |x| scheduled(Schedule::inverse_time(x)) },
     Knob { name: "timescale", allowed: |x| x > 1.0, turn: |x| decayed(Decay::timescale(x)) },
     Knob { name: "half-life", allowed: ABOVE_0, turn: |x| decayed(Decay::half_life(x)) },
     Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::Value(x))) },

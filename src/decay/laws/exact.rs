@@ -96,8 +96,8 @@ impl Decay {
 
     /// Makes normalized decoupled L2: s = (η_t/η_peak)·λ/√`steps`, where `steps` is the length of the run
     /// in steps of the optimizer. (Of the paper's √(b/(B·T)) it is 1/√: b examples in a batch, B in the
-    /// data, T epochs.) λ carries over to runs of another length better than others do: 0.025 to 0.05 in the
-    /// paper.
+    /// data, T epochs.) λ carries over to runs of another length better than others do: 0.025 in
+    /// its authors' README.
     ///
     /// ```
     /// use wane::{AdamW, Decay, Optimizer};
@@ -141,6 +141,43 @@ impl Decay {
     #[must_use]
     pub fn normalized_restarts(lambda: f64, steps: u64, growth: u64) -> Self {
         Self::normalized(lambda, steps).schedule(Schedule::restart_steps(steps, growth))
+    }
+
+    /// Makes log-time decay: s = (η_t/η_peak)·ω/(T + k), where k counts the completed steps and T is `scale`.
+    /// Late in a run a weight falls with the power −ω of time, so that decay forgets at every age the same
+    /// part of the run.
+    ///
+    /// It is [`independent`](Self::independent)`(ω/T)` under [`Schedule::inverse_time`]`(T)`.
+    ///
+    /// | of ADANA | λ at step t = k + 1 | here |
+    /// |---|---|---|
+    /// | README, ω ≈ 4 | ω/t | `log_time(ω, 1.0)` |
+    /// | code, with its `weight_decay` and `wd_ts` | weight_decay/(1 + t/wd_ts) | `log_time(weight_decay * wd_ts, wd_ts + 1.0)` |
+    /// | its scripts, over n steps | the same, `wd_ts` = n/10, `weight_decay` = ω/`wd_ts` | `log_time(ω, n / 10 + 1)` |
+    ///
+    /// The code decays after the update, w ← (1 − s)·(w − η·u); here it is beside it, as in the paper.
+    ///
+    /// With T ≤ ω the first steps have s ≥ 1 at the full rate, which is an error when the optimizer is built. Under
+    /// a line up to the peak over W ≥ ω steps, h = k/W, they have not: s stays below ω/W. Or take
+    /// [`Place::Exponential`], which refuses no s.
+    ///
+    /// ```
+    /// use wane::{AdamW, Decay, Penalty, Place, Schedule, Strength};
+    ///
+    /// assert!(AdamW::new(1e-3).weight_decay(Decay::log_time(4.0, 1.0)).build::<f32>().is_err());
+    /// assert!(AdamW::new(1e-3).weight_decay(Decay::log_time(4.0, 1001.0)).build::<f32>().is_ok());
+    /// let warm = AdamW::new(1e-3).lr_schedule(Schedule::warmup_cosine(100, 10_000, 0.0));
+    /// assert!(warm.weight_decay(Decay::log_time(4.0, 1.0)).build::<f32>().is_ok());
+    /// let safe = Decay::new(Penalty::L2, Place::Exponential, Strength::Independent(4.0)).schedule(Schedule::inverse_time(1.0));
+    /// assert!(AdamW::new(1e-3).weight_decay(safe).build::<f32>().is_ok());
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// Source: Ferbach, Paquette, Gidel, Everett & Paquette, arXiv 2602.05298.
+    #[doc(alias = "ADANA")]
+    #[must_use]
+    pub fn log_time(omega: f64, scale: f64) -> Self {
+        Self::independent(omega / scale).schedule(Schedule::inverse_time(scale))
     }
 }
 
