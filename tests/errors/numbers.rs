@@ -152,10 +152,8 @@ fn a_decay_that_schedules_will_bring_too_far() {
         (sgd(Decay::independent(1.5), Schedule::warmup_cosine(300, 1000, 0.0)), 200),
         (sgd(Decay::decoupled(0.45), Schedule::warmup_stable_decay(10, 10, 10, 4.0)), 21),
         (sgd(Decay::decoupled(0.3), late().then(200, Schedule::exponential(1.2)).then(300, Schedule::constant())), 203),
-        // The second cycle meets a decay that has grown: 1.2·0.02·k is 1 at 41.7.
-        (sgd(Decay::fixed(1.2).schedule(Schedule::linear(0.0, 2.0, 100)), Schedule::constant()), 42),
-        // 0.6·(1 + k/100)·2·m, which is below 1 until the third cycle begins at 30 + 60.
-        (sgd(Decay::decoupled(0.27).schedule(Schedule::linear(1.0, 2.0, 100)), Schedule::cosine_restarts(30, 2, 0.0)), 90),
+        // 0.58·(1 + k/97)·m(k), where m is 1 every 7 steps: 0.9985 at 70, and nearly 0 at 97.
+        (sgd(Decay::decoupled(0.29).schedule(Schedule::linear(1.0, 2.0, 97)), Schedule::cosine_restarts(7, 1, 0.0)), 77),
         (sgd(Decay::half_life(0.018), Schedule::constant()), 0),
         // A warm-up with nothing behind it is highest in its last step.
         (sgd(Decay::decoupled(0.6), Schedule::warmup_cosine(10, 10, 0.0)), 9),
