@@ -309,6 +309,18 @@ pub enum Error {
         /// The anchor's length.
         anchor: usize,
     },
+    /// A lent mask has a flag neither for each weight nor for each row.
+    #[error("parameter `{name}` has a mask of length {mask}: it must have {weights} flags, one for each weight, or {}", flags(*rows))]
+    MaskLength {
+        /// The parameter.
+        name: String,
+        /// The mask's length.
+        mask: usize,
+        /// The parameter's number of weights.
+        weights: usize,
+        /// Its number of rows, slices along the first axis, if it has a shape.
+        rows: Option<usize>,
+    },
     /// A gradient is NaN or infinite, or becomes so by the gradient factor.
     #[error("the gradient of parameter `{name}` at index {index} is {}, with the gradient factor {}", Number(*value), Number(*factor))]
     NonFiniteGradient {
@@ -412,6 +424,11 @@ fn listed(differences: &[Difference]) -> String {
 
 fn shape(known: &Option<Vec<usize>>) -> String {
     known.as_ref().map_or("no shape".into(), |shape| format!("shape {shape:?}"))
+}
+
+/// Says how many flags a mask of rows would have.
+fn flags(rows: Option<usize>) -> String {
+    rows.map_or("one for each row, which needs the shape".into(), |rows| format!("{rows}, one for each row"))
 }
 
 impl Error {

@@ -22,6 +22,7 @@ pub(crate) const SLICE: &str = "(slice)";
 /// | [`no_decay`](Self::no_decay) | the settings of its group without decay; `undecayed` is part of the group's name | |
 /// | [`in_group`](Self::in_group) | a group by name | all selectors that match, else `default` |
 /// | [`frozen`](Self::frozen) | not updated in this step | |
+/// | [`undecayed`](Self::undecayed) | the weights or rows that decay leaves alone in this step | decay acts on all of them |
 /// | [`anchor`](Self::anchor) | what a decay [towards](crate::Decay::towards) a lent anchor pulls to | |
 ///
 /// A group is chosen when a name is first seen; asking for another one later is an error, unless
@@ -51,6 +52,7 @@ pub struct Param<'a, T: Float> {
     pub(crate) shape: Option<Shape>,
     pub(crate) group: GroupChoice<'a>,
     pub(crate) anchor: Option<&'a [T]>,
+    pub(crate) undecayed: Option<&'a [bool]>,
     pub(crate) frozen: bool,
 }
 
@@ -81,7 +83,8 @@ impl<'a, T: Float> Param<'a, T> {
     /// alone, as in PyTorch.
     #[must_use]
     pub fn without_grad(name: &'a str, value: &'a mut [T]) -> Self {
-        Self { name, value, grad: None, shape: None, group: GroupChoice::default(), anchor: None, frozen: false }
+        let group = GroupChoice::default();
+        Self { name, value, grad: None, shape: None, group, anchor: None, undecayed: None, frozen: false }
     }
 
     /// Makes a parameter of one flat slice, under the name that
@@ -129,6 +132,42 @@ impl<'a, T: Float> Param<'a, T> {
     #[must_use]
     pub fn anchor(mut self, anchor: &'a [T]) -> Self {
         self.anchor = Some(anchor);
+        self
+    }
+
+    /// Lends a mask: decay leaves the weights alone in this step where it is true. It has a flag for
+    /// each weight, or one for each row (slice along the first axis), which needs the shape.
+    ///
+    /// This is for rows that are frozen by gradients of 0, which decay would go on shrinking; for
+    /// padding, and for weights that pruning has set to a value. These weights get the update as it is
+    /// without decay, by the bit: x − η·u beside the update, the gradient as given before it. Only
+    /// decay is held off: momentum that is left goes on moving them.
+    ///
+    /// What a decay or an optimizer works out from a whole parameter still is: the norms of adaptive
+    /// decay and of rows in group lasso, AdaDecay's mean, LAMB's norms. So these weights count there,
+    /// and what decays beside them may change with the mask. A running average that the decay pulls
+    /// to ([`Anchor::Average`](crate::Anchor::Average)) rests where the mask is true.
+    ///
+    /// A parameter under a mask goes tile by tile where others have one loop, with the same bits; no
+    /// memory is kept.
+    /// Lend it at each step; without one, decay acts everywhere.
+    ///
+    /// ```
+    /// use wane::{AdamW, Decay, Optimizer, Param};
+    ///
+    /// let mut opt = AdamW::new(0.1).weight_decay(Decay::decoupled(1.0)).build()?;
+    /// let mut w = [1.0_f32, 1.0, 1.0, 1.0];
+    /// let frozen = [true, false];
+    /// opt.step(&mut [Param::new("embed", &mut w, &[0.0; 4]).shape(&[2, 2]).undecayed(&frozen)])?;
+    /// assert_eq!(w, [1.0, 1.0, 0.9, 0.9]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// A step returns [`MaskLength`](crate::Error::MaskLength) for a mask of another length.
+    #[doc(alias = "mask")]
+    #[must_use]
+    pub fn undecayed(mut self, mask: &'a [bool]) -> Self {
+        self.undecayed = Some(mask);
         self
     }
 

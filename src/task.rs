@@ -14,15 +14,17 @@ use crate::float::Real;
 use crate::kernel::column::{MAX_COLUMNS, Short};
 use crate::kernel::reduce::{self, Pass, TileSum};
 use crate::kernel::tile::{self, Scratch};
-use crate::kernel::{Level, Scaling, SquareSum, TILE};
+use crate::kernel::{Level, Move, Scaling, SquareSum, TILE, descend};
 
 mod fused;
 mod look;
+mod mask;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use fused::{AnyRule, Fused};
 pub(crate) use look::Look;
+pub(crate) use mask::Mask;
 
 /// Scratch memory for one thread.
 pub(crate) struct Desk<T> {
@@ -87,6 +89,8 @@ pub(crate) struct Task<'a, T> {
     pub(crate) short: Short<'a, T>,
     /// What the decay pulls towards; empty when that is 0.
     pub(crate) anchor: &'a [T],
+    /// The weights that decay never touches.
+    pub(crate) mask: Mask<'a>,
     /// The law's own column, if it has one.
     pub(crate) own: &'a mut [T],
     /// What the law has worked out for this step, which it reads behind its own column.
@@ -98,8 +102,8 @@ pub(crate) struct Task<'a, T> {
 impl<'a, T: Real> Task<'a, T> {
     /// Returns what the gradient that the rule sees is worked out from.
     pub(crate) fn seen(&self) -> Seen<'a, T> {
-        let Self { level, scaling, law, g, anchor, .. } = *self;
-        Seen { level, scaling, law, g, anchor }
+        let Self { level, scaling, law, g, anchor, mask, start, .. } = *self;
+        Seen { level, scaling, law, g, anchor, mask, start }
     }
 
     /// Updates the weights and their state.
@@ -128,10 +132,10 @@ impl<'a, T: Real> Task<'a, T> {
         rule.fused(law, Fused { level, scaling, rate, x: &mut self.x[of.clone()], g: &self.g[of], state })
     }
 
-    /// Returns whether the law acts on the weights themselves, and not on a
-    /// distance from an anchor.
+    /// Returns whether the law acts on all weights, and on these themselves, not on a distance from an
+    /// anchor.
     fn is_plain(&self) -> bool {
-        self.anchor.is_empty() || matches!(self.law, AnyLaw::Free(_))
+        self.anchor.is_empty() && self.mask.is_none() || matches!(self.law, AnyLaw::Free(_))
     }
 
     /// Updates the weights and their state tile by tile.
@@ -142,28 +146,49 @@ impl<'a, T: Real> Task<'a, T> {
     }
 
     fn run_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
-        let Scratch { d, g, moves, spread, beside, .. } = scratch;
-        let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
+        let Scratch { d, g, moves, spread, .. } = scratch;
+        let level = self.level;
         let d = &mut d[..tile.len()];
         let g = self.seen().gradient(&self.x[tile.clone()], tile.clone(), d, g);
         let place = self.start + tile.start;
         let mut state = self.state.each_mut().map(|column| part(column, &tile));
         spread_behind(&mut state, self.short, place, tile.len(), spread);
-        let x = &mut self.x[tile.clone()];
-        self.rule.update(level, x, g, &mut state, moves);
-        if law.asks() && self.rule.is_plain() {
+        self.rule.update(level, &self.x[tile.clone()], g, &mut state, moves);
+        if self.law.tiled().asks() && self.rule.is_plain() {
             moves.complete(tile.len());
         }
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
+        self.settle_tile(tile, scratch);
+    }
+
+    /// Writes the weights of a tile whose moves are worked out.
+    fn settle_tile(&mut self, tile: Range<usize>, scratch: &mut Scratch<T>) {
+        let (n, place) = (tile.len(), self.start + tile.start);
+        let (level, law, rate) = (self.level, self.law.tiled(), self.rate);
+        let Scratch { d, g, moves, beside, r, own, .. } = scratch;
+        let g = if self.seen().is_given() { &self.g[tile.clone()] } else { &g[..n] };
+        let x = &mut self.x[tile.clone()];
         let mut columns: [&mut [T]; MAX_COLUMNS] = [part(self.own, &tile), &mut [], &mut [], &mut []];
-        spread_behind(&mut columns, self.beside, place, d.len(), beside);
+        spread_behind(&mut columns, self.beside, place, n, beside);
+        let spared = self.mask.spared(law, (place, n), &columns);
+        let before = (&mut r[..n], &mut own[..columns[0].len()]);
+        if spared.is_some() {
+            before.0.copy_from_slice(x);
+            before.1.copy_from_slice(columns[0]);
+        }
         if self.anchor.is_empty() || !law.settles() {
             law.settle(level, x, g, moves, rate, &mut columns);
         } else {
+            let d = &mut d[..n];
             law.settle(level, d, g, moves, rate, &mut columns);
             tile::restore(level, x, &self.anchor[tile], d);
+        }
+        if let Some(spared) = spared {
+            // The update without decay; what the law keeps of these weights rests.
+            tile::replace(level, &spared, x, |i| descend(before.0[i], Move::along(moves.u[i]), rate));
+            tile::replace(level, &spared, columns[0], |i| before.1[i]);
         }
     }
 
@@ -235,8 +260,12 @@ impl<'a, T: Real> Task<'a, T> {
         let gradient = if self.seen().is_given() { &self.g[tile.clone()] } else { &g[..n] };
         let mut columns: [&mut [T]; MAX_COLUMNS] = [copied(self.own, &tile, own), &mut [], &mut [], &mut []];
         spread_behind(&mut columns, self.beside, self.start + tile.start, n, beside);
-        let at = if self.anchor.is_empty() { &self.x[tile] } else { &d[..n] };
+        let at = if self.anchor.is_empty() { &self.x[tile.clone()] } else { &d[..n] };
+        let spared = self.mask.spared(self.law.tiled(), (self.start + tile.start, n), &columns);
         self.law.tiled().displacement(self.level, (at, gradient), moves, self.rate, &mut columns, &mut r[..n]);
+        if let Some(spared) = spared {
+            tile::replace(self.level, &spared, &mut r[..n], |i| moves.u[i] * self.rate);
+        }
         &r[..n]
     }
 
@@ -282,6 +311,8 @@ pub(crate) struct Seen<'a, T> {
     law: &'a AnyLaw<T>,
     g: &'a [T],
     anchor: &'a [T],
+    mask: Mask<'a>,
+    start: usize,
 }
 
 impl<'a, T: Real> Seen<'a, T> {
@@ -299,12 +330,17 @@ impl<'a, T: Real> Seen<'a, T> {
         let Self { level, scaling, law, anchor, .. } = *self;
         let (g, out) = (&self.g[tile.clone()], &mut out[..tile.len()]);
         if !anchor.is_empty() {
-            tile::distance(level, x, &anchor[tile], d);
+            tile::distance(level, x, &anchor[tile.clone()], d);
         }
         if self.is_given() {
             return g;
         }
         law.tiled().couple(level, scaling, g, if anchor.is_empty() { x } else { d }, out);
+        if law.tiled().couples()
+            && let Some(spared) = self.mask.tile(self.start + tile.start, tile.len())
+        {
+            tile::replace(level, &spared, out, |i| scaling.apply(g[i]));
+        }
         out
     }
 }

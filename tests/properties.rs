@@ -7,6 +7,7 @@ mod properties {
     pub(crate) mod identities;
     pub(crate) mod invariance;
     pub(crate) mod long_runs;
+    pub(crate) mod masks;
     pub(crate) mod pure_decay;
     pub(crate) mod rest;
     pub(crate) mod resume;

@@ -150,7 +150,7 @@ impl<T: Float> Slot<T> {
                 let known = self.shape.map(|shape| shape.axes().into());
                 Err(Error::ShapeChanged { name: name(), known, found: found.axes().into() })
             }
-            _ => Ok(()),
+            _ => check_mask(param, self.shape.as_ref()),
         }
     }
 }
@@ -169,6 +169,16 @@ fn check_lengths<T: Float>(param: &Param<'_, T>) -> Result<()> {
         return Err(Error::AnchorLength { name: param.name.into(), weights: len, anchor: anchor.len() });
     }
     Ok(())
+}
+
+/// Checks that a mask has a flag for each weight, or for each row of this shape.
+fn check_mask<T: Float>(param: &Param<'_, T>, shape: Option<&Shape>) -> Result<()> {
+    let Some(mask) = param.undecayed.map(<[bool]>::len) else { return Ok(()) };
+    let (weights, rows) = (param.value.len(), shape.map(|shape| shape.axes().first().copied().unwrap_or(1)));
+    if mask == weights || Some(mask) == rows {
+        return Ok(());
+    }
+    Err(Error::MaskLength { name: param.name.into(), mask, weights, rows })
 }
 
 /// Checks that the shape has no more axes than are kept, and multiplies to the length.
@@ -265,9 +275,9 @@ impl<T: Real> Slot<T> {
         (self.group, self.t, self.status) = (group, from.steps, Status::Registered);
     }
 
-    /// Begins what the decay keeps, from these weights.
+    /// Captures what the decay keeps of these weights.
     pub(crate) fn capture(&mut self, value: &[T]) {
-        self.memory.begin(value);
+        self.memory.capture(value);
         self.ceiling.weight = f64::INFINITY;
     }
 
@@ -286,6 +296,7 @@ impl<T: Real> Slot<T> {
     pub(crate) fn resize(&mut self, param: &Param<'_, T>, Member { options, decay, .. }: &Member) -> Result<()> {
         check_lengths(param)?;
         check_shape(param)?;
+        check_mask(param, param.shape.as_ref())?;
         let axes = |shape: &Option<Shape>, len| shape.as_ref().map_or(vec![len], |shape| shape.axes().to_vec());
         let (old, new) = (axes(&self.shape, self.len), axes(&param.shape, param.value.len()));
         if old.len() != new.len() || self.shape.is_some() != param.shape.is_some() {

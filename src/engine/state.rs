@@ -189,6 +189,16 @@ impl<T: Float> State<T> {
         self.own(numbers);
     }
 
+    /// Makes what starts from weights start from these; other columns are made where they are missing.
+    pub(crate) fn capture(&mut self, value: &[T]) {
+        if self.is_missing() {
+            return self.begin(value);
+        }
+        let n = self.of.len(Extent::Weights);
+        let full = self.columns.iter().zip(self.numbers.chunks_exact_mut(n.max(1)));
+        full.filter(|(column, _)| column.start == Start::Weights).for_each(|(_, numbers)| numbers.copy_from_slice(value));
+    }
+
     /// Makes these numbers those of all columns.
     fn own(&mut self, numbers: Vec<T>) {
         self.next = numbers[self.full * self.of.len(Extent::Weights)..].to_vec();

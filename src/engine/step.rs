@@ -26,7 +26,7 @@ use crate::kernel::Scaling;
 use crate::kernel::column::MAX_COLUMNS;
 use crate::param::Param;
 use crate::report::{Report, Status};
-use crate::task::{Denormals, Desk, Fused, Task};
+use crate::task::{Denormals, Desk, Fused, Mask, Task};
 
 impl<T: Real> Engine<T> {
     pub(crate) fn step_or_skip(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report> {
@@ -43,14 +43,24 @@ impl<T: Real> Engine<T> {
     }
 
     pub(crate) fn introduce(&mut self, params: &[Param<'_, T>]) -> Result<()> {
-        if let Err(error) = self.arrange(params).and_then(|()| self.decide(params)) {
+        self.introduce_if(params, |_, _| Ok(()))
+    }
+
+    /// Makes parameters known if a check has nothing against it, and returns what the check did.
+    pub(crate) fn introduce_if<R>(
+        &mut self,
+        params: &[Param<'_, T>],
+        check: impl FnOnce(&mut Self, &[Param<'_, T>]) -> Result<R>,
+    ) -> Result<R> {
+        let checked = self.arrange(params).and_then(|()| self.decide(params)).and_then(|()| check(self, params));
+        if checked.is_err() {
             self.rollback(params.len());
-            return Err(error);
+            return checked;
         }
         self.prepare_slots(params);
         self.accept(params.len());
         self.slots.first(params.len()).iter_mut().for_each(Slot::keep);
-        Ok(())
+        checked
     }
 
     fn try_step(&mut self, params: &mut [Param<'_, T>], factor: f64) -> Result<Report, Refusal> {
@@ -232,7 +242,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     #[inline(always)]
     fn fused(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>) -> bool {
         let group = &self.groups[slot.group];
-        if group.anchor != Anchor::Origin || self.run.denormals == Denormals::Flush {
+        if group.anchor != Anchor::Origin || param.undecayed.is_some() || self.run.denormals == Denormals::Flush {
             return false;
         }
         let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
@@ -272,6 +282,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let (columns, beside) = slot.memory.cells();
         let (anchor, own) = self.of_law(param.anchor, slot.group, columns);
         let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
+        let mask = Mask::new(param.undecayed, slot.state.of);
         let (state, short) = slot.state.cells();
         Task {
             level: self.run.level,
@@ -285,6 +296,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             state,
             short,
             anchor,
+            mask,
             own,
             beside,
             start: 0,

@@ -77,6 +77,10 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
     /// Whether `settle` changes the law's columns.
     const WRITES: bool = false;
 
+    /// Whether the law leaves a weight alone where the first number of its columns is 0: it gets the
+    /// update without decay, by the bit, whatever `settle` says.
+    const RESTS: bool = false;
+
     /// Whether the law looks at a whole parameter before its tiles are worked on.
     const LOOKS: bool = false;
 

@@ -108,6 +108,9 @@ pub(crate) trait TiledLaw<T: Real>: Sync {
     /// Returns whether the law asks for more of a move than its direction.
     fn asks(&self) -> bool;
 
+    /// Returns whether the law leaves weights alone by its first column.
+    fn rests(&self) -> bool;
+
     /// Writes couple(scaling(g), d) to `out`.
     fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]);
 
@@ -129,6 +132,10 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
 
     fn asks(&self) -> bool {
         L::ASKS
+    }
+
+    fn rests(&self) -> bool {
+        L::RESTS
     }
 
     fn couple(&self, level: Level, scaling: Scaling<T>, g: &[T], d: &[T], out: &mut [T]) {
@@ -244,6 +251,21 @@ pub(crate) fn restore<T: Real>(level: Level, x: &mut [T], a: &[T], d: &[T]) {
         || {
             for ((x, &a), &d) in x.iter_mut().zip(a).zip(d) {
                 *x = a + d;
+            }
+        },
+    );
+}
+
+/// Replaces the chosen numbers of x, each by what `with` says of its place.
+pub(crate) fn replace<T: Real>(level: Level, chosen: &[bool; TILE], x: &mut [T], with: impl Fn(usize) -> T) {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let n = x.len().min(TILE);
+            let (x, chosen) = (&mut x[..n], &chosen[..n]);
+            for i in 0..n {
+                x[i] = if chosen[i] { with(i) } else { x[i] };
             }
         },
     );

@@ -89,6 +89,7 @@ impl<T: Real> Memory<T> {
             state,
             short: Short::default(),
             anchor: &[],
+            mask: Mask::default(),
             own: &mut [],
             beside: Short::default(),
             start: 0,
