@@ -47,7 +47,7 @@
 //! | state | [`state`]: plain data, out by [`Optimizer::export`] and back by [`Optimizer::import`]; files with the feature `safetensors` |
 //! | before a run | [`plan`]: a decay in other units, what the last weights are made of, where their size settles, rules for batch, width and data, what rounding leaves |
 //! | threads | [`Settings::threads`], [`Pool`] |
-//! | during a run | [`Optimizer::set_learning_rate`], [`Optimizer::assign`], [`Optimizer::resize`], [`Optimizer::capture_anchors`], [`Param::frozen`] |
+//! | during a run | [`Optimizer::set_learning_rate`], [`Optimizer::assign`], [`Optimizer::resize`], [`Optimizer::capture_anchors`], [`Optimizer::catch_up`], [`Param::frozen`], [`Param::undecayed`] |
 //!
 //! [`guide`] helps to choose a decay, translates calls from PyTorch, Keras and optax, and has the lines for checkpoints.
 //!
@@ -124,7 +124,7 @@ mod task;
 mod text;
 
 pub use clip::{Clip, NonFinite};
-pub use decay::{Anchor, Decay, Penalty, Place, Strength};
+pub use decay::{Anchor, Decay, Penalty, Place, Strength, Untouched};
 pub use description::{Description, GroupRow, ParamRow};
 pub use engine::{Algorithm, GroupScope, OptimizerScope, Selector, Settings, Stepper};
 pub use error::{Error, Result};

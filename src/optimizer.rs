@@ -99,6 +99,25 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// Returns the errors of [`register`](Self::register); no anchor has changed then.
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
+    /// Lets rows pay the decay that they owe under [`Untouched::CatchUp`](crate::Untouched::CatchUp):
+    /// x ← x − (1 − e^(−owed))·d, and then nothing is owed. This is for the end of training, or before
+    /// weights are evaluated or saved: after it they are as if all rows had decayed at every step. It is no
+    /// step: nothing else changes, gradients are not looked at.
+    ///
+    /// Parameters that owe nothing, that are frozen, or whose decay is another, stay as they are, and so
+    /// do weights under a [mask](crate::Param::undecayed); new names become known. Parameters that are not given
+    /// go on owing. See [`Decay::untouched`](crate::Decay::untouched) for an example. One pass over the
+    /// parameters that owe.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`register`](Self::register);
+    /// [`Error::AnchorMissing`](crate::Error::AnchorMissing) where the anchor is lent and is not; and
+    /// [`Error::NonFiniteNorm`](crate::Error::NonFiniteNorm) where the distance from it is not finite, or more than half
+    /// of the largest number (under [`NonFinite::Skip`](crate::NonFinite::Skip) nothing happens then). Nothing has
+    /// changed then.
+    fn catch_up(&mut self, params: &mut [Param<'_, T>]) -> Result<()>;
+
     /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or
     /// several joined by ` + `. Its step count is kept, and so are the columns of its state that
     /// both optimizers have and, where both pull to it, its anchor. Other columns start as those of
@@ -178,7 +197,8 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
 
     /// Returns the names of a parameter's state columns, PyTorch's where it has them, and of the
     /// column that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
-    /// `running_average` for [`Anchor::Average`](crate::Anchor::Average). `None` for a name not seen.
+    /// `running_average` for [`Anchor::Average`](crate::Anchor::Average), `owed` for
+    /// [`Untouched::CatchUp`](crate::Untouched::CatchUp). `None` for a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
     /// Returns a column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer`
@@ -280,6 +300,7 @@ macro_rules! forward {
             fn step_slice(&mut self, weights: &mut [$T], grads: &[$T]) -> $crate::Result<$crate::Report>;
             fn register(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
             fn capture_anchors(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
+            fn catch_up(&mut self, params: &mut [$crate::Param<'_, $T>]) -> $crate::Result<()>;
             fn assign(&mut self, name: &str, group: &str) -> $crate::Result<()>;
             fn resize(&mut self, param: &$crate::Param<'_, $T>) -> $crate::Result<()>;
             fn learning_rate(&self) -> f64;

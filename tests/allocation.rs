@@ -11,6 +11,7 @@ use std::cell::Cell;
 use common::{Element, OPTIMIZERS, Reach, cells};
 use wane::{
     Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings, Sgd,
+    Untouched,
 };
 
 // What the present thread asks for, so that tests may run side by side.
@@ -30,7 +31,10 @@ fn allocations(work: impl FnOnce()) -> usize {
     ALLOCATIONS.get() - before
 }
 
-/// A model of tensors of mixed size; every third is a vector, unless all are matrices.
+/// A mask for any of the model's tensors.
+const MASK: [bool; 80] = [true; 80];
+
+/// A model of tensors of mixed size; every third is a vector, unless all are matrices; every fifth has a mask.
 struct Model<T> {
     all_matrices: bool,
     names: Vec<String>,
@@ -56,7 +60,8 @@ impl<T: Element> Model<T> {
             let ((weights, name), grads) = given[i].take().expect("each parameter once");
             let len = weights.len();
             let shape = if i.is_multiple_of(3) && !self.all_matrices { &[len][..] } else { &[2, len / 2] };
-            Param::new(name, weights, grads).shape(shape).anchor(grads)
+            let param = Param::new(name, weights, grads).shape(shape).anchor(grads);
+            if i.is_multiple_of(5) { param.undecayed(&MASK[..len]) } else { param }
         };
         order.iter().copied().map(param).collect()
     }
@@ -146,6 +151,8 @@ fn every_kind_of_decay() {
         Decay::fixed(0.1).towards(Anchor::Start),
         Decay::fixed(0.1).towards(cells::AVERAGE),
         Decay::adaptive(0.1).towards(Anchor::Start),
+        Decay::fixed(0.1).untouched(Untouched::Stay),
+        Decay::exact(0.1).towards(Anchor::Start).untouched(Untouched::CatchUp),
         Decay::coupled_l1(0.1).towards(Anchor::Given),
     ] {
         boxed(Sgd::new(0.1).momentum(0.9).weight_decay(decay.clone()));

@@ -59,6 +59,7 @@ auto_traits! {
     Stepper<AdamW, f32>: Send Sync Unpin;
     Strength: Send Sync Unpin UnwindSafe RefUnwindSafe;
     TrustRatio: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Untouched: Send Sync Unpin UnwindSafe RefUnwindSafe;
     plan::Contributions: Send Sync Unpin UnwindSafe RefUnwindSafe;
     plan::Equilibrium: Send Sync Unpin UnwindSafe RefUnwindSafe;
     plan::ScalingRule: Send Sync Unpin UnwindSafe RefUnwindSafe;

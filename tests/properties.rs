@@ -13,4 +13,5 @@ mod properties {
     pub(crate) mod resume;
     pub(crate) mod symmetry;
     pub(crate) mod threads;
+    pub(crate) mod untouched;
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use common::cells::{self, Cell};
 use common::text_returns;
 use proptest::prelude::*;
-use wane::{AdjustLr, Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio};
+use wane::{AdjustLr, Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio, Untouched};
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
@@ -63,22 +63,27 @@ fn decay() -> impl Strategy<Value = Decay> {
     let cell = proptest::sample::select(cells::plain());
     let anchor = any::<proptest::sample::Index>();
     let ratio = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64];
-    (cell, anchor, number(), number(), ratio, schedule()).prop_map(|(cell, anchor, number, alpha, ratio, schedule)| {
-        let least = match cell.strength {
-            Strength::Timescale(_) => 1.001,
-            Strength::HalfLife(_) => f64::MIN_POSITIVE,
-            _ => 0.0,
-        };
-        let strength = cells::with_number(cell.strength, number.max(least));
-        let penalty = match cell.penalty {
-            Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
-            Penalty::Huber { .. } => Penalty::Huber { delta: alpha.max(f64::MIN_POSITIVE) },
-            other => other,
-        };
-        let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };
-        let anchor = *anchor.get(&cell.anchors().collect::<Vec<_>>());
-        Cell { penalty, place, strength, ..cell }.decay().towards(anchor).schedule(schedule)
-    })
+    let rows = proptest::sample::select(&[Untouched::Decay, Untouched::Stay, Untouched::CatchUp]);
+    (cell, anchor, number(), number(), ratio, rows, schedule()).prop_map(
+        |(cell, anchor, number, alpha, ratio, rows, schedule)| {
+            let least = match cell.strength {
+                Strength::Timescale(_) => 1.001,
+                Strength::HalfLife(_) => f64::MIN_POSITIVE,
+                _ => 0.0,
+            };
+            let strength = cells::with_number(cell.strength, number.max(least));
+            let penalty = match cell.penalty {
+                Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
+                Penalty::Huber { .. } => Penalty::Huber { delta: alpha.max(f64::MIN_POSITIVE) },
+                other => other,
+            };
+            let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };
+            let anchor = *anchor.get(&cell.anchors().collect::<Vec<_>>());
+            let waits = penalty == Penalty::L2 && matches!(place, Place::Decoupled | Place::Exact) && anchor != cells::AVERAGE;
+            let untouched = if waits { rows } else { Untouched::Decay };
+            Cell { penalty, place, strength, untouched, ..cell }.decay().towards(anchor).schedule(schedule)
+        },
+    )
 }
 
 fn clip() -> impl Strategy<Value = Clip> {
@@ -108,6 +113,7 @@ fn no_decay_returns() {
     for anchor in cells::ANCHORS.into_iter().chain([cells::AVERAGE]) {
         text_returns(&Decay::none().towards(anchor));
     }
+    text_returns(&Decay::none().untouched(Untouched::Stay));
     text_returns(&Decay::none().schedule(Schedule::cosine(10, 0.0)));
     text_returns(&Decay::new(Penalty::L1, Place::Proximal, Strength::None));
 }
@@ -141,6 +147,8 @@ fn other_texts_of_the_same_value() {
         ("decoupled:1e-1@start", Decay::decoupled(0.1).towards(Anchor::Start)),
         ("decoupled:0.1@average:9e-1", Decay::decoupled(0.1).towards(Anchor::Average { beta: 0.9 })),
         ("decoupled:0.1*constant", Decay::decoupled(0.1)),
+        ("exact:0.1~stay", Decay::exact(0.1).untouched(Untouched::Stay)),
+        ("decoupled:0.1@start ~ catch-up*constant", Decay::decoupled(0.1).towards(Anchor::Start).untouched(Untouched::CatchUp)),
     ] {
         assert_eq!(text.parse(), Ok(decay), "`{text}`");
     }
@@ -215,6 +223,13 @@ fn anchors_and_schedules_that_do_not_exist_are_refused() {
         "decoupled:0.1@",
         "decoupled:0.1@end",
         "decoupled:0.1@start@given",
+        "decoupled:0.1~",
+        "decoupled:0.1~decay",
+        "decoupled:0.1~stay~stay",
+        "decoupled:0.1~stay@start",
+        "decoupled:0.1@average:0.9~stay",
+        "coupled-l2:0.1~stay",
+        "l1:0.1~catch-up",
         "@start",
         "decoupled:0.1*",
         "decoupled:0.1*cosine",

@@ -5,12 +5,14 @@ mod laws;
 mod penalty;
 mod text;
 pub(crate) mod units;
+mod untouched;
 
 pub(crate) use adaptive::Average;
-pub(crate) use laws::{AnyLaw, StepDecay};
+pub(crate) use laws::{AnyLaw, StepDecay, paid};
 pub use penalty::Penalty;
 pub use units::Strength;
 pub(crate) use units::{Rates, ShrinkFraction};
+pub use untouched::Untouched;
 
 use crate::error::{Error, Result};
 use crate::kernel::column::{Column, Extent, Start};
@@ -68,7 +70,8 @@ use crate::schedule::Schedule;
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
-/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), and decoupled L2, also in the
+/// exact order, may pass over [rows without a gradient](Self::untouched). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
 /// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
@@ -100,7 +103,9 @@ use crate::schedule::Schedule;
 ///
 /// Decay acts on every parameter of the group it is set for, and only where there is a gradient, as
 /// in PyTorch. Biases and gains are usually left out: [`Selector::vectors`](crate::Selector::vectors),
-/// or [`Param::no_decay`](crate::Param::no_decay).
+/// or [`Param::no_decay`](crate::Param::no_decay). Some weights or rows of a parameter are left out by a mask,
+/// [`Param::undecayed`](crate::Param::undecayed), and rows that a step has not touched by
+/// [`untouched`](Self::untouched).
 ///
 /// # Example
 ///
@@ -142,8 +147,12 @@ pub struct Decay {
     place: Place,
     strength: Strength,
     anchor: Anchor,
+    untouched: Untouched,
     schedule: Schedule,
 }
+
+/// The name of the column of what rows owe that are to catch up.
+pub(crate) const OWED: &str = "owed";
 
 /// Where the decay acts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -201,7 +210,8 @@ impl Decay {
     #[must_use]
     pub fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
         let (penalty, place) = if strength == Strength::None { (Penalty::L2, Place::Decoupled) } else { (penalty, place) };
-        Self { penalty, place, strength, anchor: Anchor::Origin, schedule: Schedule::constant() }
+        let (anchor, untouched, schedule) = (Anchor::Origin, Untouched::Decay, Schedule::constant());
+        Self { penalty, place, strength, anchor, untouched, schedule }
     }
 
     /// Makes a decay that does nothing.
@@ -230,19 +240,22 @@ impl Decay {
     }
 
     /// Returns the columns that the decay keeps for a parameter, which begin when the parameter is first
-    /// seen: what it pulls towards.
+    /// seen: what it pulls towards, and what rows owe.
     pub(crate) fn columns(&self) -> Vec<Column> {
-        let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
-        match self.anchor() {
-            Anchor::Origin | Anchor::Given => Vec::new(),
-            Anchor::Start => vec![of_weights("anchor")],
-            Anchor::Average { .. } => vec![of_weights("running_average")],
-        }
+        let of_weights = |name| Some(Column { name, extent: Extent::Weights, start: Start::Weights });
+        let anchor = match self.anchor() {
+            Anchor::Origin | Anchor::Given => None,
+            Anchor::Start => of_weights("anchor"),
+            Anchor::Average { .. } => of_weights("running_average"),
+        };
+        let owed = Column { name: OWED, extent: Extent::First, start: Start::Value(0.0) };
+        anchor.into_iter().chain((self.of_untouched() == Untouched::CatchUp).then_some(owed)).collect()
     }
 
     /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
     pub(crate) fn work(&self) -> Vec<Extent> {
-        if self.penalty == Penalty::GroupLasso { vec![Extent::First] } else { Vec::new() }
+        let of_rows = self.penalty == Penalty::GroupLasso || self.of_untouched() != Untouched::Decay;
+        if of_rows { vec![Extent::First] } else { Vec::new() }
     }
 
     /// Returns what the decay was made from.
@@ -265,6 +278,11 @@ impl Decay {
         if self.strength == Strength::None { Anchor::Origin } else { self.anchor }
     }
 
+    /// Returns what it does to rows that a step has not touched.
+    pub(crate) fn of_untouched(&self) -> Untouched {
+        if self.strength == Strength::None { Untouched::Decay } else { self.untouched }
+    }
+
     /// Returns whether the strength is divided by the peak learning rate.
     pub(crate) fn needs_peak(&self) -> bool {
         self.strength.needs_peak()
@@ -272,7 +290,7 @@ impl Decay {
 
     /// Returns whether the decay looks at rows, and so needs the shape.
     pub(crate) fn needs_shape(&self) -> bool {
-        self.penalty == Penalty::GroupLasso
+        self.penalty == Penalty::GroupLasso || self.of_untouched() != Untouched::Decay
     }
 
     /// Returns λ where the strength follows the group's norms.
@@ -301,10 +319,11 @@ impl Decay {
     /// Returns why this combination of penalty, place, strength and anchor does not
     /// exist, if it does not.
     fn missing(&self) -> Option<&'static str> {
-        let Self { penalty, place, strength, anchor, .. } = *self;
+        let Self { penalty, place, strength, anchor, untouched, .. } = *self;
         let of_shares = || (penalty != Penalty::L2 && strength.is_of_shares()).then_some(OF_SHARES);
         let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(|| refused_by_norms(penalty, place, strength));
-        reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares)
+        let reason = reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares);
+        reason.or_else(|| untouched.refuses(penalty, place, anchor))
     }
 
     /// Returns what the units say where the schedule stands at `m`.
@@ -316,8 +335,14 @@ impl Decay {
     /// running strength where it is adaptive.
     pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
         let share = self.amount(rates, m, average);
-        // First of all, so that a decay of 0 has the bits of a run without decay.
-        if share.removed() == 0.0 { StepDecay::default() } else { self.place.effect(self.penalty, share) }
+        match self.of_untouched() {
+            // Rows that owe something pay it in a step without decay too.
+            Untouched::CatchUp => laws::in_touched_rows(share, Untouched::CatchUp),
+            // First of all, so that a decay of 0 has the bits of a run without decay.
+            _ if share.removed() == 0.0 => StepDecay::default(),
+            Untouched::Decay => self.place.effect(self.penalty, share),
+            Untouched::Stay => laws::in_touched_rows(share, Untouched::Stay),
+        }
     }
 }
 

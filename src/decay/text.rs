@@ -1,4 +1,4 @@
-//! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
+//! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][~rows][*schedule]`.
 //!
 //! Words for what is usual are left out: `decoupled` stands for decoupled L2 in lr-scaled units,
 //! `half-life` for decoupled L2 with a half-life, in the exact order, `l1` for the decoupled L1. The words themselves, and
@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Anchor, Decay, Penalty, Place, Strength};
+use super::{Anchor, Decay, Penalty, Place, Strength, Untouched};
 use crate::error::{Error, Result};
 use crate::number::Number;
 use crate::schedule::Schedule;
@@ -38,6 +38,9 @@ impl fmt::Display for Decay {
             Anchor::Start => f.write_str("@start")?,
             Anchor::Given => f.write_str("@given")?,
             Anchor::Average { beta } => write!(f, "@average:{}", Number(beta))?,
+        }
+        if let Some(word) = self.untouched.word() {
+            write!(f, "~{word}")?;
         }
         if self.schedule != Schedule::constant() {
             write!(f, "*{}", self.schedule)?;
@@ -73,11 +76,15 @@ impl FromStr for Decay {
             Some((rest, schedule)) => (rest, schedule.trim().parse()?),
             None => (text.trim(), Schedule::constant()),
         };
+        let (rest, untouched) = match rest.split_once('~') {
+            Some((rest, word)) => (rest, Untouched::read(text, word)?),
+            None => (rest, Untouched::Decay),
+        };
         let (rest, anchor) = match rest.split_once('@') {
             Some((rest, anchor)) => (rest, pulled_to(text, anchor.trim())?),
             None => (rest, Anchor::Origin),
         };
-        let decay = law(rest.trim())?.towards(anchor).schedule(schedule);
+        let decay = law(rest.trim())?.towards(anchor).untouched(untouched).schedule(schedule);
         decay.check()?;
         Ok(decay)
     }

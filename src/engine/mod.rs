@@ -1,6 +1,7 @@
 //! The engine: an optimizer with its memory, behind the trait [`Optimizer`]. It alone knows names
 //! and groups. What a step does is in `step.rs`.
 
+mod catch_up;
 mod exchange;
 mod foresight;
 mod group;
@@ -97,11 +98,13 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.introduce(params)?;
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            if !slot.memory.columns.is_empty() {
-                slot.capture(param.value);
-            }
+            slot.capture(param.value);
         }
         Ok(())
+    }
+
+    fn catch_up(&mut self, params: &mut [Param<'_, T>]) -> Result<()> {
+        self.settle_debts(params)
     }
 
     fn assign(&mut self, name: &str, group: &str) -> Result<()> {

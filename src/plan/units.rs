@@ -150,9 +150,9 @@ pub fn in_units(decay: &Decay, units: Units, peak: f64, lr_schedule: &Schedule) 
     let Some(from) = Units::of(strength).filter(|from| *from != units) else { return Ok(decay.clone()) };
     let schedule = schedule_between(from, units, decay.strength_schedule(), lr_schedule)
         .ok_or_else(|| Error::conflict("change of units", SCHEDULES, format!("`{decay}` in {units} units")))?;
-    let converted = Decay::new(penalty, place, units.strength(amount_at_peak(decay, peak), place, peak))
-        .towards(decay.anchor())
-        .schedule(schedule);
+    let strength = units.strength(amount_at_peak(decay, peak), place, peak);
+    let converted = Decay::new(penalty, place, strength).towards(decay.anchor());
+    let converted = converted.untouched(decay.of_untouched()).schedule(schedule);
     converted.check()?;
     Ok(converted)
 }

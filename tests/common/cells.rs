@@ -1,6 +1,6 @@
 //! The list of decays: every cell of penalty × place × units that exists, towards every anchor, and scheduled.
 
-use wane::{Anchor, Decay, Penalty, Place, Schedule, Strength};
+use wane::{Anchor, Decay, Penalty, Place, Schedule, Strength, Untouched};
 
 /// A decay, taken apart so that an oracle can read it.
 #[derive(Clone, Debug)]
@@ -9,6 +9,7 @@ pub(crate) struct Cell {
     pub(crate) place: Place,
     pub(crate) strength: Strength,
     pub(crate) anchor: Anchor,
+    pub(crate) untouched: Untouched,
     pub(crate) ramp: Ramp,
 }
 
@@ -111,12 +112,13 @@ pub(crate) fn number(strength: Strength) -> f64 {
 
 impl Cell {
     pub(crate) fn new(penalty: Penalty, place: Place, strength: Strength) -> Self {
-        Self { penalty, place, strength, anchor: Anchor::Origin, ramp: Ramp::constant() }
+        Self { penalty, place, strength, anchor: Anchor::Origin, untouched: Untouched::Decay, ramp: Ramp::constant() }
     }
 
     /// All that it may pull towards.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
         let follows = matches!((self.penalty, self.place), (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential));
+        let follows = follows && self.untouched == Untouched::Decay;
         ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
     }
 
@@ -129,7 +131,10 @@ impl Cell {
     }
 
     pub(crate) fn decay(&self) -> Decay {
-        Decay::new(self.penalty, self.place, self.strength).towards(self.anchor).schedule(self.ramp.schedule.clone())
+        Decay::new(self.penalty, self.place, self.strength)
+            .towards(self.anchor)
+            .untouched(self.untouched)
+            .schedule(self.ramp.schedule.clone())
     }
 
     /// The same cell with the number 0, where its units allow that.
@@ -173,9 +178,16 @@ pub(crate) fn plain() -> Vec<Cell> {
     cells
 }
 
+/// Cells that look out for rows without gradients.
+fn by_rows() -> impl Iterator<Item = Cell> {
+    let rows = |place, untouched| Cell { untouched, ..Cell::new(Penalty::L2, place, Strength::LrScaled(0.7)) };
+    let places = [Place::Decoupled, Place::Exact];
+    places.into_iter().flat_map(move |place| [Untouched::Stay, Untouched::CatchUp].map(|untouched| rows(place, untouched)))
+}
+
 /// All of them: every plain cell towards every anchor that it takes, and scheduled.
 pub(crate) fn all() -> Vec<Cell> {
-    let plain = plain();
+    let plain: Vec<_> = plain().into_iter().chain(by_rows()).collect();
     let anchored: Vec<_> = plain.iter().flat_map(|cell| cell.anchors().map(|anchor| cell.towards(anchor))).collect();
     // The running average rests where the schedule is at 0.
     let follows = anchored.iter().filter(|cell| cell.anchor == AVERAGE);
@@ -186,7 +198,7 @@ pub(crate) fn all() -> Vec<Cell> {
 /// One cell for each loop that there is: penalty and place, with and without an anchor, the adaptive one, and the running average.
 pub(crate) fn loops() -> Vec<Cell> {
     let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
-    let plain: Vec<_> = plain().into_iter().filter(one).collect();
+    let plain: Vec<_> = plain().into_iter().filter(one).chain(by_rows()).collect();
     let follows = Cell::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(0.7)).towards(AVERAGE);
     plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
 }

@@ -1,6 +1,6 @@
 //! Numbers of decays and schedules out of their range, and decays that do not exist.
 
-use wane::{Adam, Anchor, Decay, Error, Lamb, Penalty, Place, Schedule, Sgd, Strength};
+use wane::{Adam, Anchor, Decay, Error, Lamb, Penalty, Place, Schedule, Sgd, Strength, Untouched};
 
 use super::scene::assert_error;
 use super::settings::{assert_range, assert_whole, below_0, not_above_0};
@@ -186,6 +186,28 @@ fn a_decay_against_a_peak_of_0() {
     }
     for decay in [Decay::decoupled(0.1), Decay::fixed(0.1), Decay::coupled_l2(0.1), Decay::none()] {
         assert!(Adam::new(0.0).weight_decay(decay).build::<f32>().is_ok());
+    }
+}
+
+#[test]
+fn rows_that_neither_stay_nor_catch_up() {
+    let coupled = "coupled decay is part of the gradient, which it leaves 0 in no row; use decoupled";
+    let average = "the running average moves on with every row; let untouched rows decay";
+    let other = "rows that stay or catch up do so with decoupled L2";
+    for (decay, form, reason) in [
+        (Decay::coupled_l2(0.1), "coupled-l2:0.1", coupled),
+        (Decay::adaptive(0.1), "adaptive:0.1", coupled),
+        (Decay::fixed(0.1).towards(Anchor::Average { beta: 0.5 }), "fixed:0.1@average:0.5", average),
+        (Decay::l1(0.1), "l1:0.1", other),
+        (Decay::cautious(0.1), "cautious:0.1", other),
+        (Decay::new(Penalty::L2, Place::Proximal, Strength::Fixed(0.1)), "fixed-proximal:0.1", other),
+        (Decay::group_lasso(0.1), "group-lasso:0.1", other),
+    ] {
+        for (untouched, word) in [(Untouched::Stay, "stay"), (Untouched::CatchUp, "catch-up")] {
+            let error = Sgd::new(0.1).weight_decay(decay.clone().untouched(untouched)).build::<f32>().unwrap_err();
+            assert_error!(error, Error::NoSuchDecay { .. }, format!("the decay `{form}~{word}` does not exist: {reason}"));
+        }
+        assert!(Sgd::new(0.1).weight_decay(decay.untouched(Untouched::Decay)).build::<f32>().is_ok());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is set during a run is checked as at the beginning: every method of `Optimizer` that takes something and can refuse it.
 
-use wane::{AdamW, Anchor, Decay, Error, Muon, Optimizer, Param, Result, Sgd};
+use wane::{AdamW, Anchor, Decay, Error, Muon, NonFinite, Optimizer, Param, Result, Sgd, Untouched};
 
 use super::scene::{Scene, assert_error};
 use super::settings::below_0;
@@ -100,6 +100,8 @@ fn a_new_length() {
     assert_error!(error, Error::GradientLength { .. }, "parameter `last` has 4 weights and 6 gradients");
     let error = set(&Param::without_grad("last", &mut [1.0; 4]).shape(&[2, 2]).anchor(&g));
     assert_error!(error, Error::AnchorLength { .. }, "parameter `last` has 4 weights and an anchor of length 6");
+    let error = set(&Param::without_grad("last", &mut [1.0; 4]).shape(&[2, 2]).undecayed(&[true; 3]));
+    assert!(matches!(error, Error::MaskLength { mask: 3, weights: 4, rows: Some(2), .. }), "{error}");
     let error = set(&Param::without_grad("last", &mut [1.0; 4]).shape(&[2, 3]));
     assert_error!(error, Error::ShapeLength { .. }, "parameter `last` has shape [2, 3], which is not 4 weights");
     let error = set(&Param::without_grad("last", &mut [1.0; 1]).shape(&[1; 9]));
@@ -121,6 +123,38 @@ fn another_group() {
     let joined = Sgd::new(0.1).momentum(0.9).group("still", |s| s.momentum(0.0)).group("ahead", |s| s.nesterov(true));
     let error = refused(joined.build().unwrap(), |opt| opt.assign("last", "still + ahead"));
     assert!(matches!(&error, Error::InGroup { group, .. } if group == "still + ahead"), "{error}");
+}
+
+/// Towards a lent anchor, which may be missing or too far away.
+#[test]
+fn what_is_owed() {
+    let decay = || Decay::fixed(0.1).towards(Anchor::Given).untouched(Untouched::CatchUp);
+    let owes = |settings: wane::Settings<Sgd>| {
+        let mut opt = settings.weight_decay(decay()).build::<f32>().unwrap();
+        let mut w = [1.0; 4];
+        opt.step(&mut [Param::new("w", &mut w, &[0.0; 4]).shape(&[2, 2]).anchor(&[0.5; 4])]).unwrap();
+        (opt, w)
+    };
+    let (mut opt, mut w) = owes(Sgd::new(0.1));
+    for (anchor, new) in [(None, "a"), (Some([f32::NAN; 4]), "b"), (Some([f32::INFINITY; 4]), "c"), (Some([f32::MAX; 4]), "d")] {
+        let mut fresh = [1.0];
+        let param = Param::without_grad("w", &mut w);
+        let param = if let Some(anchor) = &anchor { param.anchor(anchor) } else { param };
+        let error = opt.catch_up(&mut [Param::without_grad(new, &mut fresh).anchor(&[0.0]), param]).unwrap_err();
+        match anchor {
+            None => assert_error!(
+                error,
+                Error::AnchorMissing { .. },
+                "parameter `w` lends no anchor, and the decay of its group `default` pulls towards one"
+            ),
+            Some(_) => assert!(matches!(error, Error::NonFiniteNorm { .. }), "{error}"),
+        }
+        assert_eq!((w, opt.names()), ([1.0; 4], vec!["w"]));
+        assert_eq!(opt.state("w", "owed").map(|owed| owed[0] > 0.0), Some(true));
+    }
+    let (mut opt, mut w) = owes(Sgd::new(0.1).non_finite(NonFinite::Skip));
+    opt.catch_up(&mut [Param::without_grad("w", &mut w).anchor(&[f32::NAN; 4])]).unwrap();
+    assert_eq!((w, opt.state("w", "owed").map(|owed| owed[0] > 0.0)), ([1.0; 4], Some(true)));
 }
 
 type Introduce = fn(&mut dyn Optimizer<f32>, &[Param<'_, f32>]) -> Result<()>;

@@ -1,6 +1,6 @@
 //! Names, lengths, shapes and anchors: what a step or a registration refuses before it looks at a number.
 
-use wane::{AdamW, Anchor, Decay, Error, Lamb, Muon, Optimizer, Param, Selector, Sgd};
+use wane::{AdamW, Anchor, Decay, Error, Lamb, Muon, Optimizer, Param, Selector, Sgd, Untouched};
 
 use super::scene::{Scene, assert_error};
 
@@ -124,6 +124,37 @@ fn an_anchor_of_another_length() {
         |w, g| Param::new("last", w, g).anchor(&[0.5; 3]),
         Error::AnchorLength { weights: 4, anchor: 3, .. },
         "parameter `last` has 4 weights and an anchor of length 3"
+    );
+}
+
+#[test]
+fn a_mask_of_another_length() {
+    for mask in [&[][..], &[true; 1], &[true; 3], &[true; 5]] {
+        let text = format!(
+            "parameter `last` has a mask of length {}: it must have 4 flags, one for each weight, or 2, one for each row",
+            mask.len()
+        );
+        // The shape is the one that the parameter has had before, too.
+        assert_refused!(
+            |w, g| Param::new("last", w, g).undecayed(mask),
+            Error::MaskLength { weights: 4, rows: Some(2), .. },
+            text
+        );
+    }
+    assert_refused!(
+        |w, g| Param::new("odd", w, g).undecayed(&[true; 2]),
+        Error::MaskLength { weights: 4, rows: None, mask: 2, .. },
+        "parameter `odd` has a mask of length 2: it must have 4 flags, one for each weight, or one for each row, which needs the shape"
+    );
+}
+
+#[test]
+fn rows_that_wait_and_no_shape() {
+    let settings = Sgd::new(0.1).group("waits", |s| s.weight_decay(Decay::exact(0.1).untouched(Untouched::Stay)));
+    assert_error!(
+        Scene::<f64>::new(settings.build().unwrap()).refuses(|w, g| Param::new("odd", w, g).in_group("waits")),
+        Error::ShapeNeeded { .. },
+        "the decay `exact:0.1~stay` needs the shape of parameter `odd`, which was given without one"
     );
 }
 

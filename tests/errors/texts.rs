@@ -126,6 +126,9 @@ fn decays() {
     refused::<Decay>("decay", "normalized:0.1,2.5", "a whole number for steps, not `2.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
+    for word in ["", "decay", "start", "stay~stay", "stay@start"] {
+        refused::<Decay>("decay", &format!("decoupled:0.1~{word}"), "`~stay` or `~catch-up`");
+    }
     let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts, restart-steps or inverse-time";
     assert_error!(
         "decoupled:0.1*slow".parse::<Decay>().unwrap_err(),

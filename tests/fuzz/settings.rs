@@ -4,6 +4,7 @@
 use arbitrary::{Result, Unstructured};
 use wane::{
     AdjustLr, Anchor, Clip, Decay, Lamb, Level, Muon, NonFinite, Optimizer, Param, Penalty, Place, Report, Schedule, TrustRatio,
+    Untouched,
 };
 
 use crate::common::cells::{PENALTIES, PLACES, STRENGTHS, with_number};
@@ -58,6 +59,9 @@ impl Scene {
                 Err(error) => assert!(bits(&*opt, &weights) == before, "{self:?} in {}: {error}", T::NAME),
             }
         }
+        if opt.catch_up(&mut params(&mut weights, None, &anchors)).is_ok() && self.non_finite != NonFinite::Propagate {
+            assert!(are_finite(&*opt, &weights), "{self:?} in {} has caught up: {weights:?}", T::NAME);
+        }
         assert!(!opt.describe().to_string().is_empty());
     }
 }
@@ -66,15 +70,28 @@ const NAMES: [&str; 2] = ["w", "b"];
 
 fn step<T: Element>(
     opt: &mut dyn Optimizer<T>,
-    [w, b]: &mut [Vec<T>; 2],
+    weights: &mut [Vec<T>; 2],
     gradients: &[Vec<T>; 2],
     anchors: &[Vec<T>; 2],
     factor: f64,
 ) -> wane::Result<Report> {
-    let shapes = [matrix(w.len()), matrix(b.len())];
-    let w = Param::new(NAMES[0], w, &gradients[0]).shape(&shapes[0]).anchor(&anchors[0]);
-    let b = Param::new(NAMES[1], b, &gradients[1]).shape(&shapes[1]).anchor(&anchors[1]).in_group(Apart::NAME);
-    opt.step_scaled(&mut [w, b], factor)
+    opt.step_scaled(&mut params(weights, Some(gradients), anchors), factor)
+}
+
+fn params<'a, T: Element>(
+    [w, b]: &'a mut [Vec<T>; 2],
+    gradients: Option<&'a [Vec<T>; 2]>,
+    anchors: &'a [Vec<T>; 2],
+) -> [Param<'a, T>; 2] {
+    let param = |i: usize, x: &'a mut Vec<T>| {
+        let shape = matrix(x.len());
+        let param = match gradients {
+            Some(gradients) => Param::new(NAMES[i], x, &gradients[i]),
+            None => Param::without_grad(NAMES[i], x),
+        };
+        param.shape(&shape).anchor(&anchors[i])
+    };
+    [param(0, w), param(1, b).in_group(Apart::NAME)]
 }
 
 /// All numbers that a step may change.
@@ -200,5 +217,6 @@ fn decay(from: &mut Unstructured<'_>) -> Result<Decay> {
         2 => Anchor::Average { beta: number(from)? },
         _ => Anchor::Origin,
     };
-    Ok(Decay::new(penalty, place, strength).towards(anchor).schedule(schedule(from)?))
+    let untouched = *from.choose(&[Untouched::Decay, Untouched::Stay, Untouched::CatchUp])?;
+    Ok(Decay::new(penalty, place, strength).towards(anchor).untouched(untouched).schedule(schedule(from)?))
 }

@@ -17,10 +17,13 @@ mod metric;
 mod proximal;
 mod rows;
 mod shrink;
+mod touched;
 
 use std::fmt;
 
 pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
+pub(super) use touched::effect as in_touched_rows;
+pub(crate) use touched::paid;
 
 use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
@@ -274,6 +277,7 @@ laws! {
     CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
     Rows(rows::RowLasso) => Rows(rows::RowLasso);
+    Touched(touched::Amounts) => Touched(touched::Amounts);
 }
 
 /// What errors call a decay's amounts.
