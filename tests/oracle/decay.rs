@@ -1,6 +1,6 @@
 //! The decays, from their equations; d is the distance from the anchor.
 
-use wane::{Penalty, Place, Strength};
+use wane::{Penalty, Place, Strength, Untouched};
 
 use crate::common::cells::Cell;
 
@@ -11,6 +11,7 @@ pub(crate) struct Law {
     place: Place,
     l1: f64,
     l2: f64,
+    untouched: Untouched,
     /// Nothing decays in this step.
     free: bool,
 }
@@ -45,13 +46,16 @@ impl Law {
         // What goes of e^(−x)·d.
         let amount = if cell.place == Place::Exponential { 1.0 - (-amount).exp() } else { amount };
         let [l1, l2] = cell.parts(amount);
-        Self { penalty: cell.penalty, place: cell.place, l1, l2, free: l1 == 0.0 && l2 == 0.0 }
+        // What looks out for rows has the exact order.
+        let place = if cell.untouched == Untouched::Decay { cell.place } else { Place::Exact };
+        Self { penalty: cell.penalty, place, l1, l2, untouched: cell.untouched, free: l1 == 0.0 && l2 == 0.0 }
     }
 
     /// The law of each weight of a parameter, for decays that look at the whole of it.
     pub(crate) fn each(self, seen: &Seen) -> Vec<Self> {
         let (n, soft) = (seen.g.len(), |l1| Self { place: Place::Proximal, l1, ..self });
         match (self.penalty, self.place) {
+            _ if self.untouched != Untouched::Decay => seen.touched().map(|row| self.of_row(row)).collect(),
             _ if self.free => vec![self; n],
             (Penalty::GroupLasso, _) => seen.rows(self.l1).map(|l1| Self { l1, ..self }).collect(),
             (_, Place::Metric) => (0..n).map(|i| soft(self.l1 / (seen.metric)(i))).collect(),
@@ -61,6 +65,19 @@ impl Law {
             }
             _ => vec![self; n],
         }
+    }
+
+    /// The law of a row: what is not touched is free, what is touched loses all but what earlier steps should have kept of it.
+    fn of_row(self, (is_touched, kept): (bool, f64)) -> Self {
+        let l2 = if is_touched { 1.0 - kept * (1.0 - self.l2) } else { 0.0 };
+        Self { l2, free: l2 == 0.0, ..self }
+    }
+
+    /// What is still to be kept of each row after this step, as a share.
+    pub(crate) fn owes(self, seen: &Seen) -> Vec<f64> {
+        let after =
+            |(is_touched, kept)| if is_touched || self.untouched != Untouched::CatchUp { 1.0 } else { kept * (1.0 - self.l2) };
+        seen.touched().map(after).collect()
     }
 
     /// Everything `factor` times as long: the step of a layer with another learning rate.
@@ -141,10 +158,19 @@ pub(crate) struct Seen<'a> {
     /// Distances from the anchor after the update: x − η·u − a.
     pub(crate) after: &'a [f64],
     pub(crate) rows: usize,
+    /// For each weight what decay that is still owed would have kept of it.
+    pub(crate) kept: &'a [f64],
     pub(crate) metric: &'a dyn Fn(usize) -> f64,
 }
 
 impl Seen<'_> {
+    /// For each weight whether its row has a gradient, and what is owed.
+    fn touched(&self) -> impl Iterator<Item = (bool, f64)> {
+        let n = (self.g.len() / self.rows.max(1)).max(1);
+        let rows = self.g.chunks(n).flat_map(|row| std::iter::repeat_n(row.iter().any(|g| *g != 0.0), row.len()));
+        rows.zip(self.kept.iter().copied())
+    }
+
     /// Group lasso over rows: which share of it each weight loses. A row loses λ·√n of its norm, at most all. A NaN joins all of its row.
     fn rows(&self, amount: f64) -> impl Iterator<Item = f64> {
         let n = self.after.len() / self.rows.max(1);
@@ -178,7 +204,7 @@ fn thetas_are_those_of_the_paper() {
 #[test]
 fn rows_shrink_as_one() {
     // ‖(3, 4)‖ = 5.
-    let seen = Seen { g: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, metric: &|_| 1.0 };
+    let seen = Seen { g: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, kept: &[1.0; 4], metric: &|_| 1.0 };
     let lost = 0.25 * 2.0_f64.sqrt() / 5.0;
     assert_eq!(seen.rows(0.25).collect::<Vec<_>>(), [lost, lost, 1.0, 1.0]);
 }

@@ -34,6 +34,8 @@ pub(crate) struct Twin {
     /// β, where the anchor is the running average.
     beta: Option<f64>,
     shape: [usize; 2],
+    /// For each weight what decay that its row still owes would have kept of it.
+    kept: Vec<f64>,
     optimizer: Box<dyn Naive>,
     /// For each weight the largest number that has gone into it: rounding errors are a share of this.
     pub(crate) size: Vec<f64>,
@@ -50,7 +52,7 @@ impl Oracle {
             };
             let beta = if let Anchor::Average { beta } = plan.cell.anchor { Some(beta) } else { None };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
-            Twin { shape: matrix(x.len()), x, anchor, beta, optimizer: row.oracle(), size }
+            Twin { shape: matrix(x.len()), kept: vec![1.0; x.len()], x, anchor, beta, optimizer: row.oracle(), size }
         };
         let keep = |x| T::near(x).exact();
         Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }
@@ -112,13 +114,16 @@ impl Twin {
         let weights = || self.x.iter().zip(&self.anchor).zip(&u);
         let laws = |law: Law, lr: f64| {
             let after: Vec<_> = weights().map(|((x, a), u)| x - a - lr * u).collect();
-            law.each(&Seen { g: &seen, after: &after, rows: self.shape[0], metric: &|i| self.optimizer.metric(i) })
+            let metric = &|i| self.optimizer.metric(i);
+            let seen = Seen { g: &seen, after: &after, rows: self.shape[0], kept: &self.kept, metric };
+            (law.each(&seen), law.owes(&seen))
         };
         let displaced = |((law, (&x, &a)), &u): ((Law, (&f64, &f64)), &f64)| law.displacement(x, a, u, lr);
         let displacement: Vec<_> =
-            laws(law, lr).into_iter().zip(self.x.iter().zip(&self.anchor)).zip(&u).map(displaced).collect();
+            laws(law, lr).0.into_iter().zip(self.x.iter().zip(&self.anchor)).zip(&u).map(displaced).collect();
         let trust = self.optimizer.trust(lr, &self.x, &displacement);
-        let laws = laws(law.times(trust), trust * lr);
+        let (laws, kept) = laws(law.times(trust), trust * lr);
+        self.kept = kept;
         for (i, (u, law)) in u.into_iter().zip(laws).enumerate() {
             self.x[i] = keep(law.settle(self.x[i], self.anchor[i], u, trust * lr));
             self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
