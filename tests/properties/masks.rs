@@ -1,6 +1,6 @@
 //! Masks: what is under one is as without decay, and nothing else is changed by it.
 
-use wane::{Decay, Level, Pool};
+use wane::{Decay, Level, Optimizer, Param, Pool, Untouched};
 
 use crate::common::cells::{self, AVERAGE, Cell, Ramp};
 use crate::common::data::{Tensor, matrix, noise, patterns, step, tensors};
@@ -12,6 +12,7 @@ for_f32_and_f64!(
     a_mask_of_nothing_changes_no_bit_and_one_of_everything_leaves_no_decay,
     a_mask_of_rows_is_one_of_their_weights,
     the_running_average_rests_under_a_mask,
+    a_row_is_a_slice_along_the_first_axis,
 );
 
 const LENGTHS: [usize; 2] = [6, 11];
@@ -122,5 +123,16 @@ fn the_running_average_rests_under_a_mask<T: Element>() {
         for ((average, start), under) in average.iter().zip(&start).zip(flags) {
             assert_eq!(average == start, under, "{}: {average} from {start}", row.name);
         }
+    }
+}
+
+/// Of three axes, under a mask and where the gradient has not touched it.
+fn a_row_is_a_slice_along_the_first_axis<T: Element>() {
+    let grad: Vec<_> = (0..24).map(|i| if i == 23 { T::near(1e-6) } else { T::zero() }).collect();
+    for (untouched, mask) in [(Untouched::Decay, [true, false]), (Untouched::Stay, [false, false])] {
+        let decay = Decay::fixed(0.1).untouched(untouched);
+        let (mut opt, mut w) = (optimizer("sgd").build::<T>(&optimizer("sgd").setup(decay)), vec![T::one(); 24]);
+        opt.step(&mut [Param::new("w", &mut w, &grad).shape(&[2, 3, 4]).undecayed(&mask)]).unwrap();
+        assert!(w[..12].iter().all(|w| *w == T::one()) && w[12..].iter().all(|w| *w < T::near(0.95)), "{untouched:?}: {w:?}");
     }
 }
