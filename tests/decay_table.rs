@@ -4,7 +4,7 @@ mod common;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use common::cells::{ADA, AVERAGE, Cell, HUBER, NET, PENALTIES, PLACES, Ramp};
+use common::cells::{ADA, AVERAGE, Cell, HUBER, NET, PENALTIES, PLACES, POWER, ROOT, Ramp};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
@@ -34,6 +34,8 @@ const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
     [b"k      ", b"kkkk   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
     [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // Huber
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // p-norm, p = 1/2
+    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // p-norm, p = 3/2
     [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
 ];
 
@@ -96,6 +98,7 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
             d - eta * (g + 0.7 * lambda * d + 0.3 * lambda * d.signum())
         }
         (HUBER, Place::Coupled, Strength::LrScaled(lambda)) => d - eta * (g + lambda * d.clamp(-0.4, 0.4)),
+        (POWER, Place::Coupled, Strength::LrScaled(lambda)) if d != 0.0 => d - eta * (g + lambda * d / d.abs().sqrt()),
         (_, Place::Coupled, _) => d - eta * g,
         // Of one weight the gradient is as large as in the mean, and the metric of SGD is 1; a row of one weight is its threshold's.
         (Penalty::L2, Place::Decoupled | Place::Exact | ADA, _) => (1.0 - amount) * d - eta * g,
@@ -103,6 +106,8 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
         (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
         (Penalty::L2, Place::Cautious, _) => d - eta * g,
+        (ROOT, ..) => (d - eta * g) / (1.0 + amount / d.abs().powi(3).sqrt()),
+        (POWER, ..) => (d - eta * g) / (1.0 + amount / d.abs().sqrt()),
         (HUBER, ..) => huber(d - eta * g, amount),
         (Penalty::L1 | Penalty::GroupLasso, ..) => soft(d - eta * g, amount),
         (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
@@ -155,6 +160,9 @@ fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
         (Place::Coupled, _) if cell.penalty == Penalty::GroupLasso => "group lasso is a proximal step; use decoupled",
+        (Place::Coupled, _) if cell.penalty == ROOT => {
+            "the gradient of a p-norm has no bound, at 0 with p below 1, far from it with p above 2; use decoupled"
+        }
         (Place::Coupled, _) => "coupled decay is part of the gradient, so its strength is a plain number",
         (Place::Cautious, _) => "cautious decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
@@ -242,6 +250,7 @@ fn every_constructor_is_a_cell() {
         (Decay::ada_decay(0.1), Decay::new(L2, ADA, LrScaled(0.1)), "ada-decay:0.1,4"),
         (Decay::metric_l1(0.01), Decay::new(L1, Metric, LrScaled(0.01)), "metric-l1:0.01"),
         (Decay::huber(0.1, 0.05), Decay::new(Penalty::Huber { delta: 0.05 }, Decoupled, LrScaled(0.1)), "huber:0.1,0.05"),
+        (Decay::p_norm(0.1, 0.5), Decay::new(Penalty::PNorm { p: 0.5 }, Decoupled, LrScaled(0.1)), "p-norm:0.1,0.5"),
         (Decay::group_lasso(0.01), Decay::new(GroupLasso, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
     ] {

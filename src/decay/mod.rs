@@ -41,6 +41,7 @@ use crate::schedule::Schedule;
 /// | [`ada_decay`](Self::ada_decay)`(λ)` | `ada-decay:0.1,4` | s·θ, 0 < θ < 2 by the size of the gradient | AdaDecay, Nakamura & Hong 2019 |
 /// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
+/// | [`p_norm`](Self::p_norm)`(λ, p)` | `p-norm:0.01,0.5` | y/(1 + s·\|x\|^(p−2)), y = x − η_t·u | pWD, Outmezguine & Levi 2024 |
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
@@ -57,13 +58,15 @@ use crate::schedule::Schedule;
 /// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
 /// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
 /// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
+/// | [`PNorm`](Penalty::PNorm) | g + λ·sign(d)·\|d\|^(p−1), 1 ≤ p ≤ 2 | = proximal | error | y/(1 + s·\|d\|^(p−2)), y = d − ηu | error | error | error |
 /// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
 ///
 /// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
-/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), but for a p-norm below
+/// 2, which would hold a weight at the anchor where it starts. Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
 /// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
@@ -80,6 +83,7 @@ use crate::schedule::Schedule;
 /// | h (steps) | – | finite, > 0 | [`OutOfRange`] |
 /// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
 /// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
+/// | p of a p-norm | – | finite, > 0; coupled [1, 2] | [`OutOfRange`], [`NoSuchDecay`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |

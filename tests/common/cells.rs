@@ -43,7 +43,11 @@ impl Ramp {
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const HUBER: Penalty = Penalty::Huber { delta: 0.4 };
-pub(crate) const PENALTIES: [Penalty; 5] = [Penalty::L2, Penalty::L1, NET, HUBER, Penalty::GroupLasso];
+/// Weights near 0 vanish.
+pub(crate) const ROOT: Penalty = Penalty::PNorm { p: 0.5 };
+/// In the gradient, too.
+pub(crate) const POWER: Penalty = Penalty::PNorm { p: 1.5 };
+pub(crate) const PENALTIES: [Penalty; 7] = [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, Penalty::GroupLasso];
 pub(crate) const PLACES: [Place; 7] =
     [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric];
 /// The anchors of every decay.
@@ -55,9 +59,8 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     match (penalty, place) {
-        (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET | HUBER, Place::Metric) => {
-            &[]
-        }
+        (Penalty::L2 | NET | HUBER | ROOT | POWER | Penalty::GroupLasso, Place::Metric) => &[],
+        (ROOT | Penalty::GroupLasso, Place::Coupled) => &[],
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
@@ -94,7 +97,9 @@ impl Cell {
     /// All that it may pull towards.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
         let follows = (self.penalty, self.place) == (Penalty::L2, Place::Decoupled);
-        ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
+        // Where the strength is infinite at 0, nothing would leave the start.
+        let holds = matches!(self.penalty, Penalty::PNorm { .. }) && self.place != Place::Coupled;
+        ANCHORS.into_iter().filter(move |anchor| !holds || *anchor != Anchor::Start).chain(follows.then_some(AVERAGE))
     }
 
     pub(crate) fn towards(&self, anchor: Anchor) -> Self {
@@ -132,7 +137,7 @@ impl Cell {
     /// Strengths of the L1 and the L2 part of an amount.
     pub(crate) fn parts(&self, amount: f64) -> [f64; 2] {
         match self.penalty {
-            Penalty::L1 | Penalty::Huber { .. } | Penalty::GroupLasso => [amount, 0.0],
+            Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso => [amount, 0.0],
             Penalty::ElasticNet { ratio } => [amount * ratio, amount * (1.0 - ratio)],
             _ => [0.0, amount],
         }

@@ -96,7 +96,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -114,6 +114,7 @@ fn decays() {
     refused::<Decay>("decay", "decoupled", "a value for the strength, after a colon or comma");
     refused::<Decay>("decay", "decoupled:much", "a number for the strength, not `much`");
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
+    refused::<Decay>("decay", "p-norm:0.1", "a value for p, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
@@ -131,6 +132,7 @@ fn decays() {
     out_of_range::<Decay>("fixed:nan", "weight decay = NaN is out of range: it must be a finite number, at least 0");
     out_of_range::<Decay>("half-life:0", "half-life = 0 is out of range: it must be a finite number of steps above 0");
     out_of_range::<Decay>("timescale:1", "timescale = 1 is out of range: it must be a finite number of steps above 1");
+    out_of_range::<Decay>("p-norm:1,0", "p of the p-norm = 0 is out of range: it must be a finite number above 0");
     out_of_range::<Decay>("elastic-net:1,2", "ratio of the elastic net = 2 is out of range: it must be in [0, 1]");
     assert_error!(
         "half-life-l1:5".parse::<Decay>().unwrap_err(),

@@ -77,8 +77,27 @@ impl Law {
         if let Penalty::Huber { delta } = self.penalty {
             return g + self.l1 * if d.is_nan() { d } else { d.clamp(-delta, delta) };
         }
+        if let Penalty::PNorm { p } = self.penalty {
+            return g + if d == 0.0 { 0.0 } else { self.l1 * d.signum() * d.abs().powf(p - 1.0) };
+        }
         let sign = if d == 0.0 { 0.0 } else { d.signum() };
         g + self.l2 * d + if self.l1 == 0.0 { 0.0 } else { self.l1 * sign }
+    }
+
+    /// Outmezguine & Levi (2024): w ← (w − α·u)/(1 + α·λ·|w|^(p−2)), w the old weight on the right; the divisor.
+    fn divisor(&self, d: f64) -> f64 {
+        if let Penalty::PNorm { p } = self.penalty { 1.0 + self.l1 * d.abs().powf(p - 2.0) } else { 1.0 }
+    }
+
+    /// By how much an error of a weight grows: the derivative of the new one, which near 0 has no bound under a p-norm.
+    pub(crate) fn growth(&self, d: f64, u: f64, lr: f64) -> f64 {
+        let (divisor, y) = (self.divisor(d), d - lr * u);
+        match self.penalty {
+            Penalty::PNorm { p } if self.place != Place::Coupled && divisor.is_finite() && divisor > 1.0 => {
+                (1.0 / divisor - (p - 2.0) * (divisor - 1.0) * y / (d * divisor * divisor)).abs().max(1.0)
+            }
+            _ => 1.0,
+        }
     }
 
     /// Where Huber's penalty goes on straight.
@@ -100,6 +119,7 @@ impl Law {
             // What a row has lost, as a share.
             _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
+            _ if self.divisor(d) > 1.0 => anchor + (d - lr * u) / self.divisor(d),
             _ if self.delta() < f64::INFINITY => anchor + (d - lr * u) - self.huber(d - lr * u),
             Place::Exact => anchor + (d - (lr * u + self.l2 * d)),
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
@@ -116,6 +136,7 @@ impl Law {
         match self.place {
             _ if self.free => lr * u,
             _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
+            Place::Decoupled | Place::Proximal if self.divisor(d) > 1.0 => d - (d - lr * u) / self.divisor(d),
             Place::Decoupled | Place::Proximal if self.delta() < f64::INFINITY => lr * u + self.huber(d - lr * u),
             Place::Decoupled | Place::Exact => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
             Place::Proximal => {

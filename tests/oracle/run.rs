@@ -120,6 +120,7 @@ impl Twin {
         let trust = self.optimizer.trust(lr, &self.x, &displacement);
         let laws = laws(law.times(trust), trust * lr);
         for (i, (u, law)) in u.into_iter().zip(laws).enumerate() {
+            self.size[i] *= law.growth(self.x[i] - self.anchor[i], u, trust * lr);
             self.x[i] = keep(law.settle(self.x[i], self.anchor[i], u, trust * lr));
             self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
         }

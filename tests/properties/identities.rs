@@ -19,6 +19,9 @@ for_f32_and_f64!(
     lion_stays_within_its_bound,
     adaptive_decay_is_a_share_of_the_gradient,
     ada_decay_without_alpha_is_decoupled,
+    the_2_norm_is_proximal_l2,
+    coupled_p_norms_of_1_and_2_are_l1_and_l2,
+    a_weight_of_0_stays_0_under_a_p_norm_below_2,
     group_lasso_of_single_weights_is_the_soft_threshold,
     in_a_plain_metric_metric_l1_is_l1,
 );
@@ -197,7 +200,8 @@ fn an_anchor_of_zero_is_none<T: Element>() {
 /// A decay towards a is the decay of x − a: start from x − a without an anchor, and a stays between the two.
 fn an_anchor_moves_the_origin<T: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
-        for cell in cells::plain() {
+        // A p-norm is steep near 0, and magnifies what rounding makes of x − a.
+        for cell in cells::plain().into_iter().filter(|cell| !matches!(cell.penalty, Penalty::PNorm { .. })) {
             let mut there = tensors::<T>(&LENGTHS);
             let mut here = there.clone();
             for (here, there) in here.iter_mut().zip(&mut there) {
@@ -285,6 +289,54 @@ fn ada_decay_without_alpha_is_decoupled<T: Element>() {
             assert!(flat < SAME && steep > OTHER, "{} with {}: {flat} and {steep} ulp", row.name, cell.decay());
         }
     }
+}
+
+/// |d|⁰ = 1, at 0 too.
+fn the_2_norm_is_proximal_l2<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == cells::POWER && cell.place == Place::Proximal) {
+            let run = |penalty| weights::<T>(row, Cell { penalty, ..cell.clone() }.decay());
+            let expected = run(Penalty::L2);
+            let [two, other] = [Penalty::PNorm { p: 2.0 }, cells::POWER].map(|penalty| ulps(&run(penalty), &expected));
+            assert!(two < SAME && other > OTHER, "{} with {}: {two} and {other} ulp", row.name, cell.decay());
+        }
+    }
+}
+
+/// |d|⁰·sign(d), and |d|·sign(d).
+fn coupled_p_norms_of_1_and_2_are_l1_and_l2<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == cells::POWER && cell.place == Place::Coupled) {
+            let run = |penalty| weights::<T>(row, Cell { penalty, ..cell.clone() }.decay());
+            for (p, penalty) in [(1.0, Penalty::L1), (2.0, Penalty::L2)] {
+                let (same, other) = (run(Penalty::PNorm { p }) == run(penalty), run(cells::POWER) != run(penalty));
+                // Lion takes the sign of what joins the gradient.
+                assert!(same && (other || row.name == "lion"), "{} with {} and {p}", row.name, cell.decay());
+            }
+        }
+    }
+}
+
+/// Whatever the gradient, and at a trust ratio of 0; where the norm is coupled, or its p is 2, it moves.
+fn a_weight_of_0_stays_0_under_a_p_norm_below_2<T: Element>() {
+    let after = |row: &Row, penalty, place| {
+        let decay = Decay::new(penalty, place, Strength::LrScaled(0.1));
+        // The second weight is small enough for an infinite power.
+        let start = [T::zero(), T::min_positive_value() * T::epsilon(), T::near(0.5)];
+        slice_after(&mut *row.build::<T>(&row.setup(decay)), &start, &[T::near(0.3), T::zero(), T::near(0.1)], STEPS)
+    };
+    for row in OPTIMIZERS {
+        for penalty in [cells::ROOT, cells::POWER, Penalty::PNorm { p: 1e-9 }] {
+            let found = after(row, penalty, Place::Decoupled);
+            assert!(found[0] == T::zero() && found[2].is_finite(), "{} {penalty:?}: {found:?}", row.name);
+        }
+        assert!(after(row, cells::POWER, Place::Coupled)[0] != T::zero(), "{}", row.name);
+        assert!(after(row, Penalty::PNorm { p: 2.0 }, Place::Decoupled)[0] != T::zero(), "{}", row.name);
+    }
+    let decay = Decay::p_norm(0.1, 0.5);
+    let mut opt = T::build(&wane::Lamb::new(0.1).trust_ratio(wane::TrustRatio::clamped(0.0, 0.0)).weight_decay(decay)).unwrap();
+    let found = slice_after(&mut *opt, &[T::zero(), T::one()], &[T::one(), T::one()], 3);
+    assert!(found == [T::zero(), T::one()], "{found:?}");
 }
 
 /// Rows of one weight: a tensor of one axis.

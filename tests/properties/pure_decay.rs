@@ -38,6 +38,9 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
     if let Penalty::Huber { delta } = cell.penalty {
         return (0..n).fold(d, |d, _| if d.abs() > (1.0 + l1) * delta { d - l1 * delta * d.signum() } else { d / (1.0 + l1) });
     }
+    if let Penalty::PNorm { p } = cell.penalty {
+        return (0..n).fold(d, |d, _| d / (1.0 + l1 * d.abs().powf(p - 2.0)));
+    }
     let proximal = cell.place == Place::Proximal;
     let keep = if proximal { 1.0 / (1.0 + l2) } else { 1.0 - l2 };
     let powers = if keep == 1.0 { f64::from(n) } else { (1.0 - keep.powi(n)) / (1.0 - keep) };
@@ -240,8 +243,8 @@ fn schedules_of_rate_and_strength_multiply<E: Element>() {
 /// What is within the threshold becomes 0 and stays there; nothing ever changes its sign or grows.
 fn soft_thresholds_leave_exact_zeros<E: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
-        // Huber's penalty is a square near 0.
-        let has_edge = |cell: &Cell| cell.parts(1.0)[0] > 0.0 && cell.penalty != cells::HUBER;
+        // Huber's penalty is a square near 0, and a p-norm falls to 0 without an edge.
+        let has_edge = |cell: &Cell| matches!(cell.penalty, Penalty::L1 | Penalty::ElasticNet { .. });
         let is_soft = |cell: &Cell| has_edge(cell) && cell.place != Place::Coupled && !cell.joins_weights();
         for cell in
             cells::plain().into_iter().filter(|cell| is_soft(cell) && (row.has_plain_metric() || cell.place != Place::Metric))

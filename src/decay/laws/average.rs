@@ -17,7 +17,7 @@ pub(in crate::decay) fn check(anchor: Anchor) -> Result<()> {
 }
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.
-pub(in crate::decay) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
+pub(super) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
     let exists = !matches!(anchor, Anchor::Average { .. }) || (penalty, place) == (Penalty::L2, Place::Decoupled);
     (!exists).then_some("towards the running average there is decoupled L2")
 }

@@ -13,13 +13,14 @@ mod exact;
 mod free;
 mod huber;
 mod metric;
+mod p_norm;
 mod proximal;
 mod rows;
 mod shrink;
 
 use std::fmt;
 
-pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
+pub(super) use average::check as check_anchor;
 
 use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
@@ -259,7 +260,14 @@ laws! {
     Metric(metric::Amounts) => Metric(metric::MetricThreshold<T>);
     CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
+    CoupledPNorm(p_norm::Coupled) => CoupledPNorm(p_norm::CoupledPNorm<T>);
+    PNorm(p_norm::Amounts) => PNorm(p_norm::PNorm<T>);
     Rows(rows::RowLasso) => Rows(rows::RowLasso);
+}
+
+/// Returns why a penalty in a place does not pull to this anchor, if it does not.
+pub(super) fn refused_by_anchor(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
+    average::refuses(anchor, penalty, place).or_else(|| p_norm::refuses(anchor, penalty, place))
 }
 
 /// What errors call a decay's amounts.

@@ -1,7 +1,7 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the
 //! order is PyTorch's).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay, average, huber, proximal, rows};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, average, huber, p_norm, proximal, rows};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::float::Real;
@@ -84,6 +84,7 @@ impl AtPlace for Beside {
         match penalty {
             Penalty::L2 => StepDecay::Shrink(Amounts { share: l2 }),
             Penalty::Huber { delta } => huber::effect(share, delta),
+            Penalty::PNorm { p } => p_norm::effect(share, p),
             Penalty::GroupLasso => rows::effect(share),
             Penalty::L1 | Penalty::ElasticNet { .. } => {
                 StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 })
