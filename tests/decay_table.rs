@@ -29,14 +29,14 @@ enum Is {
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive.
-    // coupled    decoupled   exact       proximal    cautious    AdaDecay    metric
-    [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
-    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"kkkk   "], // L1
-    [b"k      ", b"kkkk   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // elastic net
-    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // Huber
-    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // p-norm, p = 1/2
-    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // p-norm, p = 3/2
-    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       "], // group lasso
+    // coupled    decoupled   exact       proximal    cautious    AdaDecay    selective   metric
+    [b"k     k", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"kkkkkk ", b"       "], // L2
+    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"kkkk   "], // L1
+    [b"k      ", b"kkkk   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // elastic net
+    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // Huber
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // p-norm, p = 1/2
+    [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // p-norm, p = 3/2
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // group lasso
 ];
 
 const PEAK: f64 = 0.1;
@@ -108,6 +108,10 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         (Penalty::L2, Place::Cautious, _) => d - eta * g,
         (ROOT, ..) => (d - eta * g) / (1.0 + amount / d.abs().powi(3).sqrt()),
         (POWER, ..) => (d - eta * g) / (1.0 + amount / d.abs().sqrt()),
+        (Penalty::L2, Place::Selective, _) => {
+            let y = d - eta * g;
+            if g * d > 0.0 && y.abs() > d.abs() { y - amount * (y.abs() - d.abs()) * y.signum() } else { y }
+        }
         (HUBER, ..) => huber(d - eta * g, amount),
         (Penalty::L1 | Penalty::GroupLasso, ..) => soft(d - eta * g, amount),
         (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
@@ -165,6 +169,7 @@ fn reason(cell: &Cell) -> &'static str {
         }
         (Place::Coupled, _) => "coupled decay is part of the gradient, so its strength is a plain number",
         (Place::Cautious, _) => "cautious decay is defined for L2",
+        (Place::Selective, _) => "selective decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
         (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
         (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected or fixed",
@@ -229,7 +234,7 @@ fn none_is_none_in_every_cell<T: Element>() {
 #[test]
 fn every_constructor_is_a_cell() {
     use Penalty::{GroupLasso, L1, L2};
-    use Place::{Cautious, Coupled, Decoupled, Exact, Metric};
+    use Place::{Cautious, Coupled, Decoupled, Exact, Metric, Selective};
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
@@ -247,6 +252,7 @@ fn every_constructor_is_a_cell() {
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),
         (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),
+        (Decay::selective(1.0), Decay::new(L2, Selective, Fixed(1.0)), "fixed-selective:1"),
         (Decay::ada_decay(0.1), Decay::new(L2, ADA, LrScaled(0.1)), "ada-decay:0.1,4"),
         (Decay::metric_l1(0.01), Decay::new(L1, Metric, LrScaled(0.01)), "metric-l1:0.01"),
         (Decay::huber(0.1, 0.05), Decay::new(Penalty::Huber { delta: 0.05 }, Decoupled, LrScaled(0.1)), "huber:0.1,0.05"),

@@ -38,6 +38,7 @@ use crate::schedule::Schedule;
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
+/// | [`selective`](Self::selective)`(λ)` | `fixed-selective:1` | y − λ·r·y, r = 1 − ‖x‖/‖y‖, only where ⟨g, x⟩ > 0 and r > 0 | SPD, Tian et al. 2024 |
 /// | [`ada_decay`](Self::ada_decay)`(λ)` | `ada-decay:0.1,4` | s·θ, 0 < θ < 2 by the size of the gradient | AdaDecay, Nakamura & Hong 2019 |
 /// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
@@ -52,14 +53,14 @@ use crate::schedule::Schedule;
 /// [`Decay::new`] takes penalty, place and strength one by one. Each cell is a kernel, the kernel
 /// of another cell, or an error when the optimizer is built:
 ///
-/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
-/// |---|---|---|---|---|---|---|---|
-/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
-/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
-/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
-/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
-/// | [`PNorm`](Penalty::PNorm) | g + λ·sign(d)·\|d\|^(p−1), 1 ≤ p ≤ 2 | = proximal | error | y/(1 + s·\|d\|^(p−2)), y = d − ηu | error | error | error |
-/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
+/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Selective`](Place::Selective) | [`Metric`](Place::Metric) |
+/// |---|---|---|---|---|---|---|---|---|
+/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | y − s·r·y, y = d − ηu | error |
+/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | S(d − ηu, s) | error | error | error | S(d − ηu, s/metric) |
+/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error | error |
+/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error | error |
+/// | [`PNorm`](Penalty::PNorm) | g + λ·sign(d)·\|d\|^(p−1), 1 ≤ p ≤ 2 | = proximal | error | y/(1 + s·\|d\|^(p−2)), y = d − ηu | error | error | error | error |
+/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error | error |
 ///
 /// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
@@ -74,7 +75,7 @@ use crate::schedule::Schedule;
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
 /// there, else of the step, before anything is written (the proximal place, which cannot pass 0,
-/// takes any s); where λ is 0 in a step, no bit differs from a run without decay.
+/// and the selective one, take any s); where λ is 0 in a step, no bit differs from a run without decay.
 ///
 /// | number | default | allowed | else |
 /// |---|---|---|---|
@@ -157,6 +158,9 @@ pub enum Place {
     Proximal,
     /// Beside the update, and only where the update already moves the weight the same way.
     Cautious,
+    /// After the update, by the part of the distance that it has added, and only where the gradient leads
+    /// back; see [`Decay::selective`].
+    Selective,
     /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ +
     /// ε: weights that have seen little gradient are pulled the harder.
     Metric,

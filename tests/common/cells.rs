@@ -48,8 +48,8 @@ pub(crate) const ROOT: Penalty = Penalty::PNorm { p: 0.5 };
 /// In the gradient, too.
 pub(crate) const POWER: Penalty = Penalty::PNorm { p: 1.5 };
 pub(crate) const PENALTIES: [Penalty; 7] = [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, Penalty::GroupLasso];
-pub(crate) const PLACES: [Place; 7] =
-    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric];
+pub(crate) const PLACES: [Place; 8] =
+    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Selective, Place::Metric];
 /// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 /// What decoupled L2 may pull towards besides.
@@ -64,7 +64,7 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
-        (_, Place::Exact | Place::Cautious | Place::AdaDecay { .. }) => &[],
+        (_, Place::Exact | Place::Cautious | Place::AdaDecay { .. } | Place::Selective) => &[],
         _ => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02)],
     }
 }
@@ -127,7 +127,9 @@ impl Cell {
 
     /// Does the decay of a weight depend on others?
     pub(crate) fn joins_weights(&self) -> bool {
-        self.joins_parameters() || matches!(self.place, Place::AdaDecay { .. }) || self.penalty == Penalty::GroupLasso
+        self.joins_parameters()
+            || matches!(self.place, Place::AdaDecay { .. } | Place::Selective)
+            || self.penalty == Penalty::GroupLasso
     }
 
     pub(crate) fn is_scheduled(&self) -> bool {

@@ -20,12 +20,13 @@ fn numbers_of_decays() {
         Decay::metric_l1,
         Decay::group_lasso,
         Decay::corrected,
+        Decay::selective,
         Decay::exact,
         |v| Decay::huber(v, 0.5),
         |v| Decay::p_norm(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 17]
+    ] as [fn(f64) -> Decay; 18]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");

@@ -55,13 +55,16 @@ impl Law {
                 let decoupled = |theta| Self { place: Place::Decoupled, l2: theta * self.l2, ..self };
                 thetas(seen.g, alpha).into_iter().map(decoupled).collect()
             }
+            (_, Place::Selective) => vec![Self { l2: self.l2 * seen.added(), ..self }; n],
             _ => vec![self; n],
         }
     }
 
     /// Everything `factor` times as long: the step of a layer with another learning rate.
     pub(crate) fn times(self, factor: f64) -> Self {
-        let scaled = |amount: f64| if self.place == Place::Coupled || amount == 0.0 { amount } else { factor * amount };
+        let scaled = |amount: f64| {
+            if matches!(self.place, Place::Coupled | Place::Selective) || amount == 0.0 { amount } else { factor * amount }
+        };
         Self { l1: scaled(self.l1), l2: scaled(self.l2), ..self }
     }
 
@@ -124,6 +127,8 @@ impl Law {
             Place::Exact => anchor + (d - (lr * u + self.l2 * d)),
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
             Place::Proximal => anchor + soft(d - lr * u, self.l1) / (1.0 + self.l2),
+            // What was added, as a share.
+            Place::Selective => anchor + (1.0 - self.l2) * (d - lr * u),
             Place::Cautious => anchor + (1.0 - self.l2 * towards(u, d)) * d - lr * u,
             other => panic!("{other:?} has no oracle"),
         }
@@ -143,6 +148,7 @@ impl Law {
                 let y = d - lr * u;
                 lr * u + threshold(y) + soft(y, self.l1) * self.l2 / (1.0 + self.l2)
             }
+            Place::Selective => lr * u + self.l2 * (d - lr * u),
             Place::Cautious => lr * u + self.l2 * towards(u, d) * d,
             _ => lr * u,
         }
@@ -153,6 +159,8 @@ impl Law {
 pub(crate) struct Seen<'a> {
     /// The gradient that the optimizer sees: unscaled and clipped.
     pub(crate) g: &'a [f64],
+    /// Distances from the anchor before the update: x − a.
+    pub(crate) before: &'a [f64],
     /// Distances from the anchor after the update: x − η·u − a.
     pub(crate) after: &'a [f64],
     pub(crate) rows: usize,
@@ -160,6 +168,19 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Selective projection, after Tian et al. (2024), algorithm 1: the share (‖y‖ − ‖d‖)/‖y‖ of y that the update has added, between 0 and 1,
+    /// if c = −⟨g, d⟩ < 0; else nothing.
+    fn added(&self) -> f64 {
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let c = -self.g.iter().zip(self.before).map(|(g, d)| g * d).sum::<f64>();
+        let [d, y] = [self.before, self.after].map(norm);
+        match c {
+            _ if c.is_nan() => c,
+            _ if c < 0.0 => (1.0 - d / y).clamp(0.0, 1.0),
+            _ => 0.0,
+        }
+    }
+
     /// Group lasso over rows: which share of it each weight loses. A row loses λ·√n of its norm, at most all. A NaN joins all of its row.
     fn rows(&self, amount: f64) -> impl Iterator<Item = f64> {
         let n = self.after.len() / self.rows.max(1);
@@ -193,7 +214,7 @@ fn thetas_are_those_of_the_paper() {
 #[test]
 fn rows_shrink_as_one() {
     // ‖(3, 4)‖ = 5.
-    let seen = Seen { g: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, metric: &|_| 1.0 };
+    let seen = Seen { g: &[], before: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, metric: &|_| 1.0 };
     let lost = 0.25 * 2.0_f64.sqrt() / 5.0;
     assert_eq!(seen.rows(0.25).collect::<Vec<_>>(), [lost, lost, 1.0, 1.0]);
 }

@@ -112,7 +112,13 @@ impl Twin {
         let weights = || self.x.iter().zip(&self.anchor).zip(&u);
         let laws = |law: Law, lr: f64| {
             let after: Vec<_> = weights().map(|((x, a), u)| x - a - lr * u).collect();
-            law.each(&Seen { g: &seen, after: &after, rows: self.shape[0], metric: &|i| self.optimizer.metric(i) })
+            law.each(&Seen {
+                g: &seen,
+                before: &self.distances(),
+                after: &after,
+                rows: self.shape[0],
+                metric: &|i| self.optimizer.metric(i),
+            })
         };
         let displaced = |((law, (&x, &a)), &u): ((Law, (&f64, &f64)), &f64)| law.displacement(x, a, u, lr);
         let displacement: Vec<_> =

@@ -19,6 +19,7 @@ for_f32_and_f64!(
     lion_stays_within_its_bound,
     adaptive_decay_is_a_share_of_the_gradient,
     ada_decay_without_alpha_is_decoupled,
+    selective_decay_takes_back_what_was_added,
     the_2_norm_is_proximal_l2,
     coupled_p_norms_of_1_and_2_are_l1_and_l2,
     a_weight_of_0_stays_0_under_a_p_norm_below_2,
@@ -288,6 +289,35 @@ fn ada_decay_without_alpha_is_decoupled<T: Element>() {
             let [flat, steep] = [0.0, 4.0].map(|alpha| ulps(&run(Place::AdaDecay { alpha }), &expected));
             assert!(flat < SAME && steep > OTHER, "{} with {}: {flat} and {steep} ulp", row.name, cell.decay());
         }
+    }
+}
+
+/// λ = 1 ends at the distance that was there, from 1/‖d‖ and to sizes whose squares overflow; more than that at the anchor at the latest; where
+/// the gradient leads away, nothing is taken.
+fn selective_decay_takes_back_what_was_added<T: Element>() {
+    let norm = |x: &[T]| x.iter().map(|x| (x.exact() / (1e-3 * T::HUGE)).powi(2)).sum::<f64>().sqrt();
+    let row = optimizer("sgd");
+    for size in [1e-3 * T::HUGE, 1e-6 * T::HUGE] {
+        let near = |x: [f64; 3]| x.map(|x| T::near(size * x));
+        let start = near([0.3, -0.4, 1.2]);
+        let after = |lambda: f64, g: [f64; 3]| {
+            let setup = Setup { lr: 1.0, ..row.setup(Decay::selective(lambda)) };
+            slice_after(&mut *row.build::<T>(&setup), &start, &near(g), 1)
+        };
+        // ⟨g, d⟩ > 0, and y = (−2.7, −0.4, 1.2) is longer than d.
+        let away = near([-2.7, -0.4, 1.2]);
+        let all = after(1.0, [3.0, 0.0, 0.0]);
+        assert!((norm(&all) / norm(&start) - 1.0).abs() < 4.0 * T::EPS, "{all:?}");
+        let (half, r) = (after(0.5, [3.0, 0.0, 0.0]), 1.0 - norm(&start) / norm(&away));
+        for (found, y) in half.iter().zip(&away) {
+            assert!((found.exact() / (y.exact() * (1.0 - 0.5 * r)) - 1.0).abs() < 4.0 * T::EPS, "{half:?}");
+        }
+        assert!(after(10.0, [3.0, 0.0, 0.0]).iter().all(|x| *x == T::zero()));
+        // The gradient leads away: −g has the way of d.
+        assert_eq!(
+            after(1.0, [-3.0, 0.0, 0.0]),
+            slice_after(&mut *row.build::<T>(&Setup { lr: 1.0, ..row.setup(Decay::none()) }), &start, &near([-3.0, 0.0, 0.0]), 1)
+        );
     }
 }
 

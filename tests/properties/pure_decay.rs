@@ -35,6 +35,10 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
 /// The distance d after n steps of pure decay: a geometric sum, which stops at 0.
 fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
     let [l1, l2] = cell.parts(amount(cell, lr));
+    if cell.place == Place::Selective {
+        // Nothing is added.
+        return d;
+    }
     if let Penalty::Huber { delta } = cell.penalty {
         return (0..n).fold(d, |d, _| if d.abs() > (1.0 + l1) * delta { d - l1 * delta * d.signum() } else { d / (1.0 + l1) });
     }

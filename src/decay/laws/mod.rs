@@ -16,6 +16,7 @@ mod metric;
 mod p_norm;
 mod proximal;
 mod rows;
+mod selective;
 mod shrink;
 
 use std::fmt;
@@ -116,6 +117,7 @@ places! {
     Self::Exact, Self::Exact => exact::InTheSum;
     Self::Proximal, Self::Proximal => proximal::After;
     Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
+    Self::Selective, Self::Selective => selective::WhereItLeadsAway;
     Self::Metric, Self::Metric => metric::InMetric;
     Self::AdaDecay { alpha: 0.0 }, Self::AdaDecay { alpha } => ada::ByGradient { alpha };
 }
@@ -257,6 +259,7 @@ laws! {
     Cautious(cautious::Amounts) => Cautious(cautious::Cautious<T>);
     Proximal(proximal::Amounts) => Proximal(proximal::Proximal<T>);
     AdaDecay(ada::Amounts) => AdaDecay(ada::AdaDecay<T>);
+    Selective(selective::Selective<f64>) => Selective(selective::Selective<T>);
     Metric(metric::Amounts) => Metric(metric::MetricThreshold<T>);
     CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
