@@ -141,6 +141,7 @@ fn every_kind_of_decay() {
         Decay::ada_decay(0.1),
         Decay::metric_l1(0.1),
         Decay::p_norm(0.1, 0.5),
+        Decay::column_lasso(0.1),
         Decay::selective(1.0).towards(Anchor::Start),
         Decay::group_lasso(0.1),
         Decay::group_lasso(0.1).towards(Anchor::Start),

@@ -4,7 +4,7 @@ mod common;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use common::cells::{ADA, AVERAGE, Cell, HUBER, NET, PENALTIES, PLACES, POWER, ROOT, Ramp};
+use common::cells::{ADA, AVERAGE, COLUMNS, Cell, HUBER, NET, PENALTIES, PLACES, POWER, ROOT, ROWS, Ramp, WHOLE};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Strength};
@@ -36,7 +36,9 @@ const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // Huber
     [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // p-norm, p = 1/2
     [b"k      ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // p-norm, p = 3/2
-    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // group lasso
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // group lasso, rows
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // columns
+    [b"       ", b"aaaa   ", b"       ", b"kkkk   ", b"       ", b"       ", b"       ", b"       "], // whole
 ];
 
 const PEAK: f64 = 0.1;
@@ -113,7 +115,7 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
             if g * d > 0.0 && y.abs() > d.abs() { y - amount * (y.abs() - d.abs()) * y.signum() } else { y }
         }
         (HUBER, ..) => huber(d - eta * g, amount),
-        (Penalty::L1 | Penalty::GroupLasso, ..) => soft(d - eta * g, amount),
+        (Penalty::L1 | Penalty::GroupLasso { .. }, ..) => soft(d - eta * g, amount),
         (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
         (NET, Place::Proximal, _) => soft(d - eta * g, 0.3 * amount) / (1.0 + 0.7 * amount),
         other => panic!("{other:?} has no equation"),
@@ -135,7 +137,7 @@ fn a_kernel_is_its_equation<T: Element>() {
                     _ => 0.0,
                 };
                 let expected = a + equation(&cell, weight[0].exact() - a, g, amount);
-                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).shape(&[1]).anchor(&lent)]).unwrap();
+                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).shape(&[1, 1]).anchor(&lent)]).unwrap();
                 let difference = (weight[0].exact() - expected).abs();
                 assert!(difference <= 4.0 * T::EPS, "{} from {start} with {g}: {} for {expected}", cell.decay(), weight[0]);
             }
@@ -163,7 +165,9 @@ fn an_alias_has_the_bits_of_its_cell<T: Element>() {
 fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
-        (Place::Coupled, _) if cell.penalty == Penalty::GroupLasso => "group lasso is a proximal step; use decoupled",
+        (Place::Coupled, _) if matches!(cell.penalty, Penalty::GroupLasso { .. }) => {
+            "group lasso is a proximal step; use decoupled"
+        }
         (Place::Coupled, _) if cell.penalty == ROOT => {
             "the gradient of a p-norm has no bound, at 0 with p below 1, far from it with p above 2; use decoupled"
         }
@@ -233,7 +237,7 @@ fn none_is_none_in_every_cell<T: Element>() {
 /// The constructors with the text forms that the documentation gives them.
 #[test]
 fn every_constructor_is_a_cell() {
-    use Penalty::{GroupLasso, L1, L2};
+    use Penalty::{L1, L2};
     use Place::{Cautious, Coupled, Decoupled, Exact, Metric, Selective};
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
@@ -257,7 +261,9 @@ fn every_constructor_is_a_cell() {
         (Decay::metric_l1(0.01), Decay::new(L1, Metric, LrScaled(0.01)), "metric-l1:0.01"),
         (Decay::huber(0.1, 0.05), Decay::new(Penalty::Huber { delta: 0.05 }, Decoupled, LrScaled(0.1)), "huber:0.1,0.05"),
         (Decay::p_norm(0.1, 0.5), Decay::new(Penalty::PNorm { p: 0.5 }, Decoupled, LrScaled(0.1)), "p-norm:0.1,0.5"),
-        (Decay::group_lasso(0.01), Decay::new(GroupLasso, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
+        (Decay::group_lasso(0.01), Decay::new(ROWS, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
+        (Decay::column_lasso(0.01), Decay::new(COLUMNS, Decoupled, LrScaled(0.01)), "column-lasso:0.01"),
+        (Decay::tensor_lasso(0.01), Decay::new(WHOLE, Decoupled, LrScaled(0.01)), "tensor-lasso:0.01"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
     ] {
         assert_eq!(decay, cell);

@@ -126,7 +126,7 @@ fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
     let beside = |cell: &Cell| matches!(cell.place, Place::Decoupled | Place::Exact);
     let is_alias = |a: &Cell, b: &Cell| match a.penalty {
         _ if a.penalty != b.penalty => false,
-        Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso => after(a) && after(b),
+        Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso { .. } => after(a) && after(b),
         _ => a.penalty == Penalty::L2 && beside(a) && beside(b),
     };
     let row = optimizer("adam");

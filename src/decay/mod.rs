@@ -8,7 +8,7 @@ pub(crate) mod units;
 
 pub(crate) use adaptive::Average;
 pub(crate) use laws::{AnyLaw, StepDecay};
-pub use penalty::Penalty;
+pub use penalty::{Penalty, Slices};
 pub(crate) use units::Rates;
 pub use units::Strength;
 
@@ -43,7 +43,7 @@ use crate::schedule::Schedule;
 /// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
 /// | [`p_norm`](Self::p_norm)`(λ, p)` | `p-norm:0.01,0.5` | y/(1 + s·\|x\|^(p−2)), y = x − η_t·u | pWD, Outmezguine & Levi 2024 |
-/// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
+/// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0; [`column_lasso`](Self::column_lasso), [`tensor_lasso`](Self::tensor_lasso): columns, all of a parameter |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
 /// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
@@ -62,7 +62,7 @@ use crate::schedule::Schedule;
 /// | [`PNorm`](Penalty::PNorm) | g + λ·sign(d)·\|d\|^(p−1), 1 ≤ p ≤ 2 | = proximal | error | y/(1 + s·\|d\|^(p−2)), y = d − ηu | error | error | error | error |
 /// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error | error |
 ///
-/// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
+/// Group lasso over rows or columns needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
@@ -239,7 +239,7 @@ impl Decay {
 
     /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
     pub(crate) fn work(&self) -> Vec<Extent> {
-        if self.penalty == Penalty::GroupLasso { vec![Extent::First] } else { Vec::new() }
+        if let Penalty::GroupLasso { over } = self.penalty { vec![over.extent()] } else { Vec::new() }
     }
 
     /// Returns what the decay was made from.
@@ -267,9 +267,15 @@ impl Decay {
         self.strength.needs_peak()
     }
 
-    /// Returns whether the decay looks at rows, and so needs the shape.
+    /// Returns whether the decay looks at rows or columns, and so needs the shape.
     pub(crate) fn needs_shape(&self) -> bool {
-        self.penalty == Penalty::GroupLasso
+        matches!(self.penalty, Penalty::GroupLasso { over: Slices::Rows | Slices::Columns })
+    }
+
+    /// Returns what the decay needs of a parameter, if one with so many axes does not have it.
+    pub(crate) fn refuses_rank(&self, rank: usize) -> Option<&'static str> {
+        let lacks = rank < 2 && self.penalty == Penalty::GroupLasso { over: Slices::Columns };
+        lacks.then_some("a second axis, as its decay is over columns")
     }
 
     /// Returns λ where the strength follows the group's norms.

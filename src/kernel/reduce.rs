@@ -235,7 +235,7 @@ impl Pass {
 /// Returns sum + x², rounded once: a quarter faster than two operations, and the same for f32,
 /// whose squares are exact in f64.
 #[inline(always)]
-fn add_square<T: Real>(sum: f64, x: T) -> f64 {
+pub(crate) fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
     x.mul_add(x, sum)
 }

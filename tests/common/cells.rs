@@ -1,6 +1,6 @@
 //! The list of decays: every cell of penalty × place × units that exists, towards every anchor, and scheduled.
 
-use wane::{Anchor, Decay, Penalty, Place, Schedule, Strength};
+use wane::{Anchor, Decay, Penalty, Place, Schedule, Slices, Strength};
 
 /// A decay, taken apart so that an oracle can read it.
 #[derive(Clone, Debug)]
@@ -43,11 +43,14 @@ impl Ramp {
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const HUBER: Penalty = Penalty::Huber { delta: 0.4 };
+pub(crate) const ROWS: Penalty = Penalty::GroupLasso { over: Slices::Rows };
+pub(crate) const COLUMNS: Penalty = Penalty::GroupLasso { over: Slices::Columns };
+pub(crate) const WHOLE: Penalty = Penalty::GroupLasso { over: Slices::Whole };
 /// Weights near 0 vanish.
 pub(crate) const ROOT: Penalty = Penalty::PNorm { p: 0.5 };
 /// In the gradient, too.
 pub(crate) const POWER: Penalty = Penalty::PNorm { p: 1.5 };
-pub(crate) const PENALTIES: [Penalty; 7] = [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, Penalty::GroupLasso];
+pub(crate) const PENALTIES: [Penalty; 9] = [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, ROWS, COLUMNS, WHOLE];
 pub(crate) const PLACES: [Place; 8] =
     [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Selective, Place::Metric];
 /// The anchors of every decay.
@@ -59,8 +62,8 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
     match (penalty, place) {
-        (Penalty::L2 | NET | HUBER | ROOT | POWER | Penalty::GroupLasso, Place::Metric) => &[],
-        (ROOT | Penalty::GroupLasso, Place::Coupled) => &[],
+        (Penalty::L2 | NET | HUBER | ROOT | POWER | Penalty::GroupLasso { .. }, Place::Metric) => &[],
+        (ROOT | Penalty::GroupLasso { .. }, Place::Coupled) => &[],
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0)],
@@ -129,7 +132,7 @@ impl Cell {
     pub(crate) fn joins_weights(&self) -> bool {
         self.joins_parameters()
             || matches!(self.place, Place::AdaDecay { .. } | Place::Selective)
-            || self.penalty == Penalty::GroupLasso
+            || matches!(self.penalty, Penalty::GroupLasso { .. })
     }
 
     pub(crate) fn is_scheduled(&self) -> bool {
@@ -139,7 +142,7 @@ impl Cell {
     /// Strengths of the L1 and the L2 part of an amount.
     pub(crate) fn parts(&self, amount: f64) -> [f64; 2] {
         match self.penalty {
-            Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso => [amount, 0.0],
+            Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso { .. } => [amount, 0.0],
             Penalty::ElasticNet { ratio } => [amount * ratio, amount * (1.0 - ratio)],
             _ => [0.0, amount],
         }

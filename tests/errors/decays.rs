@@ -19,6 +19,8 @@ fn numbers_of_decays() {
         Decay::ada_decay,
         Decay::metric_l1,
         Decay::group_lasso,
+        Decay::column_lasso,
+        Decay::tensor_lasso,
         Decay::corrected,
         Decay::selective,
         Decay::exact,
@@ -26,7 +28,7 @@ fn numbers_of_decays() {
         |v| Decay::p_norm(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 18]
+    ] as [fn(f64) -> Decay; 20]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");

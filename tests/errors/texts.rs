@@ -96,7 +96,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|proximal|cautious|selective|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|proximal|cautious|selective|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso|column-lasso|tensor-lasso]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]

@@ -1,6 +1,6 @@
 //! The decays, from their equations; d is the distance from the anchor.
 
-use wane::{Penalty, Place, Strength};
+use wane::{Penalty, Place, Slices, Strength};
 
 use crate::common::cells::Cell;
 
@@ -49,7 +49,7 @@ impl Law {
         let (n, soft) = (seen.g.len(), |l1| Self { place: Place::Proximal, l1, ..self });
         match (self.penalty, self.place) {
             _ if self.free => vec![self; n],
-            (Penalty::GroupLasso, _) => seen.rows(self.l1).map(|l1| Self { l1, ..self }).collect(),
+            (Penalty::GroupLasso { over }, _) => seen.slices(over, self.l1).into_iter().map(|l1| Self { l1, ..self }).collect(),
             (_, Place::Metric) => (0..n).map(|i| soft(self.l1 / (seen.metric)(i))).collect(),
             (_, Place::AdaDecay { alpha }) => {
                 let decoupled = |theta| Self { place: Place::Decoupled, l2: theta * self.l2, ..self };
@@ -120,7 +120,7 @@ impl Law {
         match self.place {
             _ if self.free => x - lr * u,
             // What a row has lost, as a share.
-            _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
+            _ if matches!(self.penalty, Penalty::GroupLasso { .. }) => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
             _ if self.divisor(d) > 1.0 => anchor + (d - lr * u) / self.divisor(d),
             _ if self.delta() < f64::INFINITY => anchor + (d - lr * u) - self.huber(d - lr * u),
@@ -140,7 +140,7 @@ impl Law {
         let threshold = |y: f64| if y.is_nan() { y } else { y.clamp(-self.l1, self.l1) };
         match self.place {
             _ if self.free => lr * u,
-            _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
+            _ if matches!(self.penalty, Penalty::GroupLasso { .. }) => lr * u + self.l1 * (d - lr * u),
             Place::Decoupled | Place::Proximal if self.divisor(d) > 1.0 => d - (d - lr * u) / self.divisor(d),
             Place::Decoupled | Place::Proximal if self.delta() < f64::INFINITY => lr * u + self.huber(d - lr * u),
             Place::Decoupled | Place::Exact => lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u),
@@ -181,14 +181,21 @@ impl Seen<'_> {
         }
     }
 
-    /// Group lasso over rows: which share of it each weight loses. A row loses λ·√n of its norm, at most all. A NaN joins all of its row.
-    fn rows(&self, amount: f64) -> impl Iterator<Item = f64> {
-        let n = self.after.len() / self.rows.max(1);
-        let lost = move |row: &[f64]| {
-            let (norm, threshold) = (row.iter().map(|d| d * d).sum::<f64>().sqrt(), amount * (n as f64).sqrt());
+    /// Group lasso: which share of it each weight loses. A slice loses λ·√n of its norm, at most all. A NaN joins all of its slice.
+    fn slices(&self, over: Slices, amount: f64) -> Vec<f64> {
+        let len = self.after.len();
+        let columns = (len / self.rows.max(1)).max(1);
+        let slice = |i: usize| match over {
+            Slices::Rows => i / columns,
+            Slices::Columns => i % columns,
+            _ => 0,
+        };
+        let lost = |k: usize| {
+            let of: Vec<_> = (0..len).filter(|&i| slice(i) == k).map(|i| self.after[i]).collect();
+            let (norm, threshold) = (of.iter().map(|d| d * d).sum::<f64>().sqrt(), amount * (of.len() as f64).sqrt());
             if norm <= threshold { 1.0 } else { threshold / norm }
         };
-        self.after.chunks(n.max(1)).flat_map(move |row| std::iter::repeat_n(lost(row), row.len()))
+        (0..len).map(|i| lost(slice(i))).collect()
     }
 }
 
@@ -212,11 +219,15 @@ fn thetas_are_those_of_the_paper() {
 }
 
 #[test]
-fn rows_shrink_as_one() {
+fn slices_shrink_as_one() {
     // ‖(3, 4)‖ = 5.
     let seen = Seen { g: &[], before: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, metric: &|_| 1.0 };
     let lost = 0.25 * 2.0_f64.sqrt() / 5.0;
-    assert_eq!(seen.rows(0.25).collect::<Vec<_>>(), [lost, lost, 1.0, 1.0]);
+    assert_eq!(seen.slices(Slices::Rows, 0.25), [lost, lost, 1.0, 1.0]);
+    let seen = Seen { after: &[3.0, 0.1, 4.0, -0.1], ..seen };
+    assert_eq!(seen.slices(Slices::Columns, 0.25), [lost, 1.0, lost, 1.0]);
+    let seen = Seen { after: &[3.0, 0.0, 4.0, 0.0], ..seen };
+    assert_eq!(seen.slices(Slices::Whole, 0.25), [0.25 * 2.0 / 5.0; 4]);
 }
 
 /// S(y, θ) = sign(y)·max(|y| − θ, 0), for numbers; for a NaN a NaN.

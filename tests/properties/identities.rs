@@ -23,6 +23,7 @@ for_f32_and_f64!(
     the_2_norm_is_proximal_l2,
     coupled_p_norms_of_1_and_2_are_l1_and_l2,
     a_weight_of_0_stays_0_under_a_p_norm_below_2,
+    column_lasso_is_row_lasso_of_the_transposed,
     group_lasso_of_single_weights_is_the_soft_threshold,
     in_a_plain_metric_metric_l1_is_l1,
 );
@@ -65,7 +66,9 @@ fn units_convert_into_each_other<T: Element>() {
             (cells::NET, Place::Proximal),
             (Penalty::L2, ADA),
             (Penalty::L1, Place::Metric),
-            (Penalty::GroupLasso, Place::Decoupled),
+            (cells::ROWS, Place::Decoupled),
+            (cells::COLUMNS, Place::Decoupled),
+            (cells::WHOLE, Place::Decoupled),
         ] {
             let run = |strength| weights::<T>(row, Decay::new(penalty, place, strength));
             let expected = run(Strength::LrScaled(0.4));
@@ -369,10 +372,36 @@ fn a_weight_of_0_stays_0_under_a_p_norm_below_2<T: Element>() {
     assert!(found == [T::zero(), T::one()], "{found:?}");
 }
 
+/// Matrices and kernels that fill more than a tile, whose columns begin anywhere in it; the whole is one row.
+fn column_lasso_is_row_lasso_of_the_transposed<T: Element>() {
+    let row = optimizer("sgd");
+    for [rows, columns, inner] in [[3, 350, 1], [350, 3, 1], [3, 5, 70], [41, 3, 9], [1, 1, 3]] {
+        // Where weight i of the transposed stands.
+        let from = |i: usize| (i / inner % rows * columns + i / inner / rows) * inner + i % inner;
+        let turned = |x: &[T]| (0..x.len()).map(|i| x[from(i)]).collect::<Vec<_>>();
+        let start = Tensor::<T>::new(0, rows * columns * inner);
+        let run = |decay: Decay, shape: &[usize], turn: &dyn Fn(&[T]) -> Vec<T>| {
+            let (mut opt, mut weights) = (row.build::<T>(&row.setup(decay)), turn(&start.value));
+            for k in 0..STEPS {
+                let grad = turn(&start.gradient(k));
+                opt.step(&mut [wane::Param::new("w", &mut weights, &grad).shape(shape)]).unwrap();
+            }
+            weights
+        };
+        let found = turned(&run(Decay::column_lasso(0.4), &[rows, columns, inner], &|x| x.to_vec()));
+        let expected = run(Decay::group_lasso(0.4), &[columns, rows, inner], &turned);
+        let free = run(Decay::none(), &[columns, rows, inner], &turned);
+        assert!(ulps(&found, &expected) < SAME && ulps(&found, &free) > OTHER, "{rows} × {columns} × {inner}");
+        let whole = run(Decay::tensor_lasso(0.4), &[start.value.len()], &|x| x.to_vec());
+        let one_row = run(Decay::group_lasso(0.4), &[1, start.value.len()], &|x| x.to_vec());
+        assert!(whole == one_row, "{rows} × {columns} × {inner}");
+    }
+}
+
 /// Rows of one weight: a tensor of one axis.
 fn group_lasso_of_single_weights_is_the_soft_threshold<T: Element>() {
     for row in OPTIMIZERS {
-        for cell in cells::all().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == cells::ROWS) {
             let run = |penalty, shape: &dyn Fn(usize) -> Vec<usize>| {
                 let decay = Cell { penalty, ..cell.clone() }.decay();
                 let (mut opt, mut tensors) = (row.build::<T>(&row.setup(decay)), tensors::<T>(&LENGTHS));
@@ -387,12 +416,12 @@ fn group_lasso_of_single_weights_is_the_soft_threshold<T: Element>() {
             };
             let shapes: [fn(usize) -> Vec<usize>; 2] = [|n| vec![n, 1], |n| vec![n]];
             for shape in &shapes[..if row.reach == Reach::Matrix { 1 } else { 2 }] {
-                let difference = ulps(&run(Penalty::GroupLasso, shape), &run(Penalty::L1, shape));
+                let difference = ulps(&run(cells::ROWS, shape), &run(Penalty::L1, shape));
                 assert!(difference < SAME, "{} with {}: {difference} ulp in {:?}", row.name, cell.decay(), shape(3));
             }
             // What stays within a threshold of its anchor is 0 either way.
             if cell.anchor == Anchor::Origin {
-                let [rows, weights] = [Penalty::GroupLasso, Penalty::L1].map(|penalty| run(penalty, &|n| vec![1, n]));
+                let [rows, weights] = [cells::ROWS, Penalty::L1].map(|penalty| run(penalty, &|n| vec![1, n]));
                 let difference = ulps(&rows, &weights);
                 assert!(difference > OTHER, "{} with {}: {difference} ulp in one row", row.name, cell.decay());
             }

@@ -55,7 +55,7 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
 fn a_zero_gradient_is_pure_decay<T: Element>() {
     const N: i32 = 20;
     let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
-    let by_weight = |cell: &&Cell| cell.penalty != Penalty::GroupLasso;
+    let by_weight = |cell: &&Cell| !matches!(cell.penalty, Penalty::GroupLasso { .. });
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         for cell in cells.iter().filter(by_weight).filter(|cell| row.has_plain_metric() || cell.place != Place::Metric) {
             let start = tensors::<T>(&[6, 5, 4]);
@@ -88,7 +88,7 @@ fn a_zero_gradient_takes_its_share_of_each_row<T: Element>() {
     let (rows, width) = (3, 2);
     let start = [3.0, 4.0, -0.3, 0.4, 0.01, -0.01].map(T::near);
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
-        for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
+        for cell in cells::plain().into_iter().filter(|cell| cell.penalty == cells::ROWS) {
             let (mut opt, mut weights) = (row.build::<T>(&row.setup(cell.decay())), start);
             for _ in 0..N {
                 opt.step(&mut [Param::new("w", &mut weights, &[T::zero(); 6]).shape(&[rows, width])]).unwrap();

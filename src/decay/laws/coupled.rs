@@ -41,7 +41,7 @@ impl AtPlace for InGradient {
     fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
         match (penalty, strength) {
             (Penalty::L2, Strength::Adaptive(_)) => None,
-            (Penalty::GroupLasso, _) => Some("group lasso is a proximal step; use decoupled"),
+            (Penalty::GroupLasso { .. }, _) => Some("group lasso is a proximal step; use decoupled"),
             (Penalty::PNorm { p }, _) if p_norm::refuses_gradient(p).is_some() => p_norm::refuses_gradient(p),
             (_, Strength::LrScaled(_)) => None,
             _ => Some("coupled decay is part of the gradient, so its strength is a plain number"),

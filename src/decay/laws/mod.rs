@@ -265,7 +265,7 @@ laws! {
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
     CoupledPNorm(p_norm::Coupled) => CoupledPNorm(p_norm::CoupledPNorm<T>);
     PNorm(p_norm::Amounts) => PNorm(p_norm::PNorm<T>);
-    Rows(rows::RowLasso) => Rows(rows::RowLasso);
+    Slices(rows::SliceLasso) => Slices(rows::SliceLasso);
 }
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.

@@ -39,7 +39,7 @@ impl AtPlace for After {
         match penalty {
             Penalty::Huber { delta } => huber::effect(share, delta),
             Penalty::PNorm { p } => p_norm::effect(share, p),
-            Penalty::GroupLasso => rows::effect(share),
+            Penalty::GroupLasso { over } => rows::effect(share, over),
             _ => StepDecay::Proximal(Amounts { before: ShrinkFraction::NONE, threshold: l1, after: l2 }),
         }
     }

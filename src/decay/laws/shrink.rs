@@ -85,7 +85,7 @@ impl AtPlace for Beside {
             Penalty::L2 => StepDecay::Shrink(Amounts { share: l2 }),
             Penalty::Huber { delta } => huber::effect(share, delta),
             Penalty::PNorm { p } => p_norm::effect(share, p),
-            Penalty::GroupLasso => rows::effect(share),
+            Penalty::GroupLasso { over } => rows::effect(share, over),
             Penalty::L1 | Penalty::ElasticNet { .. } => {
                 StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 })
             }
