@@ -6,6 +6,7 @@
 //! ([`Law`](crate::kernel::Law)). A law that a place shares with others has no place of its own.
 
 mod ada;
+mod amounts;
 mod average;
 mod cautious;
 mod coupled;
@@ -254,9 +255,9 @@ macro_rules! laws {
 laws! {
     Free(free::Free) => Free(free::Free);
     Coupled(coupled::Amounts) => CoupledL2(coupled::CoupledL2<T>), CoupledElastic(coupled::CoupledElastic<T>);
-    Shrink(shrink::Amounts) => Shrink(shrink::Shrink<T>), TowardsAverage(average::TowardsAverage<T>);
+    Shrink(amounts::Amounts<shrink::Beside>) => Shrink(shrink::Shrink<T>), TowardsAverage(average::TowardsAverage<T>);
     Exact(exact::Amounts) => Exact(exact::Exact<T>);
-    Cautious(cautious::Amounts) => Cautious(cautious::Cautious<T>);
+    Cautious(amounts::Amounts<cautious::WhereItAgrees>) => Cautious(cautious::Cautious<T>);
     Proximal(proximal::Amounts) => Proximal(proximal::Proximal<T>);
     AdaDecay(ada::Amounts) => AdaDecay(ada::AdaDecay<T>);
     Selective(selective::Selective<f64>) => Selective(selective::Selective<T>);
