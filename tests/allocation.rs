@@ -134,6 +134,8 @@ fn optimizers_that_look_at_matrices() {
     stays::<f64, _>(Adafactor::new(0.1).weight_decay(Decay::coupled_l2(0.1)));
     stays::<f32, _>(Muon::new(0.1));
     stays::<f64, _>(Muon::new(0.1).clip(Clip::GlobalNorm(1.0)));
+    // Its sums are those of the widest matrix.
+    stays::<f32, _>(Sgd::new(0.1).weight_decay(Decay::column_lasso(0.1)));
 }
 
 #[test]
@@ -145,6 +147,8 @@ fn every_kind_of_decay() {
         Decay::adaptive(0.1),
         Decay::ada_decay(0.1),
         Decay::metric_l1(0.1),
+        Decay::p_norm(0.1, 0.5),
+        Decay::selective(1.0).towards(Anchor::Start),
         Decay::group_lasso(0.1),
         Decay::group_lasso(0.1).towards(Anchor::Start),
         Decay::half_life(10.0).schedule(Schedule::warmup_cosine(3, 9, 0.1)),

@@ -23,7 +23,14 @@ fn count(_bytes: usize) {
 fn no_thread_allocates_after_the_first_step() {
     let pool = Pool::new(2).unwrap();
     let names: Vec<_> = (0..100).map(|i| format!("layer.{i}")).collect();
-    for decay in [Decay::none(), Decay::decoupled(0.1), Decay::l1(0.1), Decay::ada_decay(0.1), Decay::group_lasso(0.1)] {
+    for decay in [
+        Decay::none(),
+        Decay::decoupled(0.1),
+        Decay::l1(0.1),
+        Decay::ada_decay(0.1),
+        Decay::selective(1.0),
+        Decay::group_lasso(0.1),
+    ] {
         let settings = Adam::new(0.1).clip(Clip::GlobalNorm(0.1)).weight_decay(decay).threads(2).pool(&pool);
         let mut opt = settings.build::<f32>().unwrap();
         let mut weights: Vec<_> = (0..100).map(|i| vec![0.5_f32; if i == 7 { 1_600_006 } else { 2 * i }]).collect();

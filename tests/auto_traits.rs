@@ -47,6 +47,7 @@ auto_traits! {
     ParamInfo<'_>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     ParamRow: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Penalty: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Slices: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Place: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Pool: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Report: Send Sync Unpin UnwindSafe RefUnwindSafe;

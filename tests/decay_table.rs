@@ -4,7 +4,7 @@ mod common;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use common::cells::{ADA, AVERAGE, Cell, HUBER, NET, PENALTIES, PLACES, Ramp};
+use common::cells::{ADA, AVERAGE, COLUMNS, Cell, HUBER, NET, PENALTIES, PLACES, POWER, ROOT, ROWS, Ramp, WHOLE};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Schedule, Strength};
@@ -30,12 +30,16 @@ enum Is {
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
     // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive, normalized.
-    // coupled     decoupled    exact        exponential  proximal     cautious     AdaDecay     metric
-    [b"k     k ", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"        "], // L2
-    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"kkkk   k"], // L1
-    [b"k       ", b"kkkk   k", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        "], // elastic net
-    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        "], // Huber
-    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        "], // group lasso
+    // coupled     decoupled    exact        exponential  proximal     cautious     AdaDecay     selective    metric
+    [b"k     k ", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"        "], // L2
+    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"kkkk   k"], // L1
+    [b"k       ", b"kkkk   k", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // elastic net
+    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // Huber
+    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // p-norm, p = 1/2
+    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // p-norm, p = 3/2
+    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // group lasso, rows
+    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // columns
+    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // whole
 ];
 
 const PEAK: f64 = 0.1;
@@ -98,6 +102,7 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
             d - eta * (g + 0.7 * lambda * d + 0.3 * lambda * d.signum())
         }
         (HUBER, Place::Coupled, Strength::LrScaled(lambda)) => d - eta * (g + lambda * d.clamp(-0.4, 0.4)),
+        (POWER, Place::Coupled, Strength::LrScaled(lambda)) if d != 0.0 => d - eta * (g + lambda * d / d.abs().sqrt()),
         (_, Place::Coupled, _) => d - eta * g,
         // Of one weight the gradient is as large as in the mean, and the metric of SGD is 1; a row of one weight is its threshold's.
         (Penalty::L2, Place::Decoupled | Place::Exact | ADA, _) => (1.0 - amount) * d - eta * g,
@@ -107,8 +112,14 @@ fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
         (Penalty::L2, Place::Proximal, _) => (d - eta * g) / (1.0 + amount),
         (Penalty::L2, Place::Cautious, _) if g * d >= 0.0 => (1.0 - amount) * d - eta * g,
         (Penalty::L2, Place::Cautious, _) => d - eta * g,
+        (ROOT, ..) => (d - eta * g) / (1.0 + amount / d.abs().powi(3).sqrt()),
+        (POWER, ..) => (d - eta * g) / (1.0 + amount / d.abs().sqrt()),
+        (Penalty::L2, Place::Selective, _) => {
+            let y = d - eta * g;
+            if g * d > 0.0 && y.abs() > d.abs() { y - amount * (y.abs() - d.abs()) * y.signum() } else { y }
+        }
         (HUBER, ..) => huber(d - eta * g, amount),
-        (Penalty::L1 | Penalty::GroupLasso, ..) => soft(d - eta * g, amount),
+        (Penalty::L1 | Penalty::GroupLasso { .. }, ..) => soft(d - eta * g, amount),
         (NET, Place::Decoupled, _) => soft((1.0 - 0.7 * amount) * d - eta * g, 0.3 * amount),
         (NET, Place::Proximal, _) => soft(d - eta * g, 0.3 * amount) / (1.0 + 0.7 * amount),
         other => panic!("{other:?} has no equation"),
@@ -130,7 +141,7 @@ fn a_kernel_is_its_equation<T: Element>() {
                     _ => 0.0,
                 };
                 let expected = a + equation(&cell, weight[0].exact() - a, g, amount);
-                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).shape(&[1]).anchor(&lent)]).unwrap();
+                opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).shape(&[1, 1]).anchor(&lent)]).unwrap();
                 let difference = (weight[0].exact() - expected).abs();
                 assert!(difference <= 4.0 * T::EPS, "{} from {start} with {g}: {} for {expected}", cell.decay(), weight[0]);
             }
@@ -158,9 +169,15 @@ fn an_alias_has_the_bits_of_its_cell<T: Element>() {
 fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
-        (Place::Coupled, _) if cell.penalty == Penalty::GroupLasso => "group lasso is a proximal step; use decoupled",
+        (Place::Coupled, _) if matches!(cell.penalty, Penalty::GroupLasso { .. }) => {
+            "group lasso is a proximal step; use decoupled"
+        }
+        (Place::Coupled, _) if cell.penalty == ROOT => {
+            "the gradient of a p-norm has no bound, at 0 with p below 1, far from it with p above 2; use decoupled"
+        }
         (Place::Coupled, _) => "coupled decay is part of the gradient, so its strength is a plain number",
         (Place::Cautious, _) => "cautious decay is defined for L2",
+        (Place::Selective, _) => "selective decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
         (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
         (Place::Exponential, _) => "exponential decay is defined for L2",
@@ -237,8 +254,8 @@ fn none_is_none_in_every_cell<T: Element>() {
 /// The constructors with the text forms that the documentation gives them.
 #[test]
 fn every_constructor_is_a_cell() {
-    use Penalty::{GroupLasso, L1, L2};
-    use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Metric};
+    use Penalty::{L1, L2};
+    use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Metric, Selective};
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Normalized, Timescale};
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
@@ -272,10 +289,14 @@ fn every_constructor_is_a_cell() {
         (Decay::l1(0.01), Decay::new(L1, Decoupled, LrScaled(0.01)), "l1:0.01"),
         (Decay::elastic_net(0.01, 0.5), Decay::new(half, Decoupled, LrScaled(0.01)), "elastic-net:0.01,0.5"),
         (Decay::cautious(0.1), Decay::new(L2, Cautious, LrScaled(0.1)), "cautious:0.1"),
+        (Decay::selective(1.0), Decay::new(L2, Selective, Fixed(1.0)), "fixed-selective:1"),
         (Decay::ada_decay(0.1), Decay::new(L2, ADA, LrScaled(0.1)), "ada-decay:0.1,4"),
         (Decay::metric_l1(0.01), Decay::new(L1, Metric, LrScaled(0.01)), "metric-l1:0.01"),
         (Decay::huber(0.1, 0.05), Decay::new(Penalty::Huber { delta: 0.05 }, Decoupled, LrScaled(0.1)), "huber:0.1,0.05"),
-        (Decay::group_lasso(0.01), Decay::new(GroupLasso, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
+        (Decay::p_norm(0.1, 0.5), Decay::new(Penalty::PNorm { p: 0.5 }, Decoupled, LrScaled(0.1)), "p-norm:0.1,0.5"),
+        (Decay::group_lasso(0.01), Decay::new(ROWS, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
+        (Decay::column_lasso(0.01), Decay::new(COLUMNS, Decoupled, LrScaled(0.01)), "column-lasso:0.01"),
+        (Decay::tensor_lasso(0.01), Decay::new(WHOLE, Decoupled, LrScaled(0.01)), "tensor-lasso:0.01"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
     ] {
         assert_eq!(decay, cell);

@@ -140,7 +140,7 @@ fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
     let halves = |cell: &Cell| beside(cell) || cell.place == Place::Exponential;
     let is_alias = |a: &Cell, b: &Cell| match a.penalty {
         _ if a.penalty != b.penalty => false,
-        Penalty::L1 | Penalty::Huber { .. } | Penalty::GroupLasso => after(a) && after(b),
+        Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso { .. } => after(a) && after(b),
         Penalty::L2 if matches!(a.strength, Strength::HalfLife(_)) => halves(a) && halves(b),
         _ => a.penalty == Penalty::L2 && beside(a) && beside(b),
     };

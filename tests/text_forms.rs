@@ -75,6 +75,8 @@ fn decay() -> impl Strategy<Value = Decay> {
             let penalty = match cell.penalty {
                 Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
                 Penalty::Huber { .. } => Penalty::Huber { delta: alpha.max(f64::MIN_POSITIVE) },
+                Penalty::PNorm { .. } if cell.place == Place::Coupled => Penalty::PNorm { p: 1.0 + ratio },
+                Penalty::PNorm { .. } => Penalty::PNorm { p: alpha.max(f64::MIN_POSITIVE) },
                 other => other,
             };
             let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };

@@ -9,7 +9,7 @@ mod untouched;
 
 pub(crate) use adaptive::Average;
 pub(crate) use laws::{AnyLaw, StepDecay, paid};
-pub use penalty::Penalty;
+pub use penalty::{Penalty, Slices};
 pub use units::Strength;
 pub(crate) use units::{Rates, ShrinkFraction};
 pub use untouched::Untouched;
@@ -44,10 +44,12 @@ use crate::schedule::Schedule;
 /// | [`l1`](Self::l1)`(λ)` | `l1:0.01` | x ← S(x − η_t·u, η_t·λ), exact zeros | soft threshold, ISTA |
 /// | [`elastic_net`](Self::elastic_net)`(λ, ρ)` | `elastic-net:0.01,0.5` | both, decoupled | |
 /// | [`cautious`](Self::cautious)`(λ)` | `cautious:0.1` | s only where u·d ≥ 0 | Chen et al. 2025 |
+/// | [`selective`](Self::selective)`(λ)` | `fixed-selective:1` | y − λ·r·y, r = 1 − ‖x‖/‖y‖, only where ⟨g, x⟩ > 0 and r > 0 | SPD, Tian et al. 2024 |
 /// | [`ada_decay`](Self::ada_decay)`(λ)` | `ada-decay:0.1,4` | s·θ, 0 < θ < 2 by the size of the gradient | AdaDecay, Nakamura & Hong 2019 |
 /// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
-/// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
+/// | [`p_norm`](Self::p_norm)`(λ, p)` | `p-norm:0.01,0.5` | y/(1 + s·\|x\|^(p−2)), y = x − η_t·u | pWD, Outmezguine & Levi 2024 |
+/// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0; [`column_lasso`](Self::column_lasso), [`tensor_lasso`](Self::tensor_lasso): columns, all of a parameter |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
 /// Units that PyTorch lacks have the exact order; `independent-decoupled:1e-4` is that of PyTorch.
@@ -58,28 +60,31 @@ use crate::schedule::Schedule;
 /// [`Decay::new`] takes penalty, place and strength one by one. Each cell is a kernel, the kernel
 /// of another cell, or an error when the optimizer is built:
 ///
-/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Exponential`](Place::Exponential) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Metric`](Place::Metric) |
-/// |---|---|---|---|---|---|---|---|---|
-/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | e^(−s)·d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | error |
-/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | error | S(d − ηu, s) | error | error | S(d − ηu, s/metric) |
-/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
-/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
-/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
+/// | | [`Coupled`](Place::Coupled) | [`Decoupled`](Place::Decoupled) | [`Exact`](Place::Exact) | [`Exponential`](Place::Exponential) | [`Proximal`](Place::Proximal) | [`Cautious`](Place::Cautious) | [`AdaDecay`](Place::AdaDecay) | [`Selective`](Place::Selective) | [`Metric`](Place::Metric) |
+/// |---|---|---|---|---|---|---|---|---|---|
+/// | [`L2`](Penalty::L2) | g + λd | (1 − s)d − ηu | d − (ηu + sd) | e^(−s)·d − ηu | (d − ηu)/(1 + s) | (1 − s·\[ud ≥ 0\])d − ηu | (1 − sθ)d − ηu | y − s·r·y, y = d − ηu | error |
+/// | [`L1`](Penalty::L1) | g + λ·sign(d) | = proximal | error | error | S(d − ηu, s) | error | error | error | S(d − ηu, s/metric) |
+/// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error | error |
+/// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error | error |
+/// | [`PNorm`](Penalty::PNorm) | g + λ·sign(d)·\|d\|^(p−1), 1 ≤ p ≤ 2 | = proximal | error | error | y/(1 + s·\|d\|^(p−2)), y = d − ηu | error | error | error | error |
+/// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error | error |
 ///
-/// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
+/// Group lasso over rows or columns needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
 /// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
-/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), and decoupled L2, also in the
-/// exact order, may pass over [rows without a gradient](Self::untouched). Strengths: coupled
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), but for a p-norm below
+/// 2, which would hold a weight at the anchor where it starts; and decoupled L2, also in the exact order, may
+/// pass over [rows without a gradient](Self::untouched). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
 /// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
 /// so only L2 takes them.
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
-/// there, else of the step, before anything is written (the proximal and the exponential place,
-/// which cannot pass 0, take any s); where λ is 0 in a step, no bit differs from a run without decay.
+/// there, else of the step, before anything is written (the proximal and the exponential place, which
+/// cannot pass 0, and the selective one, take any s); where λ is 0 in a step, no bit differs from a run
+/// without decay.
 ///
 /// | number | default | allowed | else |
 /// |---|---|---|---|
@@ -89,6 +94,7 @@ use crate::schedule::Schedule;
 /// | h (steps) | – | finite, > 0 | [`OutOfRange`] |
 /// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
 /// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
+/// | p of a p-norm | – | finite, > 0; coupled [1, 2] | [`OutOfRange`], [`NoSuchDecay`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |
@@ -172,6 +178,9 @@ pub enum Place {
     Proximal,
     /// Beside the update, and only where the update already moves the weight the same way.
     Cautious,
+    /// After the update, by the part of the distance that it has added, and only where the gradient leads
+    /// back; see [`Decay::selective`].
+    Selective,
     /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ +
     /// ε: weights that have seen little gradient are pulled the harder.
     Metric,
@@ -254,8 +263,11 @@ impl Decay {
 
     /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
     pub(crate) fn work(&self) -> Vec<Extent> {
-        let of_rows = self.penalty == Penalty::GroupLasso || self.of_untouched() != Untouched::Decay;
-        if of_rows { vec![Extent::First] } else { Vec::new() }
+        match self.penalty {
+            Penalty::GroupLasso { over } => vec![over.extent()],
+            _ if self.of_untouched() != Untouched::Decay => vec![Extent::First],
+            _ => Vec::new(),
+        }
     }
 
     /// Returns what the decay was made from.
@@ -288,9 +300,16 @@ impl Decay {
         self.strength.needs_peak()
     }
 
-    /// Returns whether the decay looks at rows, and so needs the shape.
+    /// Returns whether the decay looks at rows or columns, and so needs the shape.
     pub(crate) fn needs_shape(&self) -> bool {
-        self.penalty == Penalty::GroupLasso || self.of_untouched() != Untouched::Decay
+        let of_slices = matches!(self.penalty, Penalty::GroupLasso { over: Slices::Rows | Slices::Columns });
+        of_slices || self.of_untouched() != Untouched::Decay
+    }
+
+    /// Returns what the decay needs of a parameter, if one with so many axes does not have it.
+    pub(crate) fn refuses_rank(&self, rank: usize) -> Option<&'static str> {
+        let lacks = rank < 2 && self.penalty == Penalty::GroupLasso { over: Slices::Columns };
+        lacks.then_some("a second axis, as its decay is over columns")
     }
 
     /// Returns λ where the strength follows the group's norms.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::units::{ShrinkFraction, choose};
 use crate::error::{Result, in_range};
+use crate::kernel::column::Extent;
 use crate::number::Number;
 use crate::text::Arguments;
 
@@ -26,18 +27,51 @@ pub enum Penalty {
         /// δ, finite and above 0.
         delta: f64,
     },
-    /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights.
-    /// Rows become 0 as a whole.
-    GroupLasso,
+    /// (λ/p)·|d|^p; see [`Decay::p_norm`](super::Decay::p_norm).
+    PNorm {
+        /// p, finite and above 0.
+        p: f64,
+    },
+    /// λ·√n·‖d‖ for each slice of n weights. Slices become 0 as a whole.
+    GroupLasso {
+        /// Over which slices.
+        over: Slices,
+    },
+}
+
+/// Slices of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Slices {
+    /// The slices along the first axis, each the weights of a neuron.
+    Rows,
+    /// The slices along the second axis, each the weights that one input of a layer has.
+    Columns,
+    /// All of the parameter.
+    Whole,
+}
+
+impl Slices {
+    /// Returns the extent of a column with a number for each slice.
+    pub(super) fn extent(self) -> Extent {
+        match self {
+            Self::Rows => Extent::First,
+            Self::Columns => Extent::Second,
+            Self::Whole => Extent::One,
+        }
+    }
 }
 
 /// The penalties, by their words.
-const PENALTIES: [(&str, Penalty); 5] = [
+const PENALTIES: [(&str, Penalty); 8] = [
     ("l2", Penalty::L2),
     ("l1", Penalty::L1),
     ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
     ("huber", Penalty::Huber { delta: 0.0 }),
-    ("group-lasso", Penalty::GroupLasso),
+    ("p-norm", Penalty::PNorm { p: 0.0 }),
+    ("group-lasso", Penalty::GroupLasso { over: Slices::Rows }),
+    ("column-lasso", Penalty::GroupLasso { over: Slices::Columns }),
+    ("tensor-lasso", Penalty::GroupLasso { over: Slices::Whole }),
 ];
 
 impl Penalty {
@@ -56,6 +90,7 @@ impl Penalty {
         match self {
             Self::ElasticNet { .. } => Ok(Self::ElasticNet { ratio: next.take("the share of L1")? }),
             Self::Huber { .. } => Ok(Self::Huber { delta: next.take("delta")? }),
+            Self::PNorm { .. } => Ok(Self::PNorm { p: next.take("p")? }),
             other => Ok(other),
         }
     }
@@ -63,8 +98,10 @@ impl Penalty {
     /// Writes its numbers.
     pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ElasticNet { ratio: number } | Self::Huber { delta: number } => write!(f, ",{}", Number(number)),
-            Self::L2 | Self::L1 | Self::GroupLasso => Ok(()),
+            Self::ElasticNet { ratio: number } | Self::Huber { delta: number } | Self::PNorm { p: number } => {
+                write!(f, ",{}", Number(number))
+            }
+            Self::L2 | Self::L1 | Self::GroupLasso { .. } => Ok(()),
         }
     }
 
@@ -75,7 +112,10 @@ impl Penalty {
             Self::L1 => "l1",
             Self::ElasticNet { .. } => "elastic-net",
             Self::Huber { .. } => "huber",
-            Self::GroupLasso => "group-lasso",
+            Self::PNorm { .. } => "p-norm",
+            Self::GroupLasso { over: Slices::Rows } => "group-lasso",
+            Self::GroupLasso { over: Slices::Columns } => "column-lasso",
+            Self::GroupLasso { over: Slices::Whole } => "tensor-lasso",
         }
     }
 
@@ -83,7 +123,8 @@ impl Penalty {
         match self {
             Self::ElasticNet { ratio } => in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]"),
             Self::Huber { delta } => in_range("delta of Huber decay", delta, delta > 0.0, "a finite number above 0"),
-            Self::L2 | Self::L1 | Self::GroupLasso => Ok(()),
+            Self::PNorm { p } => in_range("p of the p-norm", p, p > 0.0, "a finite number above 0"),
+            Self::L2 | Self::L1 | Self::GroupLasso { .. } => Ok(()),
         }
     }
 
@@ -92,7 +133,7 @@ impl Penalty {
         let part = |ratio: f64| ShrinkFraction { lambda: share.lambda * ratio, ..share };
         match self {
             Self::L2 => [ShrinkFraction::NONE, share],
-            Self::L1 | Self::Huber { .. } | Self::GroupLasso => [share, ShrinkFraction::NONE],
+            Self::L1 | Self::Huber { .. } | Self::PNorm { .. } | Self::GroupLasso { .. } => [share, ShrinkFraction::NONE],
             Self::ElasticNet { ratio } => [part(ratio), part(1.0 - ratio)],
         }
     }

@@ -54,7 +54,7 @@ use crate::task::Denormals;
 ///
 /// | number | refused | as |
 /// |---|---|---|
-/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal and exact shares, δ of Huber decay; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 | [`OutOfRange`] |
+/// | learning rate × group factor, also corrected for bias; ε; μ, 1 − δ; coupled λ; thresholds of L1; proximal and exact shares, δ of Huber decay, p of a p-norm; bounds of [`Clip::Value`](crate::Clip::Value) | what is not 0 and becomes 0 or infinite: in `f32` below 0.7e-45 or above 3.4e38 | [`OutOfRange`] |
 /// | β₁, β₂ | what becomes 1: above 1 − 3e-8 in `f32` | [`OutOfRange`] |
 /// | shares s of a decoupled or cautious decay | 1 or more, in any step that schedules will reach | [`ShrinkOutOfRange`] |
 /// | learning rates and strengths under their schedules | what becomes infinite in any step that they will reach | [`OutOfRange`] |

@@ -9,8 +9,8 @@
 //!
 //! d is the weight, or its distance from an anchor. Only correctly rounded operations may be used
 //! (+, −, ×, ÷, `sqrt`, `mul_add`, comparisons), so that every CPU level gives the same bits.
-//! AdaDecay's exponential is the exception: a call of the platform's math library, which is the
-//! same on every level.
+//! AdaDecay's exponential and the power of a p-norm are the exceptions: calls of the platform's math
+//! library, which are the same on every level.
 
 use std::ops::Range;
 

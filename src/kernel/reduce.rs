@@ -84,6 +84,29 @@ impl TileSum {
         self.hold(x.len());
     }
 
+    /// Adds the products of the next tile of two columns.
+    pub(crate) fn add_products<T: Real>(&mut self, level: Level, x: &[T], y: &[T], pass: Pass) {
+        let (lanes, scale) = (&mut self.lanes, pass.scale::<T>());
+        vectorize(
+            level,
+            #[inline(always)]
+            || {
+                let (n, rest) = (x.len(), x.len() - x.len() % LANES);
+                let y = &y[..n];
+                for at in (0..rest).step_by(LANES) {
+                    let (x, y) = (row(x, at), row(y, at));
+                    for l in 0..LANES {
+                        lanes[l] = x[l].widen().mul_add((y[l] * scale).widen(), lanes[l]);
+                    }
+                }
+                for i in rest..n {
+                    lanes[i - rest] = x[i].widen().mul_add((y[i] * scale).widen(), lanes[i - rest]);
+                }
+            },
+        );
+        self.hold(x.len());
+    }
+
     fn hold(&mut self, more: usize) {
         self.held += more;
         if self.held >= CHUNK {
@@ -192,6 +215,13 @@ fn fill<T: Real>(lanes: &mut [f64; LANES], start: usize, end: usize, terms: impl
 }
 
 impl Pass {
+    /// Returns the pass that keeps all digits of squares and products of numbers of this size.
+    pub(crate) fn about<T: Real>(size: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "it saturates, and is cut to what two can be raised to")]
+        let power = (size.log2() as i32).clamp(-1000, 1000);
+        Self::Again(if T::IS_SHORT { 0 } else { power })
+    }
+
     /// Returns the factor on the terms.
     #[inline(always)]
     fn scale<T: Real>(self) -> T {
@@ -205,7 +235,7 @@ impl Pass {
 /// Returns sum + x², rounded once: a quarter faster than two operations, and the same for f32,
 /// whose squares are exact in f64.
 #[inline(always)]
-fn add_square<T: Real>(sum: f64, x: T) -> f64 {
+pub(crate) fn add_square<T: Real>(sum: f64, x: T) -> f64 {
     let x = x.widen();
     x.mul_add(x, sum)
 }

@@ -1,6 +1,6 @@
 //! The list of decays: every cell of penalty × place × units that exists, towards every anchor, and scheduled.
 
-use wane::{Anchor, Decay, Penalty, Place, Schedule, Strength, Untouched};
+use wane::{Anchor, Decay, Penalty, Place, Schedule, Slices, Strength, Untouched};
 
 /// A decay, taken apart so that an oracle can read it.
 #[derive(Clone, Debug)]
@@ -44,9 +44,25 @@ impl Ramp {
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const HUBER: Penalty = Penalty::Huber { delta: 0.4 };
-pub(crate) const PENALTIES: [Penalty; 5] = [Penalty::L2, Penalty::L1, NET, HUBER, Penalty::GroupLasso];
-pub(crate) const PLACES: [Place; 8] =
-    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Exponential, Place::Proximal, Place::Cautious, ADA, Place::Metric];
+pub(crate) const ROWS: Penalty = Penalty::GroupLasso { over: Slices::Rows };
+pub(crate) const COLUMNS: Penalty = Penalty::GroupLasso { over: Slices::Columns };
+pub(crate) const WHOLE: Penalty = Penalty::GroupLasso { over: Slices::Whole };
+/// Weights near 0 vanish.
+pub(crate) const ROOT: Penalty = Penalty::PNorm { p: 0.5 };
+/// In the gradient, too.
+pub(crate) const POWER: Penalty = Penalty::PNorm { p: 1.5 };
+pub(crate) const PENALTIES: [Penalty; 9] = [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, ROWS, COLUMNS, WHOLE];
+pub(crate) const PLACES: [Place; 9] = [
+    Place::Coupled,
+    Place::Decoupled,
+    Place::Exact,
+    Place::Exponential,
+    Place::Proximal,
+    Place::Cautious,
+    ADA,
+    Place::Selective,
+    Place::Metric,
+];
 /// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 /// What decoupled L2 may pull towards besides.
@@ -57,15 +73,14 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Normalized, Timescale};
     const NORMALIZED: Strength = Normalized { lambda: 0.55, steps: 100 };
     match (penalty, place) {
-        (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET | HUBER, Place::Metric) => {
-            &[]
-        }
+        (Penalty::L2 | NET | HUBER | ROOT | POWER | Penalty::GroupLasso { .. }, Place::Metric) => &[],
+        (ROOT | Penalty::GroupLasso { .. }, Place::Coupled) => &[],
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
         (_, Place::Coupled) => &[LrScaled(0.3)],
         (Penalty::L2, _) => {
             &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), Timescale(40.0), HalfLife(25.0), NORMALIZED]
         }
-        (_, Place::Exact | Place::Exponential | Place::Cautious | Place::AdaDecay { .. }) => &[],
+        (_, Place::Exact | Place::Exponential | Place::Cautious | Place::AdaDecay { .. } | Place::Selective) => &[],
         _ => &[LrScaled(0.7), Independent(0.03), Corrected(0.8), Fixed(0.02), NORMALIZED],
     }
 }
@@ -119,7 +134,9 @@ impl Cell {
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
         let follows = matches!((self.penalty, self.place), (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential));
         let follows = follows && self.untouched == Untouched::Decay;
-        ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
+        // Where the strength is infinite at 0, nothing would leave the start.
+        let holds = matches!(self.penalty, Penalty::PNorm { .. }) && self.place != Place::Coupled;
+        ANCHORS.into_iter().filter(move |anchor| !holds || *anchor != Anchor::Start).chain(follows.then_some(AVERAGE))
     }
 
     pub(crate) fn towards(&self, anchor: Anchor) -> Self {
@@ -150,7 +167,9 @@ impl Cell {
 
     /// Does the decay of a weight depend on others?
     pub(crate) fn joins_weights(&self) -> bool {
-        self.joins_parameters() || matches!(self.place, Place::AdaDecay { .. }) || self.penalty == Penalty::GroupLasso
+        self.joins_parameters()
+            || matches!(self.place, Place::AdaDecay { .. } | Place::Selective)
+            || matches!(self.penalty, Penalty::GroupLasso { .. })
     }
 
     pub(crate) fn is_scheduled(&self) -> bool {
@@ -160,7 +179,7 @@ impl Cell {
     /// Strengths of the L1 and the L2 part of an amount.
     pub(crate) fn parts(&self, amount: f64) -> [f64; 2] {
         match self.penalty {
-            Penalty::L1 | Penalty::Huber { .. } | Penalty::GroupLasso => [amount, 0.0],
+            Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso { .. } => [amount, 0.0],
             Penalty::ElasticNet { ratio } => [amount * ratio, amount * (1.0 - ratio)],
             _ => [0.0, amount],
         }

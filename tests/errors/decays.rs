@@ -19,13 +19,17 @@ fn numbers_of_decays() {
         Decay::ada_decay,
         Decay::metric_l1,
         Decay::group_lasso,
+        Decay::column_lasso,
+        Decay::tensor_lasso,
         Decay::corrected,
+        Decay::selective,
         Decay::exact,
         Decay::exponential,
         |v| Decay::huber(v, 0.5),
+        |v| Decay::p_norm(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 17]
+    ] as [fn(f64) -> Decay; 21]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
@@ -58,6 +62,13 @@ fn numbers_of_decays() {
         not_above_0(),
         "a finite number above 0"
     );
+    assert_range!(
+        Adam::new(0.1),
+        |s, v| s.weight_decay(Decay::p_norm(0.1, v)),
+        "p of the p-norm",
+        not_above_0(),
+        "a finite number above 0"
+    );
     for decay in [Decay::elastic_net, Decay::coupled_elastic_net] {
         let bad = below_0().chain([1.0 + f64::EPSILON]);
         assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(0.1, v)), "ratio of the elastic net", bad, "in [0, 1]");
@@ -79,6 +90,22 @@ fn the_share_of_the_running_average() {
     for beta in [0.0, 1.0 - f64::EPSILON / 2.0] {
         Adam::new(0.1).weight_decay(decay(beta)).build::<f32>().unwrap();
     }
+}
+
+/// Where the strength at 0 is infinite, no weight would ever leave its start.
+#[test]
+fn a_p_norm_from_the_start() {
+    let towards = |p: f64, place| Decay::new(Penalty::PNorm { p }, place, Strength::LrScaled(0.1)).towards(Anchor::Start);
+    for place in [Place::Decoupled, Place::Proximal] {
+        let decay = towards(2.0 - f64::EPSILON, place);
+        assert_error!(
+            Adam::new(0.1).weight_decay(decay.clone()).build::<f64>().unwrap_err(),
+            Error::NoSuchDecay { .. },
+            format!("the decay `{decay}` does not exist: a p-norm with p below 2 would hold every weight where it starts")
+        );
+        Adam::new(0.1).weight_decay(towards(2.0, place)).build::<f64>().unwrap();
+    }
+    Adam::new(0.1).weight_decay(towards(1.5, Place::Coupled)).build::<f64>().unwrap();
 }
 
 /// It may double its share: one half is too much.

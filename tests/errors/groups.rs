@@ -75,7 +75,7 @@ fn another_group_than_before_at_registration() {
 #[test]
 fn a_decay_without_the_shape_it_needs() {
     for strength in [Strength::LrScaled(0.5), Strength::LrScaled(0.0)] {
-        let decay = Decay::new(Penalty::GroupLasso, Place::Decoupled, strength);
+        let decay = Decay::new(Penalty::GroupLasso { over: wane::Slices::Rows }, Place::Decoupled, strength);
         let text = format!("the decay `{decay}` needs the shape of parameter `odd`, which was given without one");
         let of_group = decay.clone();
         let settings = Adam::new(0.1).group("rows", move |s| s.weight_decay(of_group.clone()));
@@ -88,6 +88,29 @@ fn a_decay_without_the_shape_it_needs() {
         alone.step(&mut [Param::new("odd", &mut w, &[1.0; 2])]).unwrap_err();
         assert_eq!((w, alone.steps_of("odd")), ([1.0, 2.0], Some(0)));
     }
+}
+
+/// Rows of one axis are its weights; columns it has none.
+#[test]
+fn a_decay_over_columns_without_a_second_axis() {
+    let settings = || Adam::new(0.1).weight_decay(Decay::column_lasso(0.5));
+    for shape in [&[2][..], &[]] {
+        let (mut good, mut bad, g) = ([1.0; 2], vec![1.0; shape.iter().product()], [0.5; 2]);
+        let mut opt = settings().build::<f32>().unwrap();
+        let bad_grad = &g[..bad.len()];
+        let mut params = [Param::new("w", &mut good, &g).shape(&[1, 2]), Param::new("odd", &mut bad, bad_grad).shape(shape)];
+        assert_error!(
+            opt.step(&mut params).unwrap_err(),
+            Error::ShapeRefused { .. },
+            format!(
+                "parameter `odd` has shape {shape:?}, and its optimizer needs a second axis, as its decay is over columns: \
+                 give it to another one"
+            )
+        );
+        assert_eq!((good, bad[0], opt.completed_steps()), ([1.0; 2], 1.0, 0));
+    }
+    let error = settings().build::<f32>().unwrap().step_slice(&mut [1.0; 2], &[0.5; 2]).unwrap_err();
+    assert!(matches!(error, Error::ShapeNeeded { .. }), "{error}");
 }
 
 #[test]

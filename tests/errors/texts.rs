@@ -103,7 +103,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive]-[coupled|decoupled|exact|exponential|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive]-[coupled|decoupled|exact|exponential|proximal|cautious|selective|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso|column-lasso|tensor-lasso]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -121,6 +121,7 @@ fn decays() {
     refused::<Decay>("decay", "decoupled", "a value for the strength, after a colon or comma");
     refused::<Decay>("decay", "decoupled:much", "a number for the strength, not `much`");
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
+    refused::<Decay>("decay", "p-norm:0.1", "a value for p, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "normalized:0.1", "a value for steps, after a colon or comma");
     refused::<Decay>("decay", "normalized:0.1,2.5", "a whole number for steps, not `2.5`");
@@ -144,6 +145,7 @@ fn decays() {
     out_of_range::<Decay>("normalized:0.1,0", "steps of normalized decay = 0 is out of range: it must be at least 1");
     out_of_range::<Decay>("half-life:0", "half-life = 0 is out of range: it must be a finite number of steps above 0");
     out_of_range::<Decay>("timescale:1", "timescale = 1 is out of range: it must be a finite number of steps above 1");
+    out_of_range::<Decay>("p-norm:1,0", "p of the p-norm = 0 is out of range: it must be a finite number above 0");
     out_of_range::<Decay>("elastic-net:1,2", "ratio of the elastic net = 2 is out of range: it must be in [0, 1]");
     assert_error!(
         "half-life-l1:5".parse::<Decay>().unwrap_err(),

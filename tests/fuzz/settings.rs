@@ -204,6 +204,7 @@ fn decay(from: &mut Unstructured<'_>) -> Result<Decay> {
     let penalty = match *from.choose(&PENALTIES)? {
         Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: number(from)? },
         Penalty::Huber { .. } => Penalty::Huber { delta: number(from)? },
+        Penalty::PNorm { .. } => Penalty::PNorm { p: number(from)? },
         other => other,
     };
     let place = match *from.choose(&PLACES)? {

@@ -1,6 +1,6 @@
 //! The decays, from their equations; d is the distance from the anchor.
 
-use wane::{Penalty, Place, Strength, Untouched};
+use wane::{Penalty, Place, Slices, Strength, Untouched};
 
 use crate::common::cells::Cell;
 
@@ -57,12 +57,13 @@ impl Law {
         match (self.penalty, self.place) {
             _ if self.untouched != Untouched::Decay => seen.touched().map(|row| self.of_row(row)).collect(),
             _ if self.free => vec![self; n],
-            (Penalty::GroupLasso, _) => seen.rows(self.l1).map(|l1| Self { l1, ..self }).collect(),
+            (Penalty::GroupLasso { over }, _) => seen.slices(over, self.l1).into_iter().map(|l1| Self { l1, ..self }).collect(),
             (_, Place::Metric) => (0..n).map(|i| soft(self.l1 / (seen.metric)(i))).collect(),
             (_, Place::AdaDecay { alpha }) => {
                 let decoupled = |theta| Self { place: Place::Decoupled, l2: theta * self.l2, ..self };
                 thetas(seen.g, alpha).into_iter().map(decoupled).collect()
             }
+            (_, Place::Selective) => vec![Self { l2: self.l2 * seen.added(), ..self }; n],
             _ => vec![self; n],
         }
     }
@@ -82,7 +83,9 @@ impl Law {
 
     /// Everything `factor` times as long: the step of a layer with another learning rate.
     pub(crate) fn times(self, factor: f64) -> Self {
-        let scaled = |amount: f64| if self.place == Place::Coupled || amount == 0.0 { amount } else { factor * amount };
+        let scaled = |amount: f64| {
+            if matches!(self.place, Place::Coupled | Place::Selective) || amount == 0.0 { amount } else { factor * amount }
+        };
         Self { l1: scaled(self.l1), l2: scaled(self.l2), ..self }
     }
 
@@ -98,8 +101,27 @@ impl Law {
         if let Penalty::Huber { delta } = self.penalty {
             return g + self.l1 * if d.is_nan() { d } else { d.clamp(-delta, delta) };
         }
+        if let Penalty::PNorm { p } = self.penalty {
+            return g + if d == 0.0 { 0.0 } else { self.l1 * d.signum() * d.abs().powf(p - 1.0) };
+        }
         let sign = if d == 0.0 { 0.0 } else { d.signum() };
         g + self.l2 * d + if self.l1 == 0.0 { 0.0 } else { self.l1 * sign }
+    }
+
+    /// Outmezguine & Levi (2024): w ← (w − α·u)/(1 + α·λ·|w|^(p−2)), w the old weight on the right; the divisor.
+    fn divisor(&self, d: f64) -> f64 {
+        if let Penalty::PNorm { p } = self.penalty { 1.0 + self.l1 * d.abs().powf(p - 2.0) } else { 1.0 }
+    }
+
+    /// By how much an error of a weight grows: the derivative of the new one, which near 0 has no bound under a p-norm.
+    pub(crate) fn growth(&self, d: f64, u: f64, lr: f64) -> f64 {
+        let (divisor, y) = (self.divisor(d), d - lr * u);
+        match self.penalty {
+            Penalty::PNorm { p } if self.place != Place::Coupled && divisor.is_finite() && divisor > 1.0 => {
+                (1.0 / divisor - (p - 2.0) * (divisor - 1.0) * y / (d * divisor * divisor)).abs().max(1.0)
+            }
+            _ => 1.0,
+        }
     }
 
     /// Where Huber's penalty goes on straight.
@@ -119,12 +141,15 @@ impl Law {
         match self.place {
             _ if self.free => x - lr * u,
             // What a row has lost, as a share.
-            _ if self.penalty == Penalty::GroupLasso => anchor + (1.0 - self.l1) * (d - lr * u),
+            _ if matches!(self.penalty, Penalty::GroupLasso { .. }) => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
+            _ if self.divisor(d) > 1.0 => anchor + (d - lr * u) / self.divisor(d),
             _ if self.delta() < f64::INFINITY => anchor + (d - lr * u) - self.huber(d - lr * u),
             Place::Exact | Place::Exponential => anchor + (d - (lr * u + self.l2 * d)),
             Place::Decoupled => anchor + soft((1.0 - self.l2) * d - lr * u, self.l1),
             Place::Proximal => anchor + soft(d - lr * u, self.l1) / (1.0 + self.l2),
+            // What was added, as a share.
+            Place::Selective => anchor + (1.0 - self.l2) * (d - lr * u),
             Place::Cautious => anchor + (1.0 - self.l2 * towards(u, d)) * d - lr * u,
             other => panic!("{other:?} has no oracle"),
         }
@@ -136,7 +161,8 @@ impl Law {
         let threshold = |y: f64| if y.is_nan() { y } else { y.clamp(-self.l1, self.l1) };
         match self.place {
             _ if self.free => lr * u,
-            _ if self.penalty == Penalty::GroupLasso => lr * u + self.l1 * (d - lr * u),
+            _ if matches!(self.penalty, Penalty::GroupLasso { .. }) => lr * u + self.l1 * (d - lr * u),
+            Place::Decoupled | Place::Proximal if self.divisor(d) > 1.0 => d - (d - lr * u) / self.divisor(d),
             Place::Decoupled | Place::Proximal if self.delta() < f64::INFINITY => lr * u + self.huber(d - lr * u),
             Place::Decoupled | Place::Exact | Place::Exponential => {
                 lr * u + self.l2 * d + threshold((1.0 - self.l2) * d - lr * u)
@@ -145,6 +171,7 @@ impl Law {
                 let y = d - lr * u;
                 lr * u + threshold(y) + soft(y, self.l1) * self.l2 / (1.0 + self.l2)
             }
+            Place::Selective => lr * u + self.l2 * (d - lr * u),
             Place::Cautious => lr * u + self.l2 * towards(u, d) * d,
             _ => lr * u,
         }
@@ -155,6 +182,8 @@ impl Law {
 pub(crate) struct Seen<'a> {
     /// The gradient that the optimizer sees: unscaled and clipped.
     pub(crate) g: &'a [f64],
+    /// Distances from the anchor before the update: x − a.
+    pub(crate) before: &'a [f64],
     /// Distances from the anchor after the update: x − η·u − a.
     pub(crate) after: &'a [f64],
     pub(crate) rows: usize,
@@ -171,14 +200,34 @@ impl Seen<'_> {
         rows.zip(self.kept.iter().copied())
     }
 
-    /// Group lasso over rows: which share of it each weight loses. A row loses λ·√n of its norm, at most all. A NaN joins all of its row.
-    fn rows(&self, amount: f64) -> impl Iterator<Item = f64> {
-        let n = self.after.len() / self.rows.max(1);
-        let lost = move |row: &[f64]| {
-            let (norm, threshold) = (row.iter().map(|d| d * d).sum::<f64>().sqrt(), amount * (n as f64).sqrt());
+    /// Selective projection, after Tian et al. (2024), algorithm 1: the share (‖y‖ − ‖d‖)/‖y‖ of y that the update has added, between 0 and 1,
+    /// if c = −⟨g, d⟩ < 0; else nothing.
+    fn added(&self) -> f64 {
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let c = -self.g.iter().zip(self.before).map(|(g, d)| g * d).sum::<f64>();
+        let [d, y] = [self.before, self.after].map(norm);
+        match c {
+            _ if c.is_nan() => c,
+            _ if c < 0.0 => (1.0 - d / y).clamp(0.0, 1.0),
+            _ => 0.0,
+        }
+    }
+
+    /// Group lasso: which share of it each weight loses. A slice loses λ·√n of its norm, at most all. A NaN joins all of its slice.
+    fn slices(&self, over: Slices, amount: f64) -> Vec<f64> {
+        let len = self.after.len();
+        let columns = (len / self.rows.max(1)).max(1);
+        let slice = |i: usize| match over {
+            Slices::Rows => i / columns,
+            Slices::Columns => i % columns,
+            _ => 0,
+        };
+        let lost = |k: usize| {
+            let of: Vec<_> = (0..len).filter(|&i| slice(i) == k).map(|i| self.after[i]).collect();
+            let (norm, threshold) = (of.iter().map(|d| d * d).sum::<f64>().sqrt(), amount * (of.len() as f64).sqrt());
             if norm <= threshold { 1.0 } else { threshold / norm }
         };
-        self.after.chunks(n.max(1)).flat_map(move |row| std::iter::repeat_n(lost(row), row.len()))
+        (0..len).map(|i| lost(slice(i))).collect()
     }
 }
 
@@ -202,11 +251,15 @@ fn thetas_are_those_of_the_paper() {
 }
 
 #[test]
-fn rows_shrink_as_one() {
+fn slices_shrink_as_one() {
     // ‖(3, 4)‖ = 5.
-    let seen = Seen { g: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, kept: &[1.0; 4], metric: &|_| 1.0 };
+    let seen = Seen { g: &[], before: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, kept: &[1.0; 4], metric: &|_| 1.0 };
     let lost = 0.25 * 2.0_f64.sqrt() / 5.0;
-    assert_eq!(seen.rows(0.25).collect::<Vec<_>>(), [lost, lost, 1.0, 1.0]);
+    assert_eq!(seen.slices(Slices::Rows, 0.25), [lost, lost, 1.0, 1.0]);
+    let seen = Seen { after: &[3.0, 0.1, 4.0, -0.1], ..seen };
+    assert_eq!(seen.slices(Slices::Columns, 0.25), [lost, 1.0, lost, 1.0]);
+    let seen = Seen { after: &[3.0, 0.0, 4.0, 0.0], ..seen };
+    assert_eq!(seen.slices(Slices::Whole, 0.25), [0.25 * 2.0 / 5.0; 4]);
 }
 
 /// S(y, θ) = sign(y)·max(|y| − θ, 0), for numbers; for a NaN a NaN.

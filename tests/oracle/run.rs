@@ -114,8 +114,8 @@ impl Twin {
         let weights = || self.x.iter().zip(&self.anchor).zip(&u);
         let laws = |law: Law, lr: f64| {
             let after: Vec<_> = weights().map(|((x, a), u)| x - a - lr * u).collect();
-            let metric = &|i| self.optimizer.metric(i);
-            let seen = Seen { g: &seen, after: &after, rows: self.shape[0], kept: &self.kept, metric };
+            let (before, metric) = (self.distances(), &|i| self.optimizer.metric(i));
+            let seen = Seen { g: &seen, before: &before, after: &after, rows: self.shape[0], kept: &self.kept, metric };
             (law.each(&seen), law.owes(&seen))
         };
         let displaced = |((law, (&x, &a)), &u): ((Law, (&f64, &f64)), &f64)| law.displacement(x, a, u, lr);
@@ -125,6 +125,7 @@ impl Twin {
         let (laws, kept) = laws(law.times(trust), trust * lr);
         self.kept = kept;
         for (i, (u, law)) in u.into_iter().zip(laws).enumerate() {
+            self.size[i] *= law.growth(self.x[i] - self.anchor[i], u, trust * lr);
             self.x[i] = keep(law.settle(self.x[i], self.anchor[i], u, trust * lr));
             self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
         }

@@ -42,6 +42,7 @@ fn shared() -> impl Strategy<Value = Setup> {
         let penalty = match cell.penalty {
             Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
             Penalty::Huber { .. } => Penalty::Huber { delta: 0.1 + ratio },
+            Penalty::PNorm { .. } => Penalty::PNorm { p: 1.0 + ratio },
             other => other,
         };
         cells::Cell { strength, penalty, ..cell.clone() }.decay()
@@ -136,7 +137,12 @@ const KNOBS: &[Knob] = &[
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::metric_l1(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::group_lasso(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::p_norm(x, 0.5)) },
+    Knob { name: "p of the p-norm", allowed: ABOVE_0, turn: |x| decayed(Decay::p_norm(0.1, x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::column_lasso(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::tensor_lasso(x)) },
     Knob { name: "beta of the running average", allowed: |x| (0.0..1.0).contains(&x), turn: |x| decayed(Decay::fixed(0.1).towards(Anchor::Average { beta: x })) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::selective(x)) },
     Knob { name: "alpha of AdaDecay", allowed: AT_LEAST_0, turn: |x| decayed(ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(x))) },
     Knob { name: "ratio of the elastic net", allowed: |x| (0.0..=1.0).contains(&x), turn: |x| decayed(Decay::elastic_net(0.1, x)) },

@@ -19,6 +19,11 @@ for_f32_and_f64!(
     lion_stays_within_its_bound,
     adaptive_decay_is_a_share_of_the_gradient,
     ada_decay_without_alpha_is_decoupled,
+    selective_decay_takes_back_what_was_added,
+    the_2_norm_is_proximal_l2,
+    coupled_p_norms_of_1_and_2_are_l1_and_l2,
+    a_weight_of_0_stays_0_under_a_p_norm_below_2,
+    column_lasso_is_row_lasso_of_the_transposed,
     group_lasso_of_single_weights_is_the_soft_threshold,
     in_a_plain_metric_metric_l1_is_l1,
     huber_decay_ends_in_l2_and_in_l1,
@@ -64,7 +69,9 @@ fn units_convert_into_each_other<T: Element>() {
             (cells::NET, Place::Proximal),
             (Penalty::L2, ADA),
             (Penalty::L1, Place::Metric),
-            (Penalty::GroupLasso, Place::Decoupled),
+            (cells::ROWS, Place::Decoupled),
+            (cells::COLUMNS, Place::Decoupled),
+            (cells::WHOLE, Place::Decoupled),
         ] {
             let run = |strength| weights::<T>(row, Decay::new(penalty, place, strength));
             let expected = run(Strength::LrScaled(0.4));
@@ -204,7 +211,8 @@ fn an_anchor_of_zero_is_none<T: Element>() {
 /// A decay towards a is the decay of x − a: start from x − a without an anchor, and a stays between the two.
 fn an_anchor_moves_the_origin<T: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach == Reach::Element) {
-        for cell in cells::plain() {
+        // A p-norm is steep near 0, and magnifies what rounding makes of x − a.
+        for cell in cells::plain().into_iter().filter(|cell| !matches!(cell.penalty, Penalty::PNorm { .. })) {
             let mut there = tensors::<T>(&LENGTHS);
             let mut here = there.clone();
             for (here, there) in here.iter_mut().zip(&mut there) {
@@ -294,10 +302,113 @@ fn ada_decay_without_alpha_is_decoupled<T: Element>() {
     }
 }
 
+/// λ = 1 ends at the distance that was there, from 1/‖d‖ and to sizes whose squares overflow; more than that at the anchor at the latest; where
+/// the gradient leads away, nothing is taken.
+fn selective_decay_takes_back_what_was_added<T: Element>() {
+    let norm = |x: &[T]| x.iter().map(|x| (x.exact() / (1e-3 * T::HUGE)).powi(2)).sum::<f64>().sqrt();
+    let row = optimizer("sgd");
+    for size in [1e-3 * T::HUGE, 1e-6 * T::HUGE] {
+        let near = |x: [f64; 3]| x.map(|x| T::near(size * x));
+        let start = near([0.3, -0.4, 1.2]);
+        let after = |lambda: f64, g: [f64; 3]| {
+            let setup = Setup { lr: 1.0, ..row.setup(Decay::selective(lambda)) };
+            slice_after(&mut *row.build::<T>(&setup), &start, &near(g), 1)
+        };
+        // ⟨g, d⟩ > 0, and y = (−2.7, −0.4, 1.2) is longer than d.
+        let away = near([-2.7, -0.4, 1.2]);
+        let all = after(1.0, [3.0, 0.0, 0.0]);
+        assert!((norm(&all) / norm(&start) - 1.0).abs() < 4.0 * T::EPS, "{all:?}");
+        let (half, r) = (after(0.5, [3.0, 0.0, 0.0]), 1.0 - norm(&start) / norm(&away));
+        for (found, y) in half.iter().zip(&away) {
+            assert!((found.exact() / (y.exact() * (1.0 - 0.5 * r)) - 1.0).abs() < 4.0 * T::EPS, "{half:?}");
+        }
+        assert!(after(10.0, [3.0, 0.0, 0.0]).iter().all(|x| *x == T::zero()));
+        // The gradient leads away: −g has the way of d.
+        assert_eq!(
+            after(1.0, [-3.0, 0.0, 0.0]),
+            slice_after(&mut *row.build::<T>(&Setup { lr: 1.0, ..row.setup(Decay::none()) }), &start, &near([-3.0, 0.0, 0.0]), 1)
+        );
+    }
+}
+
+/// |d|⁰ = 1, at 0 too.
+fn the_2_norm_is_proximal_l2<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == cells::POWER && cell.place == Place::Proximal) {
+            let run = |penalty| weights::<T>(row, Cell { penalty, ..cell.clone() }.decay());
+            let expected = run(Penalty::L2);
+            let [two, other] = [Penalty::PNorm { p: 2.0 }, cells::POWER].map(|penalty| ulps(&run(penalty), &expected));
+            assert!(two < SAME && other > OTHER, "{} with {}: {two} and {other} ulp", row.name, cell.decay());
+        }
+    }
+}
+
+/// |d|⁰·sign(d), and |d|·sign(d).
+fn coupled_p_norms_of_1_and_2_are_l1_and_l2<T: Element>() {
+    for row in OPTIMIZERS {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == cells::POWER && cell.place == Place::Coupled) {
+            let run = |penalty| weights::<T>(row, Cell { penalty, ..cell.clone() }.decay());
+            for (p, penalty) in [(1.0, Penalty::L1), (2.0, Penalty::L2)] {
+                let (same, other) = (run(Penalty::PNorm { p }) == run(penalty), run(cells::POWER) != run(penalty));
+                // Lion takes the sign of what joins the gradient.
+                assert!(same && (other || row.name == "lion"), "{} with {} and {p}", row.name, cell.decay());
+            }
+        }
+    }
+}
+
+/// Whatever the gradient, and at a trust ratio of 0; where the norm is coupled, or its p is 2, it moves.
+fn a_weight_of_0_stays_0_under_a_p_norm_below_2<T: Element>() {
+    let after = |row: &Row, penalty, place| {
+        let decay = Decay::new(penalty, place, Strength::LrScaled(0.1));
+        // The second weight is small enough for an infinite power.
+        let start = [T::zero(), T::min_positive_value() * T::epsilon(), T::near(0.5)];
+        slice_after(&mut *row.build::<T>(&row.setup(decay)), &start, &[T::near(0.3), T::zero(), T::near(0.1)], STEPS)
+    };
+    for row in OPTIMIZERS {
+        for penalty in [cells::ROOT, cells::POWER, Penalty::PNorm { p: 1e-9 }] {
+            let found = after(row, penalty, Place::Decoupled);
+            assert!(found[0] == T::zero() && found[2].is_finite(), "{} {penalty:?}: {found:?}", row.name);
+        }
+        assert!(after(row, cells::POWER, Place::Coupled)[0] != T::zero(), "{}", row.name);
+        assert!(after(row, Penalty::PNorm { p: 2.0 }, Place::Decoupled)[0] != T::zero(), "{}", row.name);
+    }
+    let decay = Decay::p_norm(0.1, 0.5);
+    let mut opt = T::build(&wane::Lamb::new(0.1).trust_ratio(wane::TrustRatio::clamped(0.0, 0.0)).weight_decay(decay)).unwrap();
+    let found = slice_after(&mut *opt, &[T::zero(), T::one()], &[T::one(), T::one()], 3);
+    assert!(found == [T::zero(), T::one()], "{found:?}");
+}
+
+/// Matrices and kernels that fill more than a tile, whose columns begin anywhere in it; the whole is one row.
+fn column_lasso_is_row_lasso_of_the_transposed<T: Element>() {
+    let row = optimizer("sgd");
+    for [rows, columns, inner] in [[3, 350, 1], [350, 3, 1], [3, 5, 70], [41, 3, 9], [1, 1, 3]] {
+        // Where weight i of the transposed stands.
+        let from = |i: usize| (i / inner % rows * columns + i / inner / rows) * inner + i % inner;
+        let turned = |x: &[T]| (0..x.len()).map(|i| x[from(i)]).collect::<Vec<_>>();
+        let start = Tensor::<T>::new(0, rows * columns * inner);
+        let run = |decay: Decay, shape: &[usize], turn: &dyn Fn(&[T]) -> Vec<T>| {
+            let (mut opt, mut weights) = (row.build::<T>(&row.setup(decay)), turn(&start.value));
+            for k in 0..STEPS {
+                let grad = turn(&start.gradient(k));
+                opt.step(&mut [wane::Param::new("w", &mut weights, &grad).shape(shape)]).unwrap();
+            }
+            weights
+        };
+        let found = turned(&run(Decay::column_lasso(0.4), &[rows, columns, inner], &|x| x.to_vec()));
+        let expected = run(Decay::group_lasso(0.4), &[columns, rows, inner], &turned);
+        let free = run(Decay::none(), &[columns, rows, inner], &turned);
+        assert!(ulps(&found, &expected) < SAME && ulps(&found, &free) > OTHER, "{rows} × {columns} × {inner}");
+        let whole = run(Decay::tensor_lasso(0.4), &[start.value.len()], &|x| x.to_vec());
+        let one_row = run(Decay::group_lasso(0.4), &[1, start.value.len()], &|x| x.to_vec());
+        assert!(whole == one_row, "{rows} × {columns} × {inner}");
+    }
+}
+
 /// Rows of one weight: a tensor of one axis.
 fn group_lasso_of_single_weights_is_the_soft_threshold<T: Element>() {
     for row in OPTIMIZERS {
-        for cell in cells::all().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
+        for cell in cells::all().into_iter().filter(|cell| cell.penalty == cells::ROWS) {
             let run = |penalty, shape: &dyn Fn(usize) -> Vec<usize>| {
                 let decay = Cell { penalty, ..cell.clone() }.decay();
                 let (mut opt, mut tensors) = (row.build::<T>(&row.setup(decay)), tensors::<T>(&LENGTHS));
@@ -312,12 +423,12 @@ fn group_lasso_of_single_weights_is_the_soft_threshold<T: Element>() {
             };
             let shapes: [fn(usize) -> Vec<usize>; 2] = [|n| vec![n, 1], |n| vec![n]];
             for shape in &shapes[..if row.reach == Reach::Matrix { 1 } else { 2 }] {
-                let difference = ulps(&run(Penalty::GroupLasso, shape), &run(Penalty::L1, shape));
+                let difference = ulps(&run(cells::ROWS, shape), &run(Penalty::L1, shape));
                 assert!(difference < SAME, "{} with {}: {difference} ulp in {:?}", row.name, cell.decay(), shape(3));
             }
             // What stays within a threshold of its anchor is 0 either way.
             if cell.anchor == Anchor::Origin {
-                let [rows, weights] = [Penalty::GroupLasso, Penalty::L1].map(|penalty| run(penalty, &|n| vec![1, n]));
+                let [rows, weights] = [cells::ROWS, Penalty::L1].map(|penalty| run(penalty, &|n| vec![1, n]));
                 let difference = ulps(&rows, &weights);
                 assert!(difference > OTHER, "{} with {}: {difference} ulp in one row", row.name, cell.decay());
             }

@@ -40,8 +40,15 @@ fn amount(cell: &Cell, lr: f64) -> f64 {
 /// The distance d after n steps of pure decay: a geometric sum, which stops at 0.
 fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
     let [l1, l2] = cell.parts(amount(cell, lr));
+    if cell.place == Place::Selective {
+        // Nothing is added.
+        return d;
+    }
     if let Penalty::Huber { delta } = cell.penalty {
         return (0..n).fold(d, |d, _| if d.abs() > (1.0 + l1) * delta { d - l1 * delta * d.signum() } else { d / (1.0 + l1) });
+    }
+    if let Penalty::PNorm { p } = cell.penalty {
+        return (0..n).fold(d, |d, _| d / (1.0 + l1 * d.abs().powf(p - 2.0)));
     }
     let proximal = cell.place == Place::Proximal;
     let keep = match cell.place {
@@ -57,7 +64,7 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
 fn a_zero_gradient_is_pure_decay<T: Element>() {
     const N: i32 = 20;
     let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
-    let by_weight = |cell: &&Cell| cell.penalty != Penalty::GroupLasso;
+    let by_weight = |cell: &&Cell| !matches!(cell.penalty, Penalty::GroupLasso { .. });
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         for cell in cells.iter().filter(by_weight).filter(|cell| row.has_plain_metric() || cell.place != Place::Metric) {
             let start = tensors::<T>(&[6, 5, 4]);
@@ -96,7 +103,7 @@ fn a_zero_gradient_takes_its_share_of_each_row<T: Element>() {
     let (rows, width) = (3, 2);
     let start = [3.0, 4.0, -0.3, 0.4, 0.01, -0.01].map(T::near);
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
-        for cell in cells::plain().into_iter().filter(|cell| cell.penalty == Penalty::GroupLasso) {
+        for cell in cells::plain().into_iter().filter(|cell| cell.penalty == cells::ROWS) {
             let (mut opt, mut weights) = (row.build::<T>(&row.setup(cell.decay())), start);
             for _ in 0..N {
                 opt.step(&mut [Param::new("w", &mut weights, &[T::zero(); 6]).shape(&[rows, width])]).unwrap();
@@ -266,8 +273,8 @@ fn schedules_of_rate_and_strength_multiply<E: Element>() {
 /// What is within the threshold becomes 0 and stays there; nothing ever changes its sign or grows.
 fn soft_thresholds_leave_exact_zeros<E: Element>() {
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
-        // Huber's penalty is a square near 0.
-        let has_edge = |cell: &Cell| cell.parts(1.0)[0] > 0.0 && cell.penalty != cells::HUBER;
+        // Huber's penalty is a square near 0, and a p-norm falls to 0 without an edge.
+        let has_edge = |cell: &Cell| matches!(cell.penalty, Penalty::L1 | Penalty::ElasticNet { .. });
         let is_soft = |cell: &Cell| has_edge(cell) && cell.place != Place::Coupled && !cell.joins_weights();
         for cell in
             cells::plain().into_iter().filter(|cell| is_soft(cell) && (row.has_plain_metric() || cell.place != Place::Metric))

@@ -1,7 +1,7 @@
 //! Where runs end: at rest the gradient of the loss is opposite to one of the penalty; what the steps before it can reach is bounded; and
 //! what a little more decay does to the loss is known before the step.
 
-use wane::{Anchor, Decay, Optimizer, Param, Penalty, Place, Schedule, Strength};
+use wane::{Anchor, Decay, Optimizer, Param, Penalty, Place, Schedule, Slices, Strength};
 
 use crate::common::cells::{self, Cell, number};
 use crate::common::data::{exact, matrix, noise, param, step_slice};
@@ -58,30 +58,41 @@ fn imbalance(penalty: Penalty, lambda: f64, g: &[f64], d: &[f64]) -> Vec<f64> {
         Penalty::L1 => each(&|at| pull(lambda, 0.0, at)),
         Penalty::ElasticNet { ratio } => each(&|at| pull(lambda * ratio, lambda * (1.0 - ratio), at)),
         Penalty::Huber { delta } => each(&|[g, d]| (g + lambda * d.clamp(-delta, delta)).abs()),
-        Penalty::GroupLasso => {
-            let n = matrix(d.len())[1];
-            let of_row = |(g, d): (&[f64], &[f64])| {
-                let (most, length) = (lambda * (n as f64).sqrt(), norm(d));
+        // At 0 the pull has no bound.
+        Penalty::PNorm { p } => {
+            each(&|[g, d]| if d == 0.0 { 0.0 } else { (g + lambda * d.signum() * d.abs().powf(p - 1.0)).abs() })
+        }
+        Penalty::GroupLasso { over } => {
+            let [rows, columns] = matrix(d.len());
+            let (slices, slice): (usize, &dyn Fn(usize) -> usize) = match over {
+                Slices::Rows => (rows, &|i| i / columns),
+                Slices::Columns => (columns, &|i| i % columns),
+                _ => (1, &|_| 0),
+            };
+            let of_slice = |k: usize| {
+                let of = |x: &[f64]| (0..x.len()).filter(|&i| slice(i) == k).map(|i| x[i]).collect::<Vec<_>>();
+                let [g, d] = [g, d].map(of);
+                let (most, length) = (lambda * (d.len() as f64).sqrt(), norm(&d));
                 if length == 0.0 {
-                    (norm(g) - most).max(0.0)
+                    (norm(&g) - most).max(0.0)
                 } else {
-                    norm(&g.iter().zip(d).map(|(g, d)| g + most * d / length).collect::<Vec<_>>())
+                    norm(&g.iter().zip(&d).map(|(g, d)| g + most * d / length).collect::<Vec<_>>())
                 }
             };
-            g.chunks(n).zip(d.chunks(n)).map(of_row).collect()
+            (0..slices).map(of_slice).collect()
         }
         other => panic!("say what the subgradients of {other:?} are"),
     }
 }
 
 /// Ridge regression, lasso and their kin, by full-batch gradient descent: the conditions of their optimum hold, whatever way led there. What
-/// turns on and off (cautious decay, L1 in the gradient) or follows gradients that are 0 in the end (AdaDecay, adaptive decay) does not rest.
+/// turns on and off (cautious and selective decay, L1 in the gradient) or follows gradients that are 0 in the end (AdaDecay, adaptive decay) does not rest.
 #[test]
 fn at_rest_gradient_and_penalty_are_in_balance() {
     let (loss, row) = (Squares::new(), optimizer("sgd"));
     let rests = |cell: &Cell| {
         let turns = cell.place == Place::Coupled && matches!(cell.penalty, Penalty::L1 | Penalty::ElasticNet { .. });
-        let follows = matches!(cell.place, Place::Cautious | Place::AdaDecay { .. });
+        let follows = matches!(cell.place, Place::Cautious | Place::AdaDecay { .. } | Place::Selective);
         matches!(cell.strength, Strength::LrScaled(_)) && !turns && !follows
     };
     let mut zeros = 0;

@@ -79,8 +79,9 @@ fn amounts(row: &Row, cell: &Cell) -> Option<[f64; 2]> {
         // The trust ratio looks at a displacement that is as long as before, and makes it twice as long. So a share is half of what it was;
         // and what looks at the weight after such a step sees 2d − η·u, which is no multiple of d − η·u.
         _ if row.reach == Reach::Displacement => {
-            let looks_after = cell.parts(1.0)[0] > 0.0 || cell.place == Place::Proximal;
-            (!looks_after).then_some([f64::NAN, 1.0 / WEIGHT])
+            let looks_after = cell.parts(1.0)[0] > 0.0 || matches!(cell.place, Place::Proximal | Place::Selective);
+            // 1 − e^(−s) of half an s is not half of it.
+            (!looks_after && cell.place != Place::Exponential).then_some([f64::NAN, 1.0 / WEIGHT])
         }
         Place::Metric => Some([WEIGHT * metric, f64::NAN]),
         _ => Some([WEIGHT, 1.0]),
@@ -92,7 +93,9 @@ fn doubled(row: &Row, cell: &Cell) -> Option<Cell> {
     let [threshold, share] = amounts(row, cell)?;
     let (penalty, amount) = match cell.penalty {
         Penalty::L2 => (Penalty::L2, share),
-        Penalty::L1 | Penalty::GroupLasso => (cell.penalty, threshold),
+        Penalty::L1 | Penalty::GroupLasso { .. } => (cell.penalty, threshold),
+        // 2^(2 − p) is no power of two, and a power is rounded as its library likes.
+        Penalty::PNorm { .. } => return None,
         Penalty::Huber { delta } => (Penalty::Huber { delta: WEIGHT * delta }, share),
         Penalty::ElasticNet { ratio } => {
             let amount = threshold * ratio + share * (1.0 - ratio);

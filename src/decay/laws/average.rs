@@ -15,7 +15,7 @@ pub(in crate::decay) fn check(anchor: Anchor) -> Result<()> {
 }
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.
-pub(in crate::decay) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
+pub(super) fn refuses(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
     let exists = !matches!(anchor, Anchor::Average { .. })
         || matches!((penalty, place), (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential));
     (!exists).then_some("towards the running average there is decoupled L2")

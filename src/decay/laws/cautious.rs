@@ -1,10 +1,11 @@
 //! Cautious decay: only where the update already moves the weight towards 0 (Chen et al.,
 //! arXiv 2510.12402).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay};
+use super::amounts::{Amounts, OfShare};
+use super::{AnyLaw, AtPlace, StepDecay};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
-use crate::float::{Float, Real, removed};
+use crate::float::Real;
 use crate::kernel::{Law, Move, descend};
 
 impl Decay {
@@ -16,7 +17,8 @@ impl Decay {
 }
 
 /// Beside the update, where the update moves the same way.
-pub(super) struct WhereItAgrees;
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct WhereItAgrees;
 
 impl AtPlace for WhereItAgrees {
     fn word(&self) -> &'static str {
@@ -28,35 +30,13 @@ impl AtPlace for WhereItAgrees {
     }
 
     fn effect(&self, _penalty: Penalty, share: ShrinkFraction) -> StepDecay {
-        StepDecay::Cautious(Amounts { share })
+        StepDecay::Cautious(Amounts::of(share))
     }
 }
 
-/// The share that is removed where the update agrees.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Amounts {
-    share: ShrinkFraction,
-}
-
-impl Effect for Amounts {
-    fn said(self) -> Vec<(&'static str, f64)> {
-        vec![("s", self.share())]
-    }
-
-    fn times(self, trust: f64) -> Self {
-        Self { share: self.share.times(trust) }
-    }
-
-    fn share(self) -> f64 {
-        self.share.removed()
-    }
-
-    fn removes<T: Float>(self) -> [f64; 2] {
-        [self.share(), removed::<T>(self.share())]
-    }
-
-    fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
-        AnyLaw::Cautious(Cautious::new(self.share))
+impl OfShare for WhereItAgrees {
+    fn law<T: Real>(share: ShrinkFraction, _anchor: Anchor) -> AnyLaw<T> {
+        AnyLaw::Cautious(Cautious::new(share))
     }
 }
 

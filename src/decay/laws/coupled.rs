@@ -1,7 +1,7 @@
 //! Coupled penalties: their gradient joins that of the loss, before the optimizer sees it (formula:
 //! Hanson & Pratt 1988).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay, huber};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, p_norm};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
@@ -41,7 +41,8 @@ impl AtPlace for InGradient {
     fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
         match (penalty, strength) {
             (Penalty::L2, Strength::Adaptive(_)) => None,
-            (Penalty::GroupLasso, _) => Some("group lasso is a proximal step; use decoupled"),
+            (Penalty::GroupLasso { .. }, _) => Some("group lasso is a proximal step; use decoupled"),
+            (Penalty::PNorm { p }, _) if p_norm::refuses_gradient(p).is_some() => p_norm::refuses_gradient(p),
             (_, Strength::LrScaled(_)) => None,
             _ => Some("coupled decay is part of the gradient, so its strength is a plain number"),
         }
@@ -51,6 +52,7 @@ impl AtPlace for InGradient {
         let [l1, l2] = penalty.parts(share).map(ShrinkFraction::removed);
         match penalty {
             Penalty::Huber { delta } => huber::coupled(share, delta),
+            Penalty::PNorm { p } => p_norm::coupled(share, p),
             _ => StepDecay::Coupled(Amounts { l1, l2 }),
         }
     }

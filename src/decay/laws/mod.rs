@@ -6,6 +6,7 @@
 //! ([`Law`](crate::kernel::Law)). A law that a place shares with others has no place of its own.
 
 mod ada;
+mod amounts;
 mod average;
 mod cautious;
 mod coupled;
@@ -14,14 +15,16 @@ mod exponential;
 mod free;
 mod huber;
 mod metric;
+mod p_norm;
 mod proximal;
 mod rows;
+mod selective;
 mod shrink;
 mod touched;
 
 use std::fmt;
 
-pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
+pub(super) use average::check as check_anchor;
 pub(super) use touched::effect as in_touched_rows;
 pub(crate) use touched::paid;
 
@@ -126,6 +129,7 @@ places! {
     Self::Exponential, Self::Exponential => exponential::ByFlow;
     Self::Proximal, Self::Proximal => proximal::After;
     Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
+    Self::Selective, Self::Selective => selective::WhereItLeadsAway;
     Self::Metric, Self::Metric => metric::InMetric;
     Self::AdaDecay { alpha: 0.0 }, Self::AdaDecay { alpha } => ada::ByGradient { alpha };
 }
@@ -268,16 +272,24 @@ macro_rules! laws {
 laws! {
     Free(free::Free) => Free(free::Free);
     Coupled(coupled::Amounts) => CoupledL2(coupled::CoupledL2<T>), CoupledElastic(coupled::CoupledElastic<T>);
-    Shrink(shrink::Amounts) => Shrink(shrink::Shrink<T>), TowardsAverage(average::TowardsAverage<T>);
+    Shrink(amounts::Amounts<shrink::Beside>) => Shrink(shrink::Shrink<T>), TowardsAverage(average::TowardsAverage<T>);
     Exact(exact::Amounts) => Exact(exact::Exact<T>);
-    Cautious(cautious::Amounts) => Cautious(cautious::Cautious<T>);
+    Cautious(amounts::Amounts<cautious::WhereItAgrees>) => Cautious(cautious::Cautious<T>);
     Proximal(proximal::Amounts) => Proximal(proximal::Proximal<T>);
     AdaDecay(ada::Amounts) => AdaDecay(ada::AdaDecay<T>);
+    Selective(selective::Selective<f64>) => Selective(selective::Selective<T>);
     Metric(metric::Amounts) => Metric(metric::MetricThreshold<T>);
     CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
-    Rows(rows::RowLasso) => Rows(rows::RowLasso);
+    CoupledPNorm(p_norm::Coupled) => CoupledPNorm(p_norm::CoupledPNorm<T>);
+    PNorm(p_norm::Amounts) => PNorm(p_norm::PNorm<T>);
+    Slices(rows::SliceLasso) => Slices(rows::SliceLasso);
     Touched(touched::Amounts) => Touched(touched::Amounts);
+}
+
+/// Returns why a penalty in a place does not pull to this anchor, if it does not.
+pub(super) fn refused_by_anchor(anchor: Anchor, penalty: Penalty, place: Place) -> Option<&'static str> {
+    average::refuses(anchor, penalty, place).or_else(|| p_norm::refuses(anchor, penalty, place))
 }
 
 /// What errors call a decay's amounts.

@@ -1,7 +1,7 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact
 //! zeros (soft threshold).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, rows};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, p_norm, rows};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
@@ -38,7 +38,8 @@ impl AtPlace for After {
         let [l1, l2] = penalty.parts(share).map(ShrinkFraction::removed);
         match penalty {
             Penalty::Huber { delta } => huber::effect(share, delta),
-            Penalty::GroupLasso => rows::effect(share),
+            Penalty::PNorm { p } => p_norm::effect(share, p),
+            Penalty::GroupLasso { over } => rows::effect(share, over),
             _ => StepDecay::Proximal(Amounts { before: ShrinkFraction::NONE, threshold: l1, after: l2 }),
         }
     }

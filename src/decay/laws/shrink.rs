@@ -1,10 +1,11 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the
 //! order is PyTorch's).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay, average, huber, proximal, rows};
+use super::amounts::{Amounts, OfShare};
+use super::{AnyLaw, AtPlace, StepDecay, average, huber, p_norm, proximal, rows};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
-use crate::float::{Float, Real, removed};
+use crate::float::Real;
 use crate::kernel::{Law, Move, descend};
 
 impl Decay {
@@ -18,7 +19,8 @@ impl Decay {
 }
 
 /// Beside the update. L1 has its exact zeros from a threshold after it.
-pub(super) struct Beside;
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Beside;
 
 impl AtPlace for Beside {
     fn word(&self) -> &'static str {
@@ -32,9 +34,10 @@ impl AtPlace for Beside {
     fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
         let [l1, l2] = penalty.parts(share);
         match penalty {
-            Penalty::L2 => StepDecay::Shrink(Amounts { share: l2 }),
+            Penalty::L2 => StepDecay::Shrink(Amounts::of(l2)),
             Penalty::Huber { delta } => huber::effect(share, delta),
-            Penalty::GroupLasso => rows::effect(share),
+            Penalty::PNorm { p } => p_norm::effect(share, p),
+            Penalty::GroupLasso { over } => rows::effect(share, over),
             Penalty::L1 | Penalty::ElasticNet { .. } => {
                 StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 })
             }
@@ -42,33 +45,11 @@ impl AtPlace for Beside {
     }
 }
 
-/// The share that is removed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Amounts {
-    pub(crate) share: ShrinkFraction,
-}
-
-impl Effect for Amounts {
-    fn said(self) -> Vec<(&'static str, f64)> {
-        vec![("s", self.share())]
-    }
-
-    fn times(self, trust: f64) -> Self {
-        Self { share: self.share.times(trust) }
-    }
-
-    fn share(self) -> f64 {
-        self.share.removed()
-    }
-
-    fn removes<T: Float>(self) -> [f64; 2] {
-        [self.share(), removed::<T>(self.share())]
-    }
-
-    fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T> {
+impl OfShare for Beside {
+    fn law<T: Real>(share: ShrinkFraction, anchor: Anchor) -> AnyLaw<T> {
         match anchor {
-            Anchor::Average { beta } => AnyLaw::TowardsAverage(average::TowardsAverage::new(self.share(), beta)),
-            _ => AnyLaw::Shrink(Shrink::new(self.share)),
+            Anchor::Average { beta } => AnyLaw::TowardsAverage(average::TowardsAverage::new(share.removed(), beta)),
+            _ => AnyLaw::Shrink(Shrink::new(share)),
         }
     }
 }
