@@ -124,7 +124,7 @@ mod task;
 mod text;
 
 pub use clip::{Clip, NonFinite};
-pub use decay::{Anchor, Decay, Penalty, Place, Strength};
+pub use decay::{Anchor, Decay, Kappa, Penalty, Place, Strength, Tuning};
 pub use description::{Description, GroupRow, ParamRow};
 pub use engine::{Algorithm, GroupScope, OptimizerScope, Selector, Settings, Stepper};
 pub use error::{Error, Result};

@@ -166,6 +166,30 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// peak × schedule again.
     fn resume_schedule(&mut self);
 
+    /// Moves λ of every group whose decay is [tuned](crate::Decay::tuned) along the gradient of a
+    /// validation loss at the present weights, which each parameter lends in the place of its own
+    /// gradient. Parameters that are not lent, or lend no gradient, wait for the next tuning;
+    /// parameters of other groups are checked, and nothing else. Gradients are not scaled or clipped;
+    /// [`maximize`](crate::Settings::maximize) turns them round. The order of the parameters changes no
+    /// bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter),
+    /// [`Error::DuplicateName`](crate::Error::DuplicateName); the errors of a step for lengths and
+    /// shapes; [`Error::NonFiniteGradient`](crate::Error::NonFiniteGradient);
+    /// [`Error::Conflict`](crate::Error::Conflict) where no parameter of a tuned group lends a gradient;
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a λ that is not finite, and
+    /// [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) for one that would remove everything
+    /// in the next step. Nothing has changed then.
+    fn tune_decay(&mut self, params: &[Param<'_, T>]) -> Result<()>;
+
+    /// Returns what the decay of a group has found of its strength: λ of a
+    /// [tuned](crate::Decay::tuned) decay, λ̄ of an [adaptive](crate::Decay::adaptive) one, p/√v̄ of the
+    /// last step of a [stable](crate::Decay::stable) one (0 before the first). `None` for other decays,
+    /// and for a group that is not there.
+    fn decay_strength(&self, group: &str) -> Option<f64>;
+
     /// Returns the number of completed steps k, which schedules see. A step without parameters or
     /// gradients counts, a skipped or refused one does not.
     fn completed_steps(&self) -> u64;
@@ -177,8 +201,10 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn steps_of(&self, name: &str) -> Option<u64>;
 
     /// Returns the names of a parameter's state columns, PyTorch's where it has them, and of the
-    /// column that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
-    /// `running_average` for [`Anchor::Average`](crate::Anchor::Average). `None` for a name not seen.
+    /// columns that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
+    /// `running_average` for [`Anchor::Average`](crate::Anchor::Average), `sensitivity` for
+    /// [`Decay::tuned`](crate::Decay::tuned), `lambda` and others for [`Decay::cpr`](crate::Decay::cpr).
+    /// `None` for a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
     /// Returns a column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer`
@@ -286,6 +312,8 @@ macro_rules! forward {
             fn peak_learning_rate(&self) -> f64;
             fn set_learning_rate(&mut self, lr: f64) -> $crate::Result<()>;
             fn resume_schedule(&mut self) -> ();
+            fn tune_decay(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
+            fn decay_strength(&self, group: &str) -> Option<f64>;
             fn completed_steps(&self) -> u64;
             fn names(&self) -> Vec<&str>;
             fn steps_of(&self, name: &str) -> Option<u64>;

@@ -10,7 +10,8 @@ use std::cell::Cell;
 
 use common::{Element, OPTIMIZERS, Reach, cells};
 use wane::{
-    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings, Sgd,
+    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Kappa, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings,
+    Sgd, Tuning,
 };
 
 // What the present thread asks for, so that tests may run side by side.
@@ -147,10 +148,14 @@ fn every_kind_of_decay() {
         Decay::fixed(0.1).towards(cells::AVERAGE),
         Decay::adaptive(0.1).towards(Anchor::Start),
         Decay::coupled_l1(0.1).towards(Anchor::Given),
+        Decay::cpr(Kappa::Inflection { every: 2 }),
+        Decay::cpr(Kappa::Constant(0.1)).towards(Anchor::Start),
+        Decay::tuned(0.1, Tuning::Log(1.0)).towards(Anchor::Start),
     ] {
         boxed(Sgd::new(0.1).momentum(0.9).weight_decay(decay.clone()));
         boxed(Lamb::new(0.1).weight_decay(decay));
     }
+    boxed(Adam::new(0.1).weight_decay(Decay::stable(1e-3)));
 }
 
 #[test]

@@ -1,20 +1,26 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
 
 mod adaptive;
+mod kappa;
 mod laws;
 mod penalty;
+mod stable;
 mod text;
+mod tuning;
 pub(crate) mod units;
 
 pub(crate) use adaptive::Average;
+pub use kappa::Kappa;
 pub(crate) use laws::{AnyLaw, StepDecay};
 pub use penalty::Penalty;
+pub use tuning::Tuning;
 pub(crate) use units::Rates;
 pub use units::Strength;
 
 use crate::error::{Error, Result};
 use crate::kernel::column::{Column, Extent, Start};
 use crate::schedule::Schedule;
+use laws::Afterwards;
 
 /// A weight decay: the same value for every optimizer.
 ///
@@ -43,6 +49,9 @@ use crate::schedule::Schedule;
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
+/// | [`cpr`](Self::cpr)`(κ)` | `cpr:1,warm-start,2000` | x ← x − (η_t·u + 2λ·d), λ ← max(0, λ + μ·(mean d² − κ)) | CPR, Franke et al. 2024 |
+/// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ/√v̄, v̄ the mean of v̂ | AdamS, SGDS, Xie et al. 2023 |
+/// | [`tuned`](Self::tuned)`(λ, by)` | `tuned:0.1,log,1` | s = η_t·λ, λ along a validation gradient | Luketina et al. 2016 |
 ///
 /// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
 ///
@@ -66,8 +75,10 @@ use crate::schedule::Schedule;
 /// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
-/// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
-/// so only L2 takes them.
+/// other places take all but those that find themselves; `Timescale` and `HalfLife` speak of a share of
+/// the weight, so only L2 takes them. L2 takes [`Stable`](Strength::Stable) and
+/// [`Tuned`](Strength::Tuned) decoupled and in the exact order, [`Cpr`](Strength::Cpr) and
+/// [`AdaCpr`](Strength::AdaCpr) in the exact order.
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
 /// there, else of the step, before anything is written (the proximal place, which cannot pass 0,
@@ -82,6 +93,8 @@ use crate::schedule::Schedule;
 /// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
+/// | μ and κ of CPR | 1, – | see [`cpr`](Self::cpr) | see there |
+/// | κ, the rate of tuning | – | finite, ≥ 0 | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |
 /// | the peak learning rate, for independent and timescale decay | | > 0 | [`Conflict`] |
 /// | the cell of the table, and its strength | | what is in it | [`NoSuchDecay`] |
@@ -115,7 +128,8 @@ use crate::schedule::Schedule;
 /// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv
 /// 1711.05101 (decoupled, independent); Wang & Aitchison, arXiv 2405.13698 (timescale); Li,
 /// Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv 2510.12402 (cautious);
-/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
+/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive); Franke, Hefenbrock, Koehler & Hutter, arXiv
+/// 2311.09058 (CPR); Xie et al., arXiv 2011.11152 (stable); Luketina et al., arXiv 1511.06727 (tuned).
 ///
 /// [`OutOfRange`]: crate::Error::OutOfRange
 /// [`ShrinkOutOfRange`]: crate::Error::ShrinkOutOfRange
@@ -219,14 +233,21 @@ impl Decay {
     }
 
     /// Returns the columns that the decay keeps for a parameter, which begin when the parameter is first
-    /// seen: what it pulls towards.
+    /// seen: what it pulls towards, and what its strength is found by.
     pub(crate) fn columns(&self) -> Vec<Column> {
         let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
-        match self.anchor() {
+        let mut columns = match self.anchor() {
             Anchor::Origin | Anchor::Given => Vec::new(),
             Anchor::Start => vec![of_weights("anchor")],
             Anchor::Average { .. } => vec![of_weights("running_average")],
-        }
+        };
+        columns.extend(match self.strength {
+            Strength::Cpr { kappa, .. } => laws::columns_of_constraint(kappa, Afterwards::Kept),
+            Strength::AdaCpr { kappa, .. } => laws::columns_of_constraint(kappa, Afterwards::Tightened),
+            Strength::Tuned { .. } => vec![Column::zeros(SENSITIVITY)],
+            _ => Vec::new(),
+        });
+        columns
     }
 
     /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
@@ -264,6 +285,26 @@ impl Decay {
         self.penalty == Penalty::GroupLasso
     }
 
+    /// Returns whether the group remembers what the strength has found.
+    pub(crate) fn is_remembered(&self) -> bool {
+        self.strength.is_remembered()
+    }
+
+    /// Returns whether the strength is measured in the group's second moments.
+    pub(crate) fn is_stable(&self) -> bool {
+        matches!(self.strength, Strength::Stable(_))
+    }
+
+    /// Returns how the strength follows a validation loss, if it does.
+    pub(crate) fn tuning(&self) -> Option<Tuning> {
+        if let Strength::Tuned { by, .. } = self.strength { Some(by) } else { None }
+    }
+
+    /// Returns what the group has found before its first step.
+    pub(crate) fn start(&self) -> Average {
+        if let Strength::Tuned { lambda, .. } = self.strength { Average::of(lambda) } else { Average::default() }
+    }
+
     /// Returns λ where the strength follows the group's norms.
     pub(crate) fn adaptive_lambda(&self) -> Option<f64> {
         self.strength.adaptive_lambda()
@@ -292,23 +333,27 @@ impl Decay {
     fn missing(&self) -> Option<&'static str> {
         let Self { penalty, place, strength, anchor, .. } = *self;
         let of_shares = || (penalty != Penalty::L2 && strength.is_of_shares()).then_some(OF_SHARES);
-        let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(|| refused_by_norms(penalty, place, strength));
+        let by_strength = || strength.refuses(penalty, place, anchor, &self.schedule);
+        let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(by_strength);
         reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares)
     }
 
-    /// Returns what the decay amounts to where its schedule stands at `m`; `average` is the group's
-    /// running strength where it is adaptive.
+    /// Returns what the decay amounts to where its schedule stands at `m`; `average` is what the group
+    /// has found, where the strength depends on that.
     pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
         let share = self.strength.share(self.place, rates, m, average);
-        // First of all, so that a decay of 0 has the bits of a run without decay.
-        if share.removed() == 0.0 { StepDecay::default() } else { self.place.effect(self.penalty, share) }
+        match self.strength {
+            Strength::Cpr { mu, kappa } => laws::constrained(mu, kappa, Afterwards::Kept),
+            Strength::AdaCpr { mu, kappa } => laws::constrained(mu, kappa, Afterwards::Tightened),
+            Strength::Tuned { .. } => laws::tuned(self.place, share),
+            // Before a place is asked, so that a decay of 0 has the bits of a run without decay.
+            _ if share.removed() == 0.0 => StepDecay::default(),
+            _ => self.place.effect(self.penalty, share),
+        }
     }
 }
 
 const OF_SHARES: &str = "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed";
 
-/// A strength that follows norms of the gradient is part of the gradient.
-fn refused_by_norms(penalty: Penalty, place: Place, strength: Strength) -> Option<&'static str> {
-    let exists = strength.adaptive_lambda().is_none() || (penalty, place) == (Penalty::L2, Place::Coupled);
-    (!exists).then_some("adaptive strength is defined for coupled L2")
-}
+/// The column of how far a weight would be from where it is at a larger λ.
+pub(crate) const SENSITIVITY: &str = "sensitivity";

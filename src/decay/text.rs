@@ -27,9 +27,7 @@ fn expected() -> String {
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words())?;
-        if let Some(number) = self.strength.number() {
-            write!(f, ":{}", Number(number))?;
-        }
+        self.strength.write(f)?;
         self.penalty.write(f)?;
         self.place.write(f)?;
         match self.anchor {
@@ -58,8 +56,7 @@ impl Decay {
             other => other.word(),
         };
         let place = match self.place {
-            Place::Coupled if units == "adaptive" => "",
-            Place::Decoupled if units != "adaptive" && !(units.is_empty() && penalty.is_empty()) => "",
+            usual if usual == self.strength.usual_place() && !(units.is_empty() && penalty.is_empty()) => "",
             other => other.word(),
         };
         let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
@@ -106,19 +103,13 @@ fn law(text: &str) -> Result<Decay> {
         return next.end(Decay::none());
     }
     let (units, rest) = Strength::read(words);
-    let (place, rest) = Place::read(rest).unwrap_or((usual_place(units(0.0)), rest));
+    let (place, rest) = Place::read(rest).unwrap_or((units.usual_place(), rest));
     let (penalty, rest) = Penalty::read(rest);
     if words.is_empty() || !rest.is_empty() {
         return Err(next.error(expected()));
     }
-    let strength = units(next.take("the strength")?);
+    let strength = units.take(&mut next)?;
     let penalty = penalty.take(&mut next)?;
     let place = place.take(&mut next)?;
     next.end(Decay::new(penalty, place, strength))
-}
-
-/// Returns the place where the text names none: adaptive decay is coupled,
-/// everything else decoupled.
-fn usual_place(strength: Strength) -> Place {
-    if strength.adaptive_lambda().is_some() { Place::Coupled } else { Place::Decoupled }
 }

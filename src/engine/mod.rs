@@ -14,10 +14,12 @@ mod settings;
 mod share;
 mod slot;
 mod slots;
+mod stable;
 mod state;
 mod step;
 mod stepper;
 mod survey;
+mod tune;
 mod whole;
 
 pub use hyperparameters::Algorithm;
@@ -37,7 +39,7 @@ use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::state::{Loaded, Loading, ParameterState, State};
 use foresight::Stage;
-use group::Member;
+use group::{Group, Member};
 use groups::{Edit, Groups};
 use run::Run;
 use share::Pieces;
@@ -97,9 +99,7 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn capture_anchors(&mut self, params: &[Param<'_, T>]) -> Result<()> {
         self.introduce(params)?;
         for (param, slot) in params.iter().zip(self.slots.first(params.len())) {
-            if !slot.memory.columns.is_empty() {
-                slot.capture(param.value);
-            }
+            slot.recapture(param.value);
         }
         Ok(())
     }
@@ -120,6 +120,15 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
         let slot = self.slots.get_mut(param.name)?;
         slot.resize(param, &self.groups[slot.group].settings)
+    }
+
+    fn tune_decay(&mut self, params: &[Param<'_, T>]) -> Result<()> {
+        self.tune(params)
+    }
+
+    fn decay_strength(&self, group: &str) -> Option<f64> {
+        let known = self.groups.iter().find(|known| *known.name == *group && known.is_adaptive());
+        known.map(Group::average)
     }
 
     fn learning_rate(&self) -> f64 {

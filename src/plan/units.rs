@@ -51,8 +51,8 @@ impl Units {
             Strength::Fixed(_) => Some(Self::Fixed),
             Strength::Timescale(_) => Some(Self::Timescale),
             Strength::HalfLife(_) => Some(Self::HalfLife),
-            // Adaptive strength is that of a coupled decay, which has no share.
-            Strength::None | Strength::Adaptive(_) => None,
+            // Others are found in the run, and have no share before it.
+            _ => None,
         }
     }
 

@@ -96,7 +96,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive|cpr|ada-cpr|stable|tuned]-[coupled|decoupled|exact|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -116,6 +116,10 @@ fn decays() {
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
+    refused::<Decay>("decay", "cpr:1", "a value for kappa, after a colon or comma");
+    refused::<Decay>("decay", "cpr:1,0.5", "constant, initial, warm-start or inflection for kappa, not `0.5`");
+    refused::<Decay>("decay", "cpr:1,warm-start,0.5", "a whole number for kappa's steps, not `0.5`");
+    refused::<Decay>("decay", "tuned:1,0.5", "log or linear for the tuning, not `0.5`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
     let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";
     assert_error!(

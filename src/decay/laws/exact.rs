@@ -81,7 +81,7 @@ impl Effect for Amounts {
     }
 
     fn law<T: Real>(self, _anchor: Anchor) -> AnyLaw<T> {
-        AnyLaw::Exact(Exact { s: T::of(self.share) })
+        AnyLaw::Exact(Exact::new(self.share))
     }
 }
 
@@ -89,6 +89,16 @@ impl Effect for Amounts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exact<T> {
     s: T,
+}
+
+impl<T: Real> Exact<T> {
+    pub(super) fn new(share: f64) -> Self {
+        Self { s: T::of(share) }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.s.is_zero()
+    }
 }
 
 impl<T: Real> Law<T> for Exact<T> {

@@ -8,6 +8,7 @@
 mod ada;
 mod average;
 mod cautious;
+mod constrained;
 mod coupled;
 mod exact;
 mod free;
@@ -16,10 +17,13 @@ mod metric;
 mod proximal;
 mod rows;
 mod shrink;
+mod tuned;
 
 use std::fmt;
 
 pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
+pub(super) use constrained::{Afterwards, columns as columns_of_constraint, effect as constrained};
+pub(super) use tuned::effect as tuned;
 
 use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
@@ -226,7 +230,10 @@ macro_rules! laws {
             /// Returns the law for a parameter that it has looked at.
             pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, notes: Notes<'_, T>) -> Self {
                 match self {
-                    $($(Self::$Law(law) => Self::$Law(law.prepare(whole, notes))),+),+
+                    $($(Self::$Law(law) => {
+                        let law = law.prepare(whole, notes);
+                        if Law::<T>::rests(&law) { Self::Free(free::Free) } else { Self::$Law(law) }
+                    }),+),+
                 }
             }
 
@@ -260,6 +267,8 @@ laws! {
     CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
     Rows(rows::RowLasso) => Rows(rows::RowLasso);
+    Constrained(constrained::Amounts) => Constrained(constrained::Constrained<T>);
+    Tuned(tuned::Amounts) => TunedShrink(tuned::Tuned<T, shrink::Shrink<T>>), TunedExact(tuned::Tuned<T, exact::Exact<T>>);
 }
 
 /// What errors call a decay's amounts.
