@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::decay::Decay;
 use crate::description::Description;
 use crate::error::Result;
 use crate::float::Float;
@@ -166,6 +167,31 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// peak × schedule again.
     fn resume_schedule(&mut self);
 
+    /// Gives a group another decay from the next step on, until [`reset`](Self::reset): the group of
+    /// just this name. Columns of state that both decays have stay as they are; others begin as those
+    /// of a new parameter, and a strength that [finds itself](Self::decay_strength) begins anew. A
+    /// [state](Self::export) names the decay that the group has then.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).weight_decay(Decay::decoupled(0.5)).build()?;
+    /// let mut w = [4.0_f64];
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [3.0]);
+    /// opt.set_weight_decay("default", Decay::none())?;
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [3.0]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownGroup`](crate::Error::UnknownGroup), and the errors of `build` for a decay, within
+    /// [`Error::InGroup`](crate::Error::InGroup) unless the group is `default`. The decay is then as it
+    /// was.
+    fn set_weight_decay(&mut self, group: &str, decay: Decay) -> Result<()>;
+
     /// Moves λ of every group whose decay is [tuned](crate::Decay::tuned) along the gradient of a
     /// validation loss at the present weights, which each parameter lends in the place of its own
     /// gradient. Parameters that are not lent, or lend no gradient, wait for the next tuning;
@@ -312,6 +338,7 @@ macro_rules! forward {
             fn peak_learning_rate(&self) -> f64;
             fn set_learning_rate(&mut self, lr: f64) -> $crate::Result<()>;
             fn resume_schedule(&mut self) -> ();
+            fn set_weight_decay(&mut self, group: &str, decay: $crate::Decay) -> $crate::Result<()>;
             fn tune_decay(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
             fn decay_strength(&self, group: &str) -> Option<f64>;
             fn completed_steps(&self) -> u64;

@@ -3,6 +3,7 @@
 mod common;
 mod strengths {
     mod cpr;
+    mod given;
     mod stable;
     mod tuned;
 }

@@ -169,6 +169,13 @@ impl<T: Real> Group<T> {
         Self { name: name.into(), edits, settings, anchor, average, planned: None, plan }
     }
 
+    /// Takes another decay, which begins to find its strength anew.
+    pub(crate) fn decaying(mut self, decay: Decay) -> Self {
+        (self.anchor, self.average, self.planned) = (decay.anchor(), decay.start(), None);
+        self.settings.decay = decay;
+        self
+    }
+
     /// Works out the learning rate and the decay's strength of a step, from the norms of gradient
     /// and distance where the decay looks at them.
     pub(crate) fn prepare(&mut self, run: &Run, norms: Option<[f64; 2]>) -> Result<()> {
@@ -223,6 +230,17 @@ impl<T: Real> Group<T> {
         (rates.now, self.settings.decay.in_step(rates, multiplier, self.average.strength()))
     }
 
+    /// Checks its settings, and what the next step would make of them.
+    pub(crate) fn check(&self, run: &Run) -> Result<()> {
+        let checked = self.settings.check::<T>(&self.name, run);
+        checked.map_err(|error| self.at_fault(error)).and_then(|()| self.check_next(run))
+    }
+
+    /// Says that an error is this group's, unless it is the optimizer itself.
+    fn at_fault(&self, error: Error) -> Error {
+        if self.edits.is_empty() { error } else { error.in_group(&self.name) }
+    }
+
     /// Checks what the next step would make of these settings.
     pub(crate) fn check_next(&self, run: &Run) -> Result<()> {
         self.check_at(run, self.average())
@@ -234,7 +252,7 @@ impl<T: Real> Group<T> {
         let average = if self.settings.decay.is_stable() { 0.0 } else { average };
         let checked = rounded::<T>("learning rate", run.rate() * self.settings.lr_factor);
         let checked = checked.and_then(|_| self.strength(run, Average::of(average)).map(|_| ()));
-        checked.map_err(|error| if self.edits.is_empty() { error } else { error.in_group(&self.name) })
+        checked.map_err(|error| self.at_fault(error))
     }
 
     fn strength(&self, run: &Run, average: Average) -> Result<(f64, StepDecay)> {
@@ -290,8 +308,10 @@ impl<T: Real> Group<T> {
         self.average = Average::of(average);
     }
 
-    pub(crate) fn reset(&mut self) {
-        self.average = self.settings.decay.start();
+    /// Goes back to these settings, and forgets what its decay's strength has found.
+    pub(crate) fn reset(&mut self, settings: Member) {
+        (self.anchor, self.average, self.planned) = (settings.decay.anchor(), settings.decay.start(), None);
+        self.settings = settings;
     }
 }
 

@@ -31,6 +31,7 @@ pub use settings::{GroupScope, OptimizerScope, Settings};
 pub use stepper::Stepper;
 pub(crate) use whole::{Parameter, Prepared};
 
+use crate::decay::Decay;
 use crate::description::Description;
 use crate::error::{Result, in_range};
 use crate::float::Real;
@@ -120,6 +121,15 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
         let slot = self.slots.get_mut(param.name)?;
         slot.resize(param, &self.groups[slot.group].settings)
+    }
+
+    fn set_weight_decay(&mut self, group: &str, decay: Decay) -> Result<()> {
+        let place = self.groups.known(group, "`set_weight_decay`")?;
+        let next = self.groups[place].clone().decaying(decay);
+        next.check(&self.run)?;
+        self.slots.of_group(place).for_each(|slot| slot.regroup(place, &next.settings));
+        self.groups[place] = next;
+        Ok(())
     }
 
     fn tune_decay(&mut self, params: &[Param<'_, T>]) -> Result<()> {

@@ -46,9 +46,9 @@ fn ada_cpr(mu: f64, kappa: Kappa) -> Decay {
     Decay::new(Penalty::L2, Place::Exact, Strength::AdaCpr { mu, kappa })
 }
 
-/// Gradients that make weights grow, then shrink, and grow again.
+/// Gradients that make weights grow, then shrink, and grow further.
 fn gradient(k: u64, i: usize) -> f64 {
-    let size = if (k / 12).is_multiple_of(2) { -1.0 } else { 1.5 };
+    let size = [-1.0, 1.5, -3.0][usize::try_from(k / 12 % 3).unwrap()];
     size * (0.5 + (i % 3) as f64 * 0.25)
 }
 
@@ -100,6 +100,9 @@ fn a_parameter_follows_the_equations<T: Element>() {
                 worst = worst.max(error);
                 let found = opt.state("(slice)", "lambda").unwrap()[0].exact();
                 assert!((found - plain.lambda).abs() <= 400.0 * T::EPS, "{decay} at {k}: {found} for {}", plain.lambda);
+                if let Some(is_set) = opt.state("(slice)", "kappa_is_set") {
+                    assert_eq!(is_set[0].exact() == 1.0, plain.kappa.is_some(), "{decay} at {k}");
+                }
             }
             assert!(worst <= 400.0 * T::EPS, "{decay}: {worst:e}");
             assert!(plain.kappa.is_some(), "{decay}: the bound is known in the end");
