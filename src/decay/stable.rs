@@ -18,7 +18,8 @@ impl Decay {
     ///
     /// As gradients vanish the share grows: one of 1 or more is
     /// [`ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) of the step, before anything is written.
-    /// Where v̄ is 0 (all gradients were 0 so far) nothing decays. Loss scaling that is not
+    /// Where v̄ is 0 (all gradients were 0 so far) nothing decays. A v̄ that is NaN, which only
+    /// [`NonFinite::Propagate`](crate::NonFinite::Propagate) lets come so far, is that error, too. Loss scaling that is not
     /// [undone](crate::Optimizer::step_scaled) changes v̄.
     ///
     /// | number | default | allowed | else |

@@ -1,8 +1,8 @@
 //! Stable weight decay: s = η·λ·p/√v̄, v̄ the mean of the second moments over the group.
 
 use wane::{
-    Adafactor, Adagrad, Adam, Anchor, Decay, Error, Lamb, Lion, Muon, NAdam, Optimizer, Param, Penalty, Place, Pool, Schedule,
-    Sgd, Strength,
+    Adafactor, Adagrad, Adam, Anchor, Decay, Error, Lamb, Lion, Muon, NAdam, NonFinite, Optimizer, Param, Penalty, Place, Pool,
+    Schedule, Sgd, Strength,
 };
 
 use crate::common::data::{bits, trained};
@@ -124,6 +124,16 @@ fn vanishing_gradients() {
     opt.set_learning_rate(10.0).unwrap();
     assert!(opt.step_slice(&mut w, &[0.0625]).is_err());
     opt.step_slice(&mut w, &[1e4]).unwrap();
+}
+
+/// What is let through reaches the mean of all.
+#[test]
+fn a_nan_is_an_error_of_the_step() {
+    let mut opt = Adam::new(0.1).weight_decay(Decay::stable(0.5)).non_finite(NonFinite::Propagate).build::<f64>().unwrap();
+    let mut w = [2.0, 3.0];
+    let error = opt.step_slice(&mut w, &[f64::NAN, 1.0]).unwrap_err();
+    assert!(matches!(error, Error::ShrinkOutOfRange { share, .. } if share.is_nan()), "{error}");
+    assert_eq!(w, [2.0, 3.0]);
 }
 
 /// Each worker sums up its own parameters; the mean is in the order of names.

@@ -168,6 +168,15 @@ fn slice<T>(number: &mut T) -> &mut [T] {
     std::slice::from_mut(number)
 }
 
+/// Only the share and its slope are numbers of the weights' type.
+#[test]
+fn a_strength_without_a_rate_may_be_of_any_size() {
+    let mut opt = Sgd::new(0.0).weight_decay(Decay::tuned(1e60, Tuning::Log(1.0))).build::<f32>().unwrap();
+    let mut w = [2.0];
+    opt.step_slice(&mut w, &[1.0]).unwrap();
+    assert_eq!(w, [2.0]);
+}
+
 /// λ of each group moves on its own parameters; what waits keeps its sensitivity; climbing turns the sign.
 #[test]
 fn groups_and_those_that_wait() {
