@@ -1,11 +1,13 @@
 //! Stable weight decay: s = η·λ·p/√v̄, v̄ the mean of the second moments over the group.
 
+use std::collections::BTreeMap;
+
 use wane::{
-    Adafactor, Adagrad, Adam, Anchor, Decay, Error, Lamb, Lion, Muon, NAdam, NonFinite, Optimizer, Param, Penalty, Place, Pool,
-    Schedule, Sgd, Strength,
+    Adafactor, Adagrad, Adam, Anchor, Decay, Error, Kappa, Lamb, Lion, Muon, NAdam, NonFinite, Optimizer, Param, Penalty, Place,
+    Pool, Schedule, Sgd, Strength, Tuning,
 };
 
-use crate::common::data::{bits, trained};
+use crate::common::data::{bits, patterns, trained};
 use crate::common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 
 for_f32_and_f64!(the_mean_is_that_of_the_group, order_and_threads_change_no_bit, a_decay_of_0_changes_no_bit);
@@ -136,13 +138,22 @@ fn a_nan_is_an_error_of_the_step() {
     assert_eq!(w, [2.0, 3.0]);
 }
 
-/// Each worker sums up its own parameters; the mean is in the order of names.
+/// Each worker looks at its own parameters; the mean of all is in the order of names.
 fn order_and_threads_change_no_bit<T: Element>() {
     let lengths = [700, 3, 16, 5000, 1, 40_000];
-    for name in ["adam", "sgd", "nadam"] {
+    let cpr = || Decay::cpr(Kappa::WarmStart { steps: 1 });
+    let tuned = Decay::tuned(0.1, Tuning::Log(1.0));
+    for (name, decay) in [
+        ("adam", Decay::stable(1e-4)),
+        ("sgd", Decay::stable(1e-4)),
+        ("nadam", Decay::stable(1e-4)),
+        ("adam", cpr()),
+        ("lamb", cpr()),
+        ("adam", tuned),
+    ] {
         let row = optimizer(name);
         let run = |threads: usize, turned: bool| {
-            let setup = Setup { threads: Some((threads, Pool::new(threads).unwrap())), ..row.setup(Decay::stable(1e-4)) };
+            let setup = Setup { threads: Some((threads, Pool::new(threads).unwrap())), ..row.setup(decay.clone()) };
             let mut opt = row.build::<T>(&setup);
             let mut tensors = crate::common::data::tensors::<T>(&lengths);
             for k in 0..3 {
@@ -151,7 +162,12 @@ fn order_and_threads_change_no_bit<T: Element>() {
                 }
                 crate::common::data::step(&mut *opt, &mut tensors, k);
             }
-            bits(row, &*opt, &tensors)
+            let found: BTreeMap<_, _> = ["lambda", "sensitivity"]
+                .into_iter()
+                .flat_map(|column| tensors.iter().map(move |tensor| (tensor.name.clone(), column)))
+                .map(|(name, column)| ((name.clone(), column), opt.state(&name, column).map(patterns)))
+                .collect();
+            (bits(row, &*opt, &tensors), found)
         };
         let alone = run(1, false);
         assert!(run(1, true) == alone && run(3, false) == alone && run(3, true) == alone, "{name}");
