@@ -124,7 +124,7 @@ mod task;
 mod text;
 
 pub use clip::{Clip, NonFinite};
-pub use decay::{Anchor, Decay, Penalty, Place, Slices, Strength, Untouched};
+pub use decay::{Anchor, Decay, Kappa, Penalty, Place, Slices, Strength, Tuning, Untouched};
 pub use description::{Description, GroupRow, ParamRow};
 pub use engine::{Algorithm, GroupScope, OptimizerScope, Selector, Settings, Stepper};
 pub use error::{Error, Result};

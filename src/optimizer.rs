@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::decay::Decay;
 use crate::description::Description;
 use crate::error::Result;
 use crate::float::Float;
@@ -185,6 +186,55 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// peak × schedule again.
     fn resume_schedule(&mut self);
 
+    /// Gives a group another decay from the next step on, until [`reset`](Self::reset): the group of
+    /// just this name. Columns of state that both decays have stay as they are; others begin as those
+    /// of a new parameter, and a strength that [finds itself](Self::decay_strength) begins anew. A
+    /// [state](Self::export) names the decay that the group has then.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).weight_decay(Decay::decoupled(0.5)).build()?;
+    /// let mut w = [4.0_f64];
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [3.0]);
+    /// opt.set_weight_decay("default", Decay::none())?;
+    /// opt.step_slice(&mut w, &[0.0])?;
+    /// assert_eq!(w, [3.0]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownGroup`](crate::Error::UnknownGroup), and the errors of `build` for a decay, within
+    /// [`Error::InGroup`](crate::Error::InGroup) unless the group is `default`. The decay is then as it
+    /// was.
+    fn set_weight_decay(&mut self, group: &str, decay: Decay) -> Result<()>;
+
+    /// Moves λ of every group whose decay is [tuned](crate::Decay::tuned) along the gradient of a
+    /// validation loss at the present weights, which each parameter lends in the place of its own
+    /// gradient. Parameters that are not lent, or lend no gradient, wait for the next tuning;
+    /// parameters of other groups are checked, and nothing else. Gradients are not scaled or clipped;
+    /// [`maximize`](crate::Settings::maximize) turns them round. The order of the parameters changes no
+    /// bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter),
+    /// [`Error::DuplicateName`](crate::Error::DuplicateName); the errors of a step for lengths and
+    /// shapes; [`Error::NonFiniteGradient`](crate::Error::NonFiniteGradient);
+    /// [`Error::Conflict`](crate::Error::Conflict) where no parameter of a tuned group lends a gradient;
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a λ that is not finite, and
+    /// [`Error::ShrinkOutOfRange`](crate::Error::ShrinkOutOfRange) for one that would remove everything
+    /// in the next step. Nothing has changed then.
+    fn tune_decay(&mut self, params: &[Param<'_, T>]) -> Result<()>;
+
+    /// Returns what the decay of a group has found of its strength: λ of a
+    /// [tuned](crate::Decay::tuned) decay, λ̄ of an [adaptive](crate::Decay::adaptive) one, p/√v̄ of the
+    /// last step of a [stable](crate::Decay::stable) one (0 before the first). `None` for other decays,
+    /// and for a group that is not there.
+    fn decay_strength(&self, group: &str) -> Option<f64>;
+
     /// Returns the number of completed steps k, which schedules see. A step without parameters or
     /// gradients counts, a skipped or refused one does not.
     fn completed_steps(&self) -> u64;
@@ -196,9 +246,11 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn steps_of(&self, name: &str) -> Option<u64>;
 
     /// Returns the names of a parameter's state columns, PyTorch's where it has them, and of the
-    /// column that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
+    /// columns that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
     /// `running_average` for [`Anchor::Average`](crate::Anchor::Average), `owed` for
-    /// [`Untouched::CatchUp`](crate::Untouched::CatchUp). `None` for a name not seen.
+    /// [`Untouched::CatchUp`](crate::Untouched::CatchUp), `sensitivity` for
+    /// [`Decay::tuned`](crate::Decay::tuned), `lambda` and others for [`Decay::cpr`](crate::Decay::cpr).
+    /// `None` for a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
     /// Returns a column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer`
@@ -307,6 +359,9 @@ macro_rules! forward {
             fn peak_learning_rate(&self) -> f64;
             fn set_learning_rate(&mut self, lr: f64) -> $crate::Result<()>;
             fn resume_schedule(&mut self) -> ();
+            fn set_weight_decay(&mut self, group: &str, decay: $crate::Decay) -> $crate::Result<()>;
+            fn tune_decay(&mut self, params: &[$crate::Param<'_, $T>]) -> $crate::Result<()>;
+            fn decay_strength(&self, group: &str) -> Option<f64>;
             fn completed_steps(&self) -> u64;
             fn names(&self) -> Vec<&str>;
             fn steps_of(&self, name: &str) -> Option<u64>;

@@ -213,6 +213,29 @@ impl<'a, T: Real> Task<'a, T> {
         SquareSum::of::<T>(first, self.x.len(), |pass| self.squares(Self::direction, pass, desk))
     }
 
+    /// Returns Σv of the second moments that `run` would divide by, without writing anything; √v is
+    /// what a metric is above `floor`. In the plain metric it is 1.
+    pub(crate) fn moments(&self, floor: f64, desk: &mut Desk<T>) -> SquareSum {
+        if self.rule.is_plain() {
+            #[expect(clippy::cast_precision_loss, reason = "a number of weights")]
+            return SquareSum::plain(self.x.len() as f64);
+        }
+        let mut sum = TileSum::new();
+        for tile in tiles(self.x.len()) {
+            self.moves(tile.clone(), &mut desk.tile);
+            sum.fold(
+                self.level,
+                desk.tile.moves.metric(tile.len()),
+                #[inline(always)]
+                |sum, metric: T| {
+                    let root = metric.widen() - floor;
+                    root.mul_add(root, sum)
+                },
+            );
+        }
+        SquareSum::plain(sum.sum())
+    }
+
     /// Returns the sum of the squares of what `of` works out tile by tile.
     fn squares(&self, of: for<'s> fn(&Self, Range<usize>, &'s mut Scratch<T>) -> &'s [T], pass: Pass, desk: &mut Desk<T>) -> f64 {
         let mut sum = TileSum::new();

@@ -38,13 +38,19 @@ impl<'a> Arguments<'a> {
     }
 
     fn parse<N: FromStr>(&mut self, name: &str, expected: &str) -> Result<N> {
+        let word = self.word(name)?;
+        word.parse().map_err(|_| self.error(format!("{expected} for {name}, not `{word}`")))
+    }
+
+    /// Takes the next argument, a word.
+    pub(crate) fn word(&mut self, name: &str) -> Result<&'a str> {
         let rest = self.rest.ok_or_else(|| self.error(format!("a value for {name}, after a colon or comma")))?;
         let (word, rest) = match rest.split_once(',') {
             Some((word, rest)) => (word, Some(rest)),
             None => (rest, None),
         };
         self.rest = rest;
-        word.trim().parse().map_err(|_| self.error(format!("{expected} for {name}, not `{}`", word.trim())))
+        Ok(word.trim())
     }
 
     /// Checks that there is no further argument, and returns `value`.

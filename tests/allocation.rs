@@ -10,8 +10,8 @@ use std::cell::Cell;
 
 use common::{Element, OPTIMIZERS, Reach, cells};
 use wane::{
-    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings, Sgd,
-    Untouched,
+    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Kappa, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings,
+    Sgd, Tuning, Untouched,
 };
 
 // What the present thread asks for, so that tests may run side by side.
@@ -158,10 +158,14 @@ fn every_kind_of_decay() {
         Decay::fixed(0.1).untouched(Untouched::Stay),
         Decay::exact(0.1).towards(Anchor::Start).untouched(Untouched::CatchUp),
         Decay::coupled_l1(0.1).towards(Anchor::Given),
+        Decay::cpr(Kappa::Inflection { every: 2 }),
+        Decay::cpr(Kappa::Constant(0.1)).towards(Anchor::Start),
+        Decay::tuned(0.1, Tuning::Log(1.0)).towards(Anchor::Start),
     ] {
         boxed(Sgd::new(0.1).momentum(0.9).weight_decay(decay.clone()));
         boxed(Lamb::new(0.1).weight_decay(decay));
     }
+    boxed(Adam::new(0.1).weight_decay(Decay::stable(1e-3)));
 }
 
 #[test]

@@ -36,6 +36,7 @@ auto_traits! {
     Error: Send Sync Unpin UnwindSafe RefUnwindSafe;
     GroupRow: Send Sync Unpin UnwindSafe RefUnwindSafe;
     GroupScope: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Kappa: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Lamb: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Level: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Lion: Send Sync Unpin UnwindSafe RefUnwindSafe;
@@ -60,6 +61,7 @@ auto_traits! {
     Stepper<AdamW, f32>: Send Sync Unpin;
     Strength: Send Sync Unpin UnwindSafe RefUnwindSafe;
     TrustRatio: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Tuning: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Untouched: Send Sync Unpin UnwindSafe RefUnwindSafe;
     plan::Contributions: Send Sync Unpin UnwindSafe RefUnwindSafe;
     plan::Equilibrium: Send Sync Unpin UnwindSafe RefUnwindSafe;

@@ -7,7 +7,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use common::cells::{ADA, AVERAGE, COLUMNS, Cell, HUBER, NET, PENALTIES, PLACES, POWER, ROOT, ROWS, Ramp, WHOLE};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
-use wane::{Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Schedule, Strength};
+use wane::{Anchor, Decay, Error, Kappa, Optimizer, Param, Penalty, Place, Schedule, Strength, Tuning};
 
 for_f32_and_f64!(
     a_kernel_is_its_equation,
@@ -256,7 +256,8 @@ fn none_is_none_in_every_cell<T: Element>() {
 fn every_constructor_is_a_cell() {
     use Penalty::{L1, L2};
     use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Metric, Selective};
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Normalized, Timescale};
+    use Strength::{Adaptive, Corrected, Cpr, Fixed, HalfLife, Independent, LrScaled, Normalized, Stable, Timescale, Tuned};
+    let (bound, by) = (Kappa::Initial { times: 8.0 }, Tuning::Log(0.5));
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
         (Decay::none(), Decay::new(L2, Decoupled, Strength::None), "none"),
@@ -298,6 +299,9 @@ fn every_constructor_is_a_cell() {
         (Decay::column_lasso(0.01), Decay::new(COLUMNS, Decoupled, LrScaled(0.01)), "column-lasso:0.01"),
         (Decay::tensor_lasso(0.01), Decay::new(WHOLE, Decoupled, LrScaled(0.01)), "tensor-lasso:0.01"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
+        (Decay::cpr(bound), Decay::new(L2, Exact, Cpr { mu: 1.0, kappa: bound }), "cpr:1,initial,8"),
+        (Decay::stable(5e-4), Decay::new(L2, Decoupled, Stable(5e-4)), "stable:5e-4"),
+        (Decay::tuned(0.1, by), Decay::new(L2, Decoupled, Tuned { lambda: 0.1, by }), "tuned:0.1,log,0.5"),
     ] {
         assert_eq!(decay, cell);
         assert_eq!(decay.to_string(), text);

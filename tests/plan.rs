@@ -6,6 +6,7 @@ mod plan {
     mod equilibrium;
     mod rounding;
     mod scaling;
+    mod tails;
     mod units;
 
     use wane::Error;

@@ -8,7 +8,10 @@ use std::str::FromStr;
 use common::cells::{self, Cell};
 use common::text_returns;
 use proptest::prelude::*;
-use wane::{AdjustLr, Anchor, Clip, Decay, Error, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio, Untouched};
+use wane::{
+    AdjustLr, Anchor, Clip, Decay, Error, Kappa, Level, NonFinite, Penalty, Place, Schedule, Strength, TrustRatio, Tuning,
+    Untouched,
+};
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
@@ -109,6 +112,34 @@ fn a_decay_with_a_strength_returns() {
     proptest!(config(), |(decay in strong)| text_returns(&decay));
 }
 
+/// Strengths that find themselves, with any numbers.
+fn found() -> impl Strategy<Value = Decay> {
+    let kappa = prop_oneof![
+        number().prop_map(Kappa::Constant),
+        number().prop_map(|times| Kappa::Initial { times }),
+        (0..=1_u64 << 22).prop_map(|steps| Kappa::WarmStart { steps }),
+        (1..=1_u64 << 22).prop_map(|every| Kappa::Inflection { every }),
+    ];
+    let tuning = prop_oneof![number().prop_map(Tuning::Log), number().prop_map(Tuning::Linear)];
+    let place = prop_oneof![Just(Place::Decoupled), Just(Place::Exact)];
+    // Boxed, as the strategies in one would be too large for the stack.
+    let strength = prop_oneof![
+        (number(), kappa.clone()).prop_map(|(mu, kappa)| Strength::Cpr { mu, kappa }).boxed(),
+        (number(), kappa).prop_map(|(mu, kappa)| Strength::AdaCpr { mu, kappa }).boxed(),
+        number().prop_map(Strength::Stable).boxed(),
+        (number(), tuning).prop_map(|(lambda, by)| Strength::Tuned { lambda, by }).boxed(),
+    ];
+    (strength, place, schedule().boxed()).prop_map(|(strength, place, schedule)| match strength {
+        Strength::Cpr { .. } | Strength::AdaCpr { .. } => Decay::new(Penalty::L2, Place::Exact, strength),
+        _ => Decay::new(Penalty::L2, place, strength).schedule(schedule),
+    })
+}
+
+#[test]
+fn a_decay_that_finds_its_strength_returns() {
+    proptest!(config(), |(decay in found())| text_returns(&decay));
+}
+
 /// Whatever else was said about it.
 #[test]
 fn no_decay_returns() {
@@ -151,6 +182,8 @@ fn other_texts_of_the_same_value() {
         ("decoupled:0.1*constant", Decay::decoupled(0.1)),
         ("exact:0.1~stay", Decay::exact(0.1).untouched(Untouched::Stay)),
         ("decoupled:0.1@start ~ catch-up*constant", Decay::decoupled(0.1).towards(Anchor::Start).untouched(Untouched::CatchUp)),
+        ("cpr-exact-l2: 1, constant, 0.5", Decay::cpr(Kappa::Constant(0.5))),
+        ("stable-decoupled:0.1", Decay::stable(0.1)),
     ] {
         assert_eq!(text.parse(), Ok(decay), "`{text}`");
     }
@@ -190,6 +223,16 @@ fn what_is_no_decay_is_refused() {
         "decoupled:0.1:0.2",
         "decoupled:0.1;",
         "decoupled:0,1",
+        "cpr:1",
+        "cpr:1,0.5",
+        "cpr:1,constant",
+        "cpr:1,warm-start,2.5",
+        "cpr:1,inflection,2,",
+        "ada-cpr",
+        "ada:1,constant,1",
+        "tuned:1",
+        "tuned:1,square,1",
+        "stable:1,log,1",
     ]);
 }
 
@@ -211,6 +254,14 @@ fn numbers_out_of_range_are_refused() {
         "elastic-net:0.1,nan",
         "elastic-net:0.1,0.5,0.5",
         "adaptive:-1",
+        "cpr:-1,constant,1",
+        "cpr:1,constant,-1",
+        "cpr:1,warm-start,4194305",
+        "cpr:1,inflection,0",
+        "ada-cpr:1,initial,inf",
+        "stable:-1",
+        "tuned:-1,log,1",
+        "tuned:1,linear,-1",
     ]);
     for (text, setting) in
         [("decoupled:-0.1", "weight decay"), ("timescale:1", "timescale"), ("elastic-net:0.1,2", "ratio of the elastic net")]

@@ -46,6 +46,7 @@ impl Average {
         Self(0.1 * self.0 + 0.9 * ratio)
     }
 
+    /// Returns a strength that was found otherwise, or comes from a state.
     pub(crate) fn of(strength: f64) -> Self {
         Self(strength)
     }

@@ -1,15 +1,20 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
 
 mod adaptive;
+mod kappa;
 mod laws;
 mod penalty;
+mod stable;
 mod text;
+mod tuning;
 pub(crate) mod units;
 mod untouched;
 
 pub(crate) use adaptive::Average;
+pub use kappa::Kappa;
 pub(crate) use laws::{AnyLaw, StepDecay, paid};
 pub use penalty::{Penalty, Slices};
+pub use tuning::Tuning;
 pub use units::Strength;
 pub(crate) use units::{Rates, ShrinkFraction};
 pub use untouched::Untouched;
@@ -17,6 +22,7 @@ pub use untouched::Untouched;
 use crate::error::{Error, Result};
 use crate::kernel::column::{Column, Extent, Start};
 use crate::schedule::Schedule;
+use laws::Afterwards;
 
 /// A weight decay: the same value for every optimizer.
 ///
@@ -51,6 +57,9 @@ use crate::schedule::Schedule;
 /// | [`p_norm`](Self::p_norm)`(λ, p)` | `p-norm:0.01,0.5` | y/(1 + s·\|x\|^(p−2)), y = x − η_t·u | pWD, Outmezguine & Levi 2024 |
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0; [`column_lasso`](Self::column_lasso), [`tensor_lasso`](Self::tensor_lasso): columns, all of a parameter |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
+/// | [`cpr`](Self::cpr)`(κ)` | `cpr:1,warm-start,2000` | x ← x − (η_t·u + 2λ·d), λ ← max(0, λ + μ·(mean d² − κ)) | CPR, Franke et al. 2024 |
+/// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ/√v̄, v̄ the mean of v̂ | AdamS, SGDS, Xie et al. 2023 |
+/// | [`tuned`](Self::tuned)`(λ, by)` | `tuned:0.1,log,1` | s = η_t·λ, λ along a validation gradient | Luketina et al. 2016 |
 ///
 /// Units that PyTorch lacks have the exact order; `independent-decoupled:1e-4` is that of PyTorch.
 /// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
@@ -78,8 +87,10 @@ use crate::schedule::Schedule;
 /// pass over [rows without a gradient](Self::untouched). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
-/// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
-/// so only L2 takes them.
+/// other places take all but those that find themselves; `Timescale` and `HalfLife` speak of a share of
+/// the weight, so only L2 takes them. L2 takes [`Stable`](Strength::Stable) and
+/// [`Tuned`](Strength::Tuned) decoupled and in the exact order, [`Cpr`](Strength::Cpr) and
+/// [`AdaCpr`](Strength::AdaCpr) in the exact order.
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
 /// there, else of the step, before anything is written (the proximal and the exponential place, which
@@ -97,6 +108,8 @@ use crate::schedule::Schedule;
 /// | p of a p-norm | – | finite, > 0; coupled [1, 2] | [`OutOfRange`], [`NoSuchDecay`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
+/// | μ and κ of CPR | 1, – | see [`cpr`](Self::cpr) | see there |
+/// | κ, the rate of tuning | – | finite, ≥ 0 | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |
 /// | the peak learning rate, for independent, corrected, normalized and timescale decay | | > 0 | [`Conflict`] |
 /// | the cell of the table, and its strength | | what is in it | [`NoSuchDecay`] |
@@ -132,7 +145,8 @@ use crate::schedule::Schedule;
 /// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv
 /// 1711.05101 (decoupled, independent); Wang & Aitchison, arXiv 2405.13698 (timescale); Li,
 /// Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv 2510.12402 (cautious);
-/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive).
+/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive); Franke, Hefenbrock, Koehler & Hutter, arXiv
+/// 2311.09058 (CPR); Xie et al., arXiv 2011.11152 (stable); Luketina et al., arXiv 1511.06727 (tuned).
 ///
 /// [`OutOfRange`]: crate::Error::OutOfRange
 /// [`ShrinkOutOfRange`]: crate::Error::ShrinkOutOfRange
@@ -249,16 +263,23 @@ impl Decay {
     }
 
     /// Returns the columns that the decay keeps for a parameter, which begin when the parameter is first
-    /// seen: what it pulls towards, and what rows owe.
+    /// seen: what it pulls towards, what its strength is found by, and what rows owe.
     pub(crate) fn columns(&self) -> Vec<Column> {
-        let of_weights = |name| Some(Column { name, extent: Extent::Weights, start: Start::Weights });
-        let anchor = match self.anchor() {
-            Anchor::Origin | Anchor::Given => None,
-            Anchor::Start => of_weights("anchor"),
-            Anchor::Average { .. } => of_weights("running_average"),
+        let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
+        let mut columns = match self.anchor() {
+            Anchor::Origin | Anchor::Given => Vec::new(),
+            Anchor::Start => vec![of_weights("anchor")],
+            Anchor::Average { .. } => vec![of_weights("running_average")],
         };
+        columns.extend(match self.strength {
+            Strength::Cpr { kappa, .. } => laws::columns_of_constraint(kappa, Afterwards::Kept),
+            Strength::AdaCpr { kappa, .. } => laws::columns_of_constraint(kappa, Afterwards::Tightened),
+            Strength::Tuned { .. } => vec![Column::zeros(SENSITIVITY)],
+            _ => Vec::new(),
+        });
         let owed = Column { name: OWED, extent: Extent::First, start: Start::Value(0.0) };
-        anchor.into_iter().chain((self.of_untouched() == Untouched::CatchUp).then_some(owed)).collect()
+        columns.extend((self.of_untouched() == Untouched::CatchUp).then_some(owed));
+        columns
     }
 
     /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
@@ -312,6 +333,26 @@ impl Decay {
         lacks.then_some("a second axis, as its decay is over columns")
     }
 
+    /// Returns whether the group remembers what the strength has found.
+    pub(crate) fn is_remembered(&self) -> bool {
+        self.strength.is_remembered()
+    }
+
+    /// Returns whether the strength is measured in the group's second moments.
+    pub(crate) fn is_stable(&self) -> bool {
+        matches!(self.strength, Strength::Stable(_))
+    }
+
+    /// Returns how the strength follows a validation loss, if it does.
+    pub(crate) fn tuning(&self) -> Option<Tuning> {
+        if let Strength::Tuned { by, .. } = self.strength { Some(by) } else { None }
+    }
+
+    /// Returns what the group has found before its first step.
+    pub(crate) fn start(&self) -> Average {
+        if let Strength::Tuned { lambda, .. } = self.strength { Average::of(lambda) } else { Average::default() }
+    }
+
     /// Returns λ where the strength follows the group's norms.
     pub(crate) fn adaptive_lambda(&self) -> Option<f64> {
         self.strength.adaptive_lambda()
@@ -340,9 +381,10 @@ impl Decay {
     fn missing(&self) -> Option<&'static str> {
         let Self { penalty, place, strength, anchor, untouched, .. } = *self;
         let of_shares = || (penalty != Penalty::L2 && strength.is_of_shares()).then_some(OF_SHARES);
-        let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(|| refused_by_norms(penalty, place, strength));
+        let by_strength = || strength.refuses(penalty, place, anchor, &self.schedule);
+        let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(by_strength);
         let reason = reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares);
-        reason.or_else(|| untouched.refuses(penalty, place, anchor))
+        reason.or_else(|| untouched.refuses(penalty, place, strength, anchor))
     }
 
     /// Returns what the units say where the schedule stands at `m`.
@@ -350,25 +392,25 @@ impl Decay {
         self.strength.share(self.place, rates, m, average)
     }
 
-    /// Returns what the decay amounts to where its schedule stands at `m`; `average` is the group's
-    /// running strength where it is adaptive.
+    /// Returns what the decay amounts to where its schedule stands at `m`; `average` is what the group
+    /// has found, where the strength depends on that.
     pub(crate) fn in_step(&self, rates: Rates, m: f64, average: f64) -> StepDecay {
         let share = self.amount(rates, m, average);
-        match self.of_untouched() {
+        match (self.strength, self.of_untouched()) {
+            (Strength::Cpr { mu, kappa }, _) => laws::constrained(mu, kappa, Afterwards::Kept),
+            (Strength::AdaCpr { mu, kappa }, _) => laws::constrained(mu, kappa, Afterwards::Tightened),
+            (Strength::Tuned { .. }, _) => laws::tuned(self.place, share),
             // Rows that owe something pay it in a step without decay too.
-            Untouched::CatchUp => laws::in_touched_rows(share, Untouched::CatchUp),
-            // First of all, so that a decay of 0 has the bits of a run without decay.
+            (_, Untouched::CatchUp) => laws::in_touched_rows(share, Untouched::CatchUp),
+            // Before a place is asked, so that a decay of 0 has the bits of a run without decay.
             _ if share.removed() == 0.0 => StepDecay::default(),
-            Untouched::Decay => self.place.effect(self.penalty, share),
-            Untouched::Stay => laws::in_touched_rows(share, Untouched::Stay),
+            (_, Untouched::Stay) => laws::in_touched_rows(share, Untouched::Stay),
+            (_, Untouched::Decay) => self.place.effect(self.penalty, share),
         }
     }
 }
 
 const OF_SHARES: &str = "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed";
 
-/// A strength that follows norms of the gradient is part of the gradient.
-fn refused_by_norms(penalty: Penalty, place: Place, strength: Strength) -> Option<&'static str> {
-    let exists = strength.adaptive_lambda().is_none() || (penalty, place) == (Penalty::L2, Place::Coupled);
-    (!exists).then_some("adaptive strength is defined for coupled L2")
-}
+/// The column of how far a weight would be from where it is at a larger λ.
+pub(crate) const SENSITIVITY: &str = "sensitivity";

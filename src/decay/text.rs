@@ -27,9 +27,6 @@ fn expected() -> String {
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words())?;
-        if let Some(number) = self.strength.number() {
-            write!(f, ":{}", Number(number))?;
-        }
         self.strength.write(f)?;
         self.penalty.write(f)?;
         self.place.write(f)?;
@@ -61,7 +58,7 @@ impl Decay {
             Penalty::L2 => "",
             other => other.word(),
         };
-        let is_usual = self.place == usual_place(self.strength, self.penalty);
+        let is_usual = self.place == self.strength.usual_place(self.penalty);
         let place = if is_usual && !(units.is_empty() && penalty.is_empty()) { "" } else { self.place.word() };
         let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
         words.join("-")
@@ -116,19 +113,8 @@ fn law(text: &str) -> Result<Decay> {
     if words.is_empty() || !rest.is_empty() {
         return Err(next.error(expected()));
     }
-    let strength = units(next.take("the strength")?).take(&mut next)?;
+    let strength = units.take(&mut next)?;
     let penalty = penalty.take(&mut next)?;
-    let place = place.unwrap_or(usual_place(strength, penalty)).take(&mut next)?;
+    let place = place.unwrap_or(strength.usual_place(penalty)).take(&mut next)?;
     next.end(Decay::new(penalty, place, strength))
-}
-
-/// Returns the place where the text names none: adaptive decay is coupled, everything else decoupled,
-/// in the exact order where that exists and PyTorch has none of its own.
-fn usual_place(strength: Strength, penalty: Penalty) -> Place {
-    match (strength, penalty) {
-        (Strength::Adaptive(_), _) => Place::Coupled,
-        (Strength::LrScaled(_), _) => Place::Decoupled,
-        (_, Penalty::L2) => Place::Exact,
-        _ => Place::Decoupled,
-    }
 }

@@ -4,8 +4,10 @@
 use std::f64::consts::LN_2;
 use std::fmt;
 
-use super::Place;
+use super::{Anchor, Kappa, Penalty, Place, Tuning};
 use crate::error::{Result, in_range};
+use crate::number::Number;
+use crate::schedule::Schedule;
 use crate::text::Arguments;
 
 /// How strong, and in which units: the same number means different things in different libraries.
@@ -42,26 +44,53 @@ pub enum Strength {
     },
     /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
     Adaptive(f64),
+    /// s = min(2λ, 1 − ε) with a λ of each parameter that keeps the mean of its d² at most at κ; see
+    /// [`Decay::cpr`](super::Decay::cpr).
+    Cpr {
+        /// μ, how fast λ follows; at least 0.
+        mu: f64,
+        /// κ, the bound, and when it is known.
+        kappa: Kappa,
+    },
+    /// The same, and κ becomes the mean of d² wherever λ comes back to 0 (AdaCPR).
+    AdaCpr {
+        /// μ, how fast λ follows; at least 0.
+        mu: f64,
+        /// κ, the first bound, and when it is known.
+        kappa: Kappa,
+    },
+    /// s = η_t·λ/√v̄ with v̄ the mean of the optimizer's second moments over the group; see
+    /// [`Decay::stable`](super::Decay::stable).
+    Stable(f64),
+    /// s = η_t·λ with a λ that follows the gradient of a validation loss; see
+    /// [`Decay::tuned`](super::Decay::tuned).
+    Tuned {
+        /// λ before the first tuning.
+        lambda: f64,
+        /// How it follows.
+        by: Tuning,
+    },
 }
 
-/// A strength of these units, of a number.
-type Units = fn(f64) -> Strength;
-
-/// The units that a text names; lr-scaled ones have no word.
-const UNITS: &[(&str, Units)] = &[
-    ("independent", Strength::Independent),
-    ("corrected", Strength::Corrected),
-    ("fixed", Strength::Fixed),
-    ("timescale", Strength::Timescale),
-    ("half-life", Strength::HalfLife),
-    ("normalized", |lambda| Strength::Normalized { lambda, steps: 1 }),
-    ("adaptive", Strength::Adaptive),
+/// The units that a text names, without their numbers; lr-scaled ones have no word.
+const UNITS: &[(&str, Strength)] = &[
+    ("independent", Strength::Independent(0.0)),
+    ("corrected", Strength::Corrected(0.0)),
+    ("fixed", Strength::Fixed(0.0)),
+    ("timescale", Strength::Timescale(0.0)),
+    ("half-life", Strength::HalfLife(0.0)),
+    ("normalized", Strength::Normalized { lambda: 0.0, steps: 1 }),
+    ("adaptive", Strength::Adaptive(0.0)),
+    ("cpr", Strength::Cpr { mu: 0.0, kappa: Kappa::Constant(0.0) }),
+    ("ada-cpr", Strength::AdaCpr { mu: 0.0, kappa: Kappa::Constant(0.0) }),
+    ("stable", Strength::Stable(0.0)),
+    ("tuned", Strength::Tuned { lambda: 0.0, by: Tuning::Log(0.0) }),
 ];
 
 impl Strength {
-    /// Returns the units that `words` begin with, and the words after them.
-    pub(super) fn read(words: &str) -> (Units, &str) {
-        choose(words, UNITS.iter().copied()).unwrap_or((Self::LrScaled, words))
+    /// Returns the units that `words` begin with, without their numbers, and the words after them.
+    pub(super) fn read(words: &str) -> (Self, &str) {
+        choose(words, UNITS.iter().copied()).unwrap_or((Self::LrScaled(0.0), words))
     }
 
     /// Returns the words of all units.
@@ -71,36 +100,68 @@ impl Strength {
 
     /// Returns the word of its units.
     pub(super) fn word(self) -> &'static str {
-        let is_same = |units: Units| std::mem::discriminant(&units(0.0)) == std::mem::discriminant(&self);
-        UNITS.iter().find(|(_, units)| is_same(*units)).map_or("", |(word, _)| *word)
+        UNITS.iter().find(|(_, units)| units.is_alike(self)).map_or("", |(word, _)| *word)
     }
 
-    /// Returns its first number.
-    pub(super) fn number(self) -> Option<f64> {
-        match self {
-            Self::None => None,
-            Self::LrScaled(x)
-            | Self::Independent(x)
-            | Self::Corrected(x)
-            | Self::Fixed(x)
-            | Self::Timescale(x)
-            | Self::HalfLife(x)
-            | Self::Normalized { lambda: x, .. }
-            | Self::Adaptive(x) => Some(x),
+    /// Returns whether both are of the same units.
+    pub(crate) fn is_alike(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+
+    /// Returns the place where a text that names none has it act on this penalty: adaptive decay is
+    /// coupled, everything else decoupled, in the exact order where that exists and PyTorch has none of
+    /// its own.
+    pub(super) fn usual_place(self, penalty: Penalty) -> Place {
+        match (self, penalty) {
+            (Self::Adaptive(_), _) => Place::Coupled,
+            (Self::LrScaled(_) | Self::Stable(_) | Self::Tuned { .. }, _) => Place::Decoupled,
+            (_, Penalty::L2) => Place::Exact,
+            _ => Place::Decoupled,
         }
     }
 
-    /// Reads its other numbers.
+    /// Reads its numbers.
     pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
-        match self {
-            Self::Normalized { lambda, .. } => Ok(Self::Normalized { lambda, steps: next.count("steps")? }),
-            other => Ok(other),
-        }
+        let number = next.take("the strength")?;
+        Ok(match self {
+            Self::None => Self::None,
+            Self::LrScaled(_) => Self::LrScaled(number),
+            Self::Independent(_) => Self::Independent(number),
+            Self::Corrected(_) => Self::Corrected(number),
+            Self::Fixed(_) => Self::Fixed(number),
+            Self::Timescale(_) => Self::Timescale(number),
+            Self::HalfLife(_) => Self::HalfLife(number),
+            Self::Adaptive(_) => Self::Adaptive(number),
+            Self::Cpr { .. } => Self::Cpr { mu: number, kappa: Kappa::take(next)? },
+            Self::AdaCpr { .. } => Self::AdaCpr { mu: number, kappa: Kappa::take(next)? },
+            Self::Normalized { .. } => Self::Normalized { lambda: number, steps: next.count("steps")? },
+            Self::Stable(_) => Self::Stable(number),
+            Self::Tuned { .. } => Self::Tuned { lambda: number, by: Tuning::take(next)? },
+        })
     }
 
-    /// Writes its other numbers.
+    /// Writes its numbers.
     pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Normalized { steps, .. } = self { write!(f, ",{steps}") } else { Ok(()) }
+        match self {
+            Self::None => Ok(()),
+            Self::LrScaled(number)
+            | Self::Independent(number)
+            | Self::Corrected(number)
+            | Self::Fixed(number)
+            | Self::Timescale(number)
+            | Self::HalfLife(number)
+            | Self::Adaptive(number)
+            | Self::Stable(number) => write!(f, ":{}", Number(number)),
+            Self::Normalized { lambda, steps } => write!(f, ":{},{steps}", Number(lambda)),
+            Self::Cpr { mu, kappa } | Self::AdaCpr { mu, kappa } => {
+                write!(f, ":{}", Number(mu))?;
+                kappa.write(f)
+            }
+            Self::Tuned { lambda, by } => {
+                write!(f, ":{}", Number(lambda))?;
+                by.write(f)
+            }
+        }
     }
 
     pub(super) fn check(self) -> Result<()> {
@@ -114,8 +175,59 @@ impl Strength {
             | Self::Corrected(lambda)
             | Self::Fixed(lambda)
             | Self::Normalized { lambda, .. }
-            | Self::Adaptive(lambda) => in_range("weight decay", lambda, lambda >= 0.0, "a finite number, at least 0"),
+            | Self::Adaptive(lambda)
+            | Self::Stable(lambda) => in_range("weight decay", lambda, lambda >= 0.0, "a finite number, at least 0"),
+            Self::Cpr { mu, kappa } | Self::AdaCpr { mu, kappa } => {
+                in_range("mu of CPR", mu, mu >= 0.0, "a finite number, at least 0")?;
+                kappa.check()
+            }
+            Self::Tuned { lambda, by } => {
+                in_range("weight decay", lambda, lambda >= 0.0, "a finite number, at least 0")?;
+                by.check()
+            }
         }
+    }
+
+    /// Returns why a strength that finds itself does not go with the rest of a decay, if it does not.
+    pub(super) fn refuses(self, penalty: Penalty, place: Place, anchor: Anchor, schedule: &Schedule) -> Option<&'static str> {
+        let is_share = penalty == Penalty::L2 && matches!(place, Place::Decoupled | Place::Exact);
+        match self {
+            Self::Adaptive(_) if (penalty, place) != (Penalty::L2, Place::Coupled) => {
+                Some("adaptive strength is defined for coupled L2")
+            }
+            Self::Cpr { .. } | Self::AdaCpr { .. } if (penalty, place) != (Penalty::L2, Place::Exact) => {
+                Some("CPR is defined for L2 in the exact order")
+            }
+            Self::Cpr { .. } | Self::AdaCpr { .. } if matches!(anchor, Anchor::Average { .. }) => {
+                Some("the running average follows the weights, and binds none; pull to 0, the start or what is given")
+            }
+            Self::Cpr { .. } | Self::AdaCpr { .. } if *schedule != Schedule::constant() => {
+                Some("CPR finds the strength that its bound needs, and would undo a schedule")
+            }
+            Self::Cpr { kappa, .. } | Self::AdaCpr { kappa, .. } if kappa.is_initial() && anchor == Anchor::Start => Some(
+                "the distance from the start is 0 at first, and would be bound to that; use a warm start or a constant kappa",
+            ),
+            Self::Stable(_) if !is_share => Some("stable weight decay is defined for decoupled L2"),
+            Self::Tuned { .. } if !is_share || matches!(anchor, Anchor::Average { .. }) => {
+                Some("a tuned strength is defined for decoupled L2, towards what does not follow the weights")
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether it depends on how the run goes, and so is known in a step only.
+    pub(crate) fn is_found(self) -> bool {
+        matches!(self, Self::Adaptive(_) | Self::Cpr { .. } | Self::AdaCpr { .. } | Self::Stable(_) | Self::Tuned { .. })
+    }
+
+    /// Returns whether it is a law of its own, in which a place has no say.
+    pub(super) fn is_law(self) -> bool {
+        matches!(self, Self::Cpr { .. } | Self::AdaCpr { .. } | Self::Tuned { .. })
+    }
+
+    /// Returns whether a group remembers what it has found.
+    pub(super) fn is_remembered(self) -> bool {
+        matches!(self, Self::Adaptive(_) | Self::Stable(_) | Self::Tuned { .. })
     }
 
     /// Returns whether it is divided by the peak learning rate.
@@ -133,12 +245,16 @@ impl Strength {
         if let Self::Adaptive(lambda) = self { Some(lambda) } else { None }
     }
 
-    /// Returns the share that is removed where the decay's schedule stands at `m`; `average` is the
-    /// group's running strength where it is adaptive. In the gradient it is λ itself.
+    /// Returns the share that is removed where the decay's schedule stands at `m`; `average` is what
+    /// the group has found, where the strength depends on that. In the gradient it is λ itself.
     pub(super) fn share(self, place: Place, rates: Rates, m: f64, average: f64) -> ShrinkFraction {
         let (rate, lambda) = match self {
-            Self::None => (0.0, 0.0),
+            // CPR has a share of each parameter, which its law works out.
+            Self::None | Self::Cpr { .. } | Self::AdaCpr { .. } => (0.0, 0.0),
             Self::Adaptive(_) => (1.0, average * m),
+            Self::Stable(lambda) => (rates.now * average, lambda * m),
+            // The first factor is the slope of s in λ.
+            Self::Tuned { .. } => (rates.now * m, average),
             Self::LrScaled(lambda) if place == Place::Coupled => (1.0, lambda * m),
             Self::LrScaled(lambda) => (rates.now, lambda * m),
             Self::Independent(lambda) => (rates.relative, lambda * m),

@@ -1,6 +1,6 @@
 //! What a decay does to rows that a step's gradient has not touched.
 
-use super::{Anchor, Penalty, Place};
+use super::{Anchor, Penalty, Place, Strength};
 use crate::error::{Error, Result};
 
 /// What a decay does to a row that a step has not touched: a slice along the first axis whose gradients
@@ -40,10 +40,13 @@ impl Untouched {
     }
 
     /// Returns why there is no such decay, if there is none.
-    pub(super) fn refuses(self, penalty: Penalty, place: Place, anchor: Anchor) -> Option<&'static str> {
+    pub(super) fn refuses(self, penalty: Penalty, place: Place, strength: Strength, anchor: Anchor) -> Option<&'static str> {
         match (place, penalty, anchor) {
             _ if self == Self::Decay => None,
             (Place::Coupled, ..) => Some("coupled decay is part of the gradient, which it leaves 0 in no row; use decoupled"),
+            _ if strength.is_law() => {
+                Some("a strength that is found for every weight has rows that decay; let untouched rows decay")
+            }
             (_, _, Anchor::Average { .. }) => Some("the running average moves on with every row; let untouched rows decay"),
             (Place::Decoupled | Place::Exact, Penalty::L2, _) => None,
             _ => Some("rows that stay or catch up do so with decoupled L2"),

@@ -16,6 +16,7 @@ use super::run::Run;
 use super::slot::{Slot, check_kind};
 use super::state::{State as Columns, check_finite};
 use crate::clip::NonFinite;
+use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::Real;
 use crate::kernel::column::Matrices;
@@ -137,9 +138,10 @@ impl<T: Real> Engine<T> {
             return Err(Error::StateDiffers { differences: refused });
         }
         let run = self.run.resumed(state);
-        let in_state: HashMap<_, _> = state.groups.iter().map(|group| (&*group.name, group.average)).collect();
+        let in_state: HashMap<_, _> = state.groups.iter().map(|group| (&*group.name, group)).collect();
         let average = |group: &Group<T>| {
-            let average = in_state.get(&*group.name).filter(|_| group.is_adaptive()).copied().unwrap_or_else(|| group.average());
+            let from = in_state.get(&*group.name).filter(|from| remembers_the_same(from, group));
+            let average = from.map_or_else(|| group.average(), |from| from.average);
             group.check_at(&run, average).map(|()| average)
         };
         let averages = self.groups.iter().map(average).collect::<Result<_>>()?;
@@ -301,6 +303,13 @@ impl GroupState {
     fn of<T: Real>(group: &Group<T>) -> Self {
         Self { name: group.name.to_string(), settings: texts(group.settings.list()), average: group.average() }
     }
+}
+
+/// Returns whether a group of the state remembers a strength of the units that the group has here.
+fn remembers_the_same<T: Real>(state: &GroupState, here: &Group<T>) -> bool {
+    let strength = |decay: &Decay| decay.parts().2;
+    let decay = state.settings.get("weight_decay").and_then(|text| text.parse().ok());
+    here.is_adaptive() && decay.is_some_and(|decay| strength(&decay).is_alike(strength(&here.settings.decay)))
 }
 
 fn info<'a>(parameter: &'a ParameterState<'_>) -> ParamInfo<'a> {

@@ -103,13 +103,33 @@ impl Member {
         rounded::<T>("learning rate", at_peak.now)?;
         let mut start = State::new(&self.options, Matrices::of(&[])).kept();
         self.options.scalars::<T>().push(at_peak.now, 1, &mut start)?;
-        self.decay.in_step(at_peak, 1.0, 0.0).check::<T>()?;
-        let course = |k, [lr, decay]: [f64; 2]| self.strength::<T>(group, Rates::at(run.peak, lr, self.lr_factor), decay, 0.0, k);
+        self.check_moments::<T>(run)?;
+        let start = self.decay.start().strength();
+        self.decay.in_step(at_peak, 1.0, start).check::<T>()?;
+        let course =
+            |k, [lr, decay]: [f64; 2]| self.strength::<T>(group, Rates::at(run.peak, lr, self.lr_factor), decay, start, k);
         let schedules = [&run.schedule, self.decay.strength_schedule()];
         match schedule::first_step(schedules, |k, multipliers| course(k, multipliers).is_err()) {
             Some(k) => course(k, schedules.map(|schedule: &Schedule| schedule.multiplier(k))).map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// Checks that the optimizer has second moments, and carries a steady gradient so far, as a decay
+    /// that is measured in them needs.
+    fn check_moments<T: Real>(&self, run: &Run) -> Result<()> {
+        const DECAY: &str = "stable weight decay";
+        let pace = self.options.any().pace();
+        if !self.decay.is_stable() {
+            return Ok(());
+        }
+        if self.options.scalars::<T>().looks() {
+            return Err(Error::conflict(DECAY, "second moments that are known before whole parameters are looked at", run.name));
+        }
+        if !(0.0..f64::INFINITY).contains(&pace) {
+            return Err(Error::conflict(DECAY, "a momentum below 1, and a dampening of at most 1", format!("a pace of {pace}")));
+        }
+        Ok(())
     }
 
     /// Returns the learning rate, and what the decay amounts to, at these rates, at this multiplier
@@ -135,7 +155,7 @@ impl Member {
 
 impl<T: Real> Group<T> {
     pub(crate) fn new(name: &str, edits: Vec<usize>, settings: Member) -> Self {
-        let (anchor, average) = (settings.decay.anchor(), Average::default());
+        let (anchor, average) = (settings.decay.anchor(), settings.decay.start());
         let plan = Plan {
             lr: 0.0,
             effect: StepDecay::default(),
@@ -149,12 +169,21 @@ impl<T: Real> Group<T> {
         Self { name: name.into(), edits, settings, anchor, average, planned: None, plan }
     }
 
+    /// Takes another decay, which begins to find its strength anew.
+    pub(crate) fn decaying(mut self, decay: Decay) -> Self {
+        (self.anchor, self.average, self.planned) = (decay.anchor(), decay.start(), None);
+        self.settings.decay = decay;
+        self
+    }
+
     /// Works out the learning rate and the decay's strength of a step, from the norms of gradient
     /// and distance where the decay looks at them.
     pub(crate) fn prepare(&mut self, run: &Run, norms: Option<[f64; 2]>) -> Result<()> {
         let decay = &self.settings.decay;
         let average = match (decay.adaptive_lambda(), norms) {
             (Some(lambda), Some([gradient, distance])) => self.average.next(lambda, gradient, distance),
+            // It is worked out once the moves are known.
+            _ if decay.is_stable() => Average::default(),
             _ => self.average,
         };
         self.plan.clear();
@@ -166,6 +195,15 @@ impl<T: Real> Group<T> {
             self.plan.average = average;
             self.planned = Some(now);
         }
+        Ok(())
+    }
+
+    /// Works out the strength of a decay that is measured in the root of the mean second moment.
+    pub(crate) fn stabilize(&mut self, run: &Run, root: f64) -> Result<()> {
+        let average = Average::of(if root == 0.0 { 0.0 } else { self.settings.options.any().pace() / root });
+        let (_, effect) = self.strength(run, average)?;
+        (self.plan.effect, self.plan.law, self.plan.average) = (effect, AnyLaw::of(effect, self.anchor), average);
+        self.planned = None;
         Ok(())
     }
 
@@ -192,16 +230,29 @@ impl<T: Real> Group<T> {
         (rates.now, self.settings.decay.in_step(rates, multiplier, self.average.strength()))
     }
 
+    /// Checks its settings, and what the next step would make of them.
+    pub(crate) fn check(&self, run: &Run) -> Result<()> {
+        let checked = self.settings.check::<T>(&self.name, run);
+        checked.map_err(|error| self.at_fault(error)).and_then(|()| self.check_next(run))
+    }
+
+    /// Says that an error is this group's, unless it is the optimizer itself.
+    fn at_fault(&self, error: Error) -> Error {
+        if self.edits.is_empty() { error } else { error.in_group(&self.name) }
+    }
+
     /// Checks what the next step would make of these settings.
     pub(crate) fn check_next(&self, run: &Run) -> Result<()> {
         self.check_at(run, self.average())
     }
 
-    /// Checks what the next step would make of these settings at this running strength.
+    /// Checks what the next step would make of these settings at this running strength. Where it is
+    /// measured in second moments, only the step knows them.
     pub(crate) fn check_at(&self, run: &Run, average: f64) -> Result<()> {
+        let average = if self.settings.decay.is_stable() { 0.0 } else { average };
         let checked = rounded::<T>("learning rate", run.rate() * self.settings.lr_factor);
         let checked = checked.and_then(|_| self.strength(run, Average::of(average)).map(|_| ()));
-        checked.map_err(|error| if self.edits.is_empty() { error } else { error.in_group(&self.name) })
+        checked.map_err(|error| self.at_fault(error))
     }
 
     fn strength(&self, run: &Run, average: Average) -> Result<(f64, StepDecay)> {
@@ -242,12 +293,12 @@ impl<T: Real> Group<T> {
         }
     }
 
-    /// Returns whether its decay follows the group's norms.
+    /// Returns whether it remembers what its decay's strength has found.
     pub(crate) fn is_adaptive(&self) -> bool {
-        self.settings.decay.adaptive_lambda().is_some()
+        self.settings.decay.is_remembered()
     }
 
-    /// Returns the running strength of an adaptive decay.
+    /// Returns what its decay's strength has found.
     pub(crate) fn average(&self) -> f64 {
         self.average.strength()
     }
@@ -257,8 +308,10 @@ impl<T: Real> Group<T> {
         self.average = Average::of(average);
     }
 
-    pub(crate) fn reset(&mut self) {
-        self.average = Average::default();
+    /// Goes back to these settings, and forgets what its decay's strength has found.
+    pub(crate) fn reset(&mut self, settings: Member) {
+        (self.anchor, self.average, self.planned) = (settings.decay.anchor(), settings.decay.start(), None);
+        self.settings = settings;
     }
 }
 

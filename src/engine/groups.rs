@@ -115,7 +115,7 @@ impl<T: Real> Groups<T> {
     fn make(&mut self, edits: &[usize], run: &Run) -> Result<usize> {
         let names: Vec<_> = edits.iter().map(|&edit| &*self.edits[edit].name).collect();
         let name = if names.is_empty() { RESERVED[DEFAULT].into() } else { names.join(JOINED) };
-        let settings = edits.iter().fold(self.base.clone(), |member, &edit| (self.edits[edit].change)(member));
+        let settings = settings_of(&self.base, &self.edits, edits);
         settings.check::<T>(&name, run).map_err(|error| if edits.is_empty() { error } else { error.in_group(&name) })?;
         self.groups.push(Group::new(&name, edits.into(), settings));
         Ok(self.groups.len() - 1)
@@ -140,6 +140,12 @@ impl<T: Real> Groups<T> {
             append(&mut edits, UNDECAYED);
         }
         self.place(&edits, run)
+    }
+
+    /// Returns the place of a group that is there, by its name.
+    pub(crate) fn known(&self, name: &str, by: &str) -> Result<usize> {
+        let place = self.groups.iter().position(|group| *group.name == *name);
+        place.ok_or_else(|| self.unknown(by.into(), name))
     }
 
     /// Returns the place of a group by its name, for a parameter that is to move there.
@@ -277,11 +283,17 @@ impl<T: Real> Groups<T> {
 
     /// Brings all groups back to the moment after `build`.
     pub(crate) fn reset(&mut self) {
-        self.groups.iter_mut().for_each(Group::reset);
+        let Self { groups, base, edits, .. } = self;
+        groups.iter_mut().for_each(|group| group.reset(settings_of(base, edits, &group.edits)));
         for assigned in &mut self.selectors {
             assigned.matched = Matched::Never;
         }
     }
+}
+
+/// Returns the settings that these edits make, by their places.
+fn settings_of(base: &Member, all: &[Edit], edits: &[usize]) -> Member {
+    edits.iter().fold(base.clone(), |member, &edit| (all[edit].change)(member))
 }
 
 /// Adds an edit at the end, where it overrides those before it. An edit that is there already

@@ -59,6 +59,17 @@ pub(crate) trait Hyperparameters: Clone + Debug + PartialEq + Send + Sync + 'sta
     /// Returns the rule of this step for a parameter of these axes.
     fn rule<'a, T: Real>(&self, scalars: &'a Self::Scalars<T>, of: Matrices) -> Motion<'a, T>;
 
+    /// Returns the metric of a weight whose gradients were all 0: what stands beside the root of the
+    /// second moment.
+    fn floor<T: Real>(&self, _scalars: &Self::Scalars<T>) -> f64 {
+        0.0
+    }
+
+    /// Returns how much further a steady gradient carries a weight than the step that it is given in.
+    fn pace(&self) -> f64 {
+        1.0
+    }
+
     /// Returns whether a parameter is looked at as a whole before its tiles are worked on.
     fn looks(&self) -> bool {
         false
@@ -119,6 +130,8 @@ pub(crate) trait AnyHyperparameters: Any + Debug + Send + Sync {
 
     fn work(&self, of: Matrices) -> Vec<Extent>;
 
+    fn pace(&self) -> f64;
+
     fn equals(&self, other: &dyn AnyHyperparameters) -> bool;
 
     fn scalars_f32(&self) -> Box<dyn AnyScalars<f32>>;
@@ -145,6 +158,10 @@ impl<F: Hyperparameters> AnyHyperparameters for F {
 
     fn work(&self, of: Matrices) -> Vec<Extent> {
         Hyperparameters::work(self, of)
+    }
+
+    fn pace(&self) -> f64 {
+        Hyperparameters::pace(self)
     }
 
     fn equals(&self, other: &dyn AnyHyperparameters) -> bool {
@@ -174,6 +191,8 @@ pub(crate) trait AnyScalars<T>: Debug + Send + Sync {
     fn reach(&self, entry: usize, g: f64) -> Reach;
 
     fn rule(&self, entry: usize, of: Matrices) -> Motion<'_, T>;
+
+    fn floor(&self, entry: usize) -> f64;
 
     fn looks(&self) -> bool;
 
@@ -209,6 +228,10 @@ impl<F: Hyperparameters, T: Real> AnyScalars<T> for Scalars<F, T> {
 
     fn rule(&self, entry: usize, of: Matrices) -> Motion<'_, T> {
         self.options.rule(&self.list[entry], of)
+    }
+
+    fn floor(&self, entry: usize) -> f64 {
+        self.options.floor(&self.list[entry])
     }
 
     fn looks(&self) -> bool {

@@ -15,10 +15,12 @@ mod settings;
 mod share;
 mod slot;
 mod slots;
+mod stable;
 mod state;
 mod step;
 mod stepper;
 mod survey;
+mod tune;
 mod whole;
 
 pub use hyperparameters::Algorithm;
@@ -30,6 +32,7 @@ pub use settings::{GroupScope, OptimizerScope, Settings};
 pub use stepper::Stepper;
 pub(crate) use whole::{Parameter, Prepared};
 
+use crate::decay::Decay;
 use crate::description::Description;
 use crate::error::{Result, in_range};
 use crate::float::Real;
@@ -38,7 +41,7 @@ use crate::param::Param;
 use crate::report::{Report, Status};
 use crate::state::{Loaded, Loading, ParameterState, State};
 use foresight::Stage;
-use group::Member;
+use group::{Group, Member};
 use groups::{Edit, Groups};
 use run::Run;
 use share::Pieces;
@@ -123,6 +126,24 @@ impl<T: Real> Optimizer<T> for Engine<T> {
     fn resize(&mut self, param: &Param<'_, T>) -> Result<()> {
         let slot = self.slots.get_mut(param.name)?;
         slot.resize(param, &self.groups[slot.group].settings)
+    }
+
+    fn set_weight_decay(&mut self, group: &str, decay: Decay) -> Result<()> {
+        let place = self.groups.known(group, "`set_weight_decay`")?;
+        let next = self.groups[place].clone().decaying(decay);
+        next.check(&self.run)?;
+        self.slots.of_group(place).for_each(|slot| slot.regroup(place, &next.settings));
+        self.groups[place] = next;
+        Ok(())
+    }
+
+    fn tune_decay(&mut self, params: &[Param<'_, T>]) -> Result<()> {
+        self.tune(params)
+    }
+
+    fn decay_strength(&self, group: &str) -> Option<f64> {
+        let known = self.groups.iter().find(|known| *known.name == *group && known.is_adaptive());
+        known.map(Group::average)
     }
 
     fn learning_rate(&self) -> f64 {

@@ -70,6 +70,9 @@ enum Piece<'a, 'p, T: Real> {
 /// What is done with a piece, by its number.
 type Work<'w, 'a, 'p, T> = dyn Fn(usize, Piece<'a, 'p, T>, &mut Desk<T>) + Sync + 'w;
 
+/// A look at parameters, of which nothing is written.
+pub(super) type Visit<T> = fn(&Sweep<'_, T>, &mut [Param<'_, T>], &mut [Slot<T>], &mut Desk<T>) -> Result<(), Refusal>;
+
 /// Memory for pieces, which is kept from step to step.
 pub(crate) struct Pieces<T: Real> {
     list: Vec<Mutex<Option<Piece<'static, 'static, T>>>>,
@@ -142,23 +145,25 @@ impl<T: Real> Pieces<T> {
         });
     }
 
-    /// Looks at whole parameters. The first refusal, in the order of the parameters, is returned.
+    /// Looks at whole parameters, as `visit` does. The first refusal, in the order of the parameters, is
+    /// returned.
     pub(crate) fn look(
         &mut self,
         sweep: &Sweep<'_, T>,
         params: &mut [Param<'_, T>],
         slots: &mut [Slot<T>],
         numbers: usize,
+        visit: Visit<T>,
     ) -> Result<(), Refusal> {
         let time = LOOK * time::<T>(numbers);
         self.looked_alone = params.len() < 2 || sweep.run.threads.pieces(time) < 2;
         if self.looked_alone {
-            return sweep.look(params, slots, self.own_desk());
+            return visit(sweep, params, slots, self.own_desk());
         }
         let first: Mutex<Option<(usize, Refusal)>> = Mutex::new(None);
         self.share(sweep, (params, slots), time, Cut::BetweenParameters, &|i, piece, desk| {
             let Piece::Run(params, slots) = piece else { return };
-            if let Err(refusal) = sweep.look(params, slots, desk) {
+            if let Err(refusal) = visit(sweep, params, slots, desk) {
                 let mut first = lock(&first);
                 if first.as_ref().is_none_or(|(before, _)| i < *before) {
                     *first = Some((i, refusal));

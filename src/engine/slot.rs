@@ -12,7 +12,7 @@ use crate::decay::AnyLaw;
 use crate::error::{Error, MAX_RANK, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Extent, Matrices};
+use crate::kernel::column::{Extent, Matrices, Start};
 use crate::param::{Param, ParamInfo, Shape};
 use crate::report::Status;
 use crate::state::{self, ParameterState};
@@ -77,6 +77,8 @@ pub(crate) struct OfStep<T> {
     pub(crate) norm: f64,
     /// The norm of a lent anchor.
     pub(crate) lent: f64,
+    /// The sum of the second moments, where they were looked at.
+    pub(crate) moments: SquareSum,
     /// The bounds after this step.
     pub(crate) ceiling: Ceiling,
     /// Whether the anchor was captured for this step.
@@ -98,6 +100,7 @@ impl<T: Float> Slot<T> {
             displacement: 0.0,
             norm: 0.0,
             lent: 0.0,
+            moments: SquareSum::default(),
             ceiling,
             captured: false,
         };
@@ -279,6 +282,18 @@ impl<T: Real> Slot<T> {
     pub(crate) fn capture(&mut self, value: &[T]) {
         self.memory.capture(value);
         self.ceiling.weight = f64::INFINITY;
+    }
+
+    /// Begins the columns again that begin from the weights, from these.
+    pub(crate) fn recapture(&mut self, value: &[T]) {
+        for column in self.memory.columns.clone() {
+            if column.start == Start::Weights
+                && let Some(numbers) = self.memory.get_mut(column.name)
+            {
+                numbers.copy_from_slice(value);
+                self.ceiling.weight = f64::INFINITY;
+            }
+        }
     }
 
     /// Moves the parameter into another group, of these settings. Columns that both have are kept,

@@ -93,6 +93,11 @@ impl<T: Float> Slots<T> {
         members
     }
 
+    /// Returns the slots of a group.
+    pub(crate) fn of_group(&mut self, place: usize) -> impl Iterator<Item = &mut Slot<T>> {
+        self.slots.iter_mut().filter(move |slot| slot.group == place)
+    }
+
     /// Returns all slots in the order in which their names were first seen.
     pub(crate) fn by_birth(&self) -> Vec<&Slot<T>> {
         let mut slots: Vec<_> = self.slots.iter().collect();

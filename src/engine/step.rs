@@ -159,7 +159,8 @@ impl<T: Real> Engine<T> {
                 let group = &mut self.groups[place];
                 group.prepare(&self.run, norms)?;
                 let ([_, coupled], name) = (group.plan.effect.coupled(), &group.name);
-                for strength in [group.plan.average.strength(), coupled] {
+                let average = group.settings.decay.adaptive_lambda().map_or(0.0, |_| group.plan.average.strength());
+                for strength in [average, coupled] {
                     self.run.require(strength, T::LARGEST, || format!("the adaptive decay of group `{name}`"))?;
                 }
             }

@@ -56,11 +56,14 @@ impl<T: Real> Engine<T> {
     /// Looks at whole parameters, where an optimizer or a law asks for it, all of them before
     /// the first write.
     pub(crate) fn look(&mut self, params: &mut [Param<'_, T>], survey: &Survey) -> Result<(), Refusal> {
+        self.stabilize(params, survey)?;
         if !self.groups.iter().any(|group| group.looks() && group.plan.active > 0) {
             return Ok(());
         }
         let sweep = Sweep { scaling: self.run.scaling(survey), run: &self.run, groups: &self.groups };
-        self.pieces.look(&sweep, params, self.slots.first(params.len()), self.numbers)
+        self.pieces.look(&sweep, params, self.slots.first(params.len()), self.numbers, |sweep, params, slots, desk| {
+            sweep.look(params, slots, desk)
+        })
     }
 }
 

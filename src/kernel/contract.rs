@@ -89,6 +89,12 @@ pub(crate) trait Law<T: Real>: Copy + Send + Sync {
         self
     }
 
+    /// Returns whether the law, once it has looked, leaves the parameter alone: the step then has the bits
+    /// of one without decay.
+    fn rests(&self) -> bool {
+        false
+    }
+
     /// Returns the longest way that the law, once it has looked, moves a weight beside the update and
     /// beside shrinking it.
     fn reach(&self) -> f64 {

@@ -146,6 +146,34 @@ pub(crate) fn sum_of_squares<T: Real>(level: Level, x: &[T]) -> SquareSum {
     completed(level, first_squares(level, x), x)
 }
 
+/// Returns Σx·y; an empty `y` stands for 0.
+pub(crate) fn dot<T: Real>(level: Level, x: &[T], y: &[T]) -> f64 {
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            let n = x.len().min(y.len());
+            let mut total = 0.0;
+            for start in (0..n).step_by(CHUNK) {
+                let end = n.min(start + CHUNK);
+                let mut lanes = [0.0; LANES];
+                let rest = end - (end - start) % LANES;
+                for at in (start..rest).step_by(LANES) {
+                    let (x, y) = (row(x, at), row(y, at));
+                    for l in 0..LANES {
+                        lanes[l] = x[l].widen().mul_add(y[l].widen(), lanes[l]);
+                    }
+                }
+                for i in rest..end {
+                    lanes[i - rest] = x[i].widen().mul_add(y[i].widen(), lanes[i - rest]);
+                }
+                total += tree(&mut lanes, LANES);
+            }
+            total
+        },
+    )
+}
+
 /// Returns Σx² as the first pass has it.
 pub(crate) fn first_squares<T: Real>(level: Level, x: &[T]) -> f64 {
     squares(level, x.len(), Elements(x), Pass::First)
@@ -331,6 +359,11 @@ impl SquareSum {
             _ => POWER,
         };
         Self { sum: again(Pass::Again(power)), power }
+    }
+
+    /// Returns a sum that is there already.
+    pub(crate) fn plain(sum: f64) -> Self {
+        Self { sum, power: 0 }
     }
 
     /// Returns √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite

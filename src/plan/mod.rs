@@ -10,6 +10,7 @@
 //! | how large do weights become, how fast do they turn, how long do they remember? | [`Equilibrium`] |
 //! | what about four times the batch, the width, the data? | [`ScalingRule`] |
 //! | is the share too small for `f32`? | [`really_removed`], [`Decay::is_lost_in`](crate::Decay::is_lost_in) |
+//! | which module needs less, by its spectrum? | [`alpha_decay`] |
 //!
 //! Nothing here changes an optimizer: functions take numbers and return numbers. Each says where it
 //! is exact and where it is a model.
@@ -34,6 +35,7 @@ mod equilibrium;
 mod rounding;
 mod scaling;
 mod share;
+mod tails;
 mod units;
 
 pub use contributions::{Contributions, contributions};
@@ -41,4 +43,5 @@ pub use equilibrium::Equilibrium;
 pub use rounding::really_removed;
 pub use scaling::{ScalingRule, Tuned};
 pub use share::share_at_peak;
+pub use tails::{alpha_decay, tail_exponent};
 pub use units::{Units, in_units};

@@ -8,7 +8,7 @@ use crate::error::{Error, Result, in_range};
 ///
 /// | argument | symbol | allowed | else |
 /// |---|---|---|---|
-/// | `decay` | | decoupled L2, also exact or exponential, or none | [`Conflict`](Error::Conflict) |
+/// | `decay` | | decoupled L2, also exact or exponential, of a strength that does not depend on the run, or none | [`Conflict`](Error::Conflict) |
 /// | `peak` | η_peak | finite, > 0 | [`OutOfRange`](Error::OutOfRange) |
 /// | what comes out | s | [0, 1) | [`OutOfRange`](Error::OutOfRange) |
 ///
@@ -35,8 +35,12 @@ pub(super) fn check(decay: &Decay, peak: f64) -> Result<()> {
     in_range("peak learning rate", peak, peak > 0.0, "a finite number above 0")?;
     match decay.parts() {
         // A decay that is none is one of these.
-        (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential, _) => Ok(()),
-        _ => Err(Error::conflict("share of a weight", "decoupled L2", format!("`{decay}`"))),
+        (Penalty::L2, Place::Decoupled | Place::Exact | Place::Exponential, strength) if !strength.is_found() => Ok(()),
+        _ => Err(Error::conflict(
+            "share of a weight",
+            "decoupled L2 of a strength that is known before the run",
+            format!("`{decay}`"),
+        )),
     }
 }
 

@@ -58,8 +58,8 @@ impl Units {
             Strength::Timescale(_) => Some(Self::Timescale),
             Strength::HalfLife(_) => Some(Self::HalfLife),
             Strength::Normalized { steps, .. } => Some(Self::Normalized { steps }),
-            // Adaptive strength is that of a coupled decay, which has no share.
-            Strength::None | Strength::Adaptive(_) => None,
+            // Others are found in the run, and have no share before it.
+            _ => None,
         }
     }
 

@@ -140,6 +140,10 @@ impl Hyperparameters for Adagrad {
         Reach { state: g.max(sum).max(scalars.lr * g), displacement: longest }
     }
 
+    fn floor<T: Real>(&self, scalars: &Scalars<T>) -> f64 {
+        scalars.rule.eps.widen()
+    }
+
     // The learning rate is inside the rule, where PyTorch has it.
     fn rule<'a, T: Real>(&self, scalars: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         Motion { rule: &scalars.rule, rate: 1.0 }

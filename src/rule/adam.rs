@@ -270,6 +270,11 @@ impl Hyperparameters for Adam {
         }
     }
 
+    fn floor<T: Real>(&self, scalars: &Scalars<T>) -> f64 {
+        let (Form::Latest(moments) | Form::Largest(AmsGrad(moments))) = scalars.moments;
+        (moments.eps * moments.hat).widen()
+    }
+
     fn looks(&self) -> bool {
         self.trust != TrustRatio::Off
     }

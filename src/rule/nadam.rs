@@ -159,6 +159,10 @@ impl Hyperparameters for NAdam {
         Reach { state: g.max(g * g).max(u), displacement: scalars.lr * u }
     }
 
+    fn floor<T: Real>(&self, scalars: &Scalars<T>) -> f64 {
+        scalars.rule.eps.widen()
+    }
+
     fn rule<'a, T: Real>(&self, Scalars { lr, rule, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         Motion { rule, rate: *lr }
     }

@@ -169,6 +169,10 @@ impl Hyperparameters for Sgd {
         Reach { state: longest, displacement: scalars.lr * longest }
     }
 
+    fn pace(&self) -> f64 {
+        if self.momentum == 0.0 { 1.0 } else { (1.0 - self.dampening) / (1.0 - self.momentum) }
+    }
+
     fn rule<'a, T: Real>(&self, Scalars { lr, form, .. }: &'a Scalars<T>, _of: Matrices) -> Motion<'a, T> {
         let rate = *lr;
         match form {

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | k, the completed steps, which schedules count | [`State::completed_steps`] |
 //! | a learning rate set by hand | [`State::learning_rate`] |
-//! | what an adaptive decay remembers of its group | [`GroupState::average`] |
+//! | what an adaptive or tuned decay remembers of its group | [`GroupState::average`] |
 //! | t, a parameter's own updates | [`ParameterState::steps`] |
 //! | moments, buffers, running products, captured anchors, running averages | [`ParameterState::columns`] |
 //! | settings of the optimizer and of each group | [`State::settings`], [`GroupState::settings`] |
@@ -99,8 +99,9 @@ pub struct GroupState {
     pub name: String,
     /// Its settings: its decay, its factor on the learning rate, the optimizer's own.
     pub settings: SettingTexts,
-    /// λ̄, the running strength of [`Decay::adaptive`](crate::Decay::adaptive), 0 without one;
-    /// finite, at least 0.
+    /// What its decay has found of its strength, see
+    /// [`decay_strength`](crate::Optimizer::decay_strength): λ̄ of [`Decay::adaptive`](crate::Decay::adaptive),
+    /// λ of [`Decay::tuned`](crate::Decay::tuned); 0 for other decays; finite, at least 0.
     pub average: f64,
 }
 

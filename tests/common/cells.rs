@@ -1,6 +1,6 @@
 //! The list of decays: every cell of penalty × place × units that exists, towards every anchor, and scheduled.
 
-use wane::{Anchor, Decay, Penalty, Place, Schedule, Slices, Strength, Untouched};
+use wane::{Anchor, Decay, Kappa, Penalty, Place, Schedule, Slices, Strength, Tuning, Untouched};
 
 /// A decay, taken apart so that an oracle can read it.
 #[derive(Clone, Debug)]
@@ -101,6 +101,18 @@ pub(crate) const STRENGTHS: [Strength; 9] = {
     ]
 };
 
+/// The bounds of CPR, with any numbers, and how a strength may be tuned.
+pub(crate) const KAPPAS: [Kappa; 4] =
+    [Kappa::Constant(0.25), Kappa::Initial { times: 2.0 }, Kappa::WarmStart { steps: 3 }, Kappa::Inflection { every: 2 }];
+pub(crate) const TUNINGS: [Tuning; 2] = [Tuning::Log(0.5), Tuning::Linear(0.5)];
+
+/// Strengths that find themselves, beside the adaptive one; they have tests of their own.
+pub(crate) fn found() -> Vec<Strength> {
+    let cpr = KAPPAS.map(|kappa| [Strength::Cpr { mu: 0.5, kappa }, Strength::AdaCpr { mu: 0.5, kappa }]);
+    let tuned = TUNINGS.map(|by| Strength::Tuned { lambda: 0.25, by });
+    cpr.into_iter().flatten().chain([Strength::Stable(0.25)]).chain(tuned).collect()
+}
+
 /// The same units with another number.
 pub(crate) fn with_number(strength: Strength, number: f64) -> Strength {
     match strength {
@@ -112,6 +124,10 @@ pub(crate) fn with_number(strength: Strength, number: f64) -> Strength {
         Strength::HalfLife(_) => Strength::HalfLife(number),
         Strength::Adaptive(_) => Strength::Adaptive(number),
         Strength::Normalized { steps, .. } => Strength::Normalized { lambda: number, steps },
+        Strength::Cpr { kappa, .. } => Strength::Cpr { mu: number, kappa },
+        Strength::AdaCpr { kappa, .. } => Strength::AdaCpr { mu: number, kappa },
+        Strength::Stable(_) => Strength::Stable(number),
+        Strength::Tuned { by, .. } => Strength::Tuned { lambda: number, by },
         other => other,
     }
 }

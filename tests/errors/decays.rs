@@ -1,6 +1,6 @@
 //! Numbers of decays and schedules out of their range, and decays that do not exist.
 
-use wane::{Adam, Anchor, Decay, Error, Lamb, Penalty, Place, Schedule, Sgd, Strength, Untouched};
+use wane::{Adam, Anchor, Decay, Error, Kappa, Lamb, Penalty, Place, Schedule, Sgd, Strength, Tuning, Untouched};
 
 use super::scene::assert_error;
 use super::settings::{assert_range, assert_whole, below_0, not_above_0};
@@ -25,11 +25,13 @@ fn numbers_of_decays() {
         Decay::selective,
         Decay::exact,
         Decay::exponential,
+        Decay::stable,
+        |v| Decay::tuned(v, Tuning::Log(1.0)),
         |v| Decay::huber(v, 0.5),
         |v| Decay::p_norm(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 21]
+    ] as [fn(f64) -> Decay; 23]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
@@ -80,6 +82,53 @@ fn the_steepness_of_ada_decay() {
     let decay = |alpha| Decay::new(Penalty::L2, Place::AdaDecay { alpha }, Strength::Fixed(0.1));
     let bad = below_0();
     assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(v)), "alpha of AdaDecay", bad, "a finite number, at least 0");
+}
+
+#[test]
+fn numbers_of_strengths_that_find_themselves() {
+    let cpr = |mu, kappa| Decay::new(Penalty::L2, Place::Exact, Strength::Cpr { mu, kappa });
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(cpr(v, Kappa::Constant(1.0))),
+        "mu of CPR",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(cpr(1.0, Kappa::Constant(v))),
+        "kappa",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    let initial = |v| Kappa::Initial { times: v };
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(cpr(1.0, initial(v))),
+        "kappa's factor",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    for by in [Tuning::Log, Tuning::Linear] {
+        assert_range!(
+            Sgd::new(0.1),
+            |s, v| s.weight_decay(Decay::tuned(0.1, by(v))),
+            "rate of tuning",
+            below_0(),
+            "a finite number, at least 0"
+        );
+    }
+    for (kappa, text) in [
+        (Kappa::WarmStart { steps: 4_194_305 }, "kappa's steps = 4194305 is out of range: it must be at most 4194304"),
+        (Kappa::Inflection { every: 4_194_305 }, "kappa's interval = 4194305 is out of range: it must be from 1 to 4194304"),
+        (Kappa::Inflection { every: 0 }, "kappa's interval = 0 is out of range: it must be from 1 to 4194304"),
+    ] {
+        let error = Sgd::new(0.1).weight_decay(cpr(1.0, kappa)).build::<f32>().unwrap_err();
+        assert_error!(error, Error::OutOfRange { .. }, text);
+    }
+    for kappa in [Kappa::WarmStart { steps: 4_194_304 }, Kappa::Inflection { every: 4_194_304 }] {
+        Sgd::new(0.1).weight_decay(cpr(1.0, kappa)).build::<f32>().unwrap();
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive]-[coupled|decoupled|exact|exponential|proximal|cautious|selective|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso|column-lasso|tensor-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive|cpr|ada-cpr|stable|tuned]-[coupled|decoupled|exact|exponential|proximal|cautious|selective|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso|column-lasso|tensor-lasso]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -126,6 +126,10 @@ fn decays() {
     refused::<Decay>("decay", "normalized:0.1", "a value for steps, after a colon or comma");
     refused::<Decay>("decay", "normalized:0.1,2.5", "a whole number for steps, not `2.5`");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
+    refused::<Decay>("decay", "cpr:1", "a value for kappa, after a colon or comma");
+    refused::<Decay>("decay", "cpr:1,0.5", "constant, initial, warm-start or inflection for kappa, not `0.5`");
+    refused::<Decay>("decay", "cpr:1,warm-start,0.5", "a whole number for kappa's steps, not `0.5`");
+    refused::<Decay>("decay", "tuned:1,0.5", "log or linear for the tuning, not `0.5`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
     for word in ["", "decay", "start", "stay~stay", "stay@start"] {
         refused::<Decay>("decay", &format!("decoupled:0.1~{word}"), "`~stay` or `~catch-up`");

@@ -7,7 +7,7 @@ use wane::{
     Untouched,
 };
 
-use crate::common::cells::{PENALTIES, PLACES, STRENGTHS, with_number};
+use crate::common::cells::{PENALTIES, PLACES, STRENGTHS, found, with_number};
 use crate::common::data::{kept, matrix, patterns};
 use crate::common::{Apart, Element, Goal, OPTIMIZERS, Recipe, Setup};
 
@@ -211,7 +211,8 @@ fn decay(from: &mut Unstructured<'_>) -> Result<Decay> {
         Place::AdaDecay { .. } => Place::AdaDecay { alpha: number(from)? },
         other => other,
     };
-    let strength = with_number(*from.choose(&STRENGTHS)?, number(from)?);
+    let strengths = [STRENGTHS.to_vec(), found()].concat();
+    let strength = with_number(*from.choose(&strengths)?, number(from)?);
     let anchor = match from.int_in_range(0..=7)? {
         0 => Anchor::Start,
         1 => Anchor::Given,

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use wane::{
-    Adam, Algorithm, Anchor, Clip, Decay, Error, Optimizer, Penalty, Place, Result, Schedule, Selector, Settings, Sgd, Strength,
+    Adam, Algorithm, Anchor, Clip, Decay, Error, Kappa, Optimizer, Penalty, Place, Result, Schedule, Selector, Settings, Sgd,
+    Strength, Tuning,
 };
 
 use crate::common::data::{Tensor, step_on, step_slice};
@@ -150,6 +151,11 @@ const KNOBS: &[Knob] = &[
     Knob { name: "schedule's floor", allowed: AT_LEAST_0, turn: |x| scheduled(Schedule::cosine_restarts(5, 2, x)) },
     Knob { name: "schedule's scale", allowed: ABOVE_0, turn: |x| scheduled(Schedule::inverse_time(x)) },
     Knob { name: "timescale", allowed: |x| x > 1.0, turn: |x| decayed(Decay::timescale(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::stable(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::tuned(x, Tuning::Log(1.0))) },
+    Knob { name: "rate of tuning", allowed: AT_LEAST_0, turn: |x| decayed(Decay::tuned(0.1, Tuning::Linear(x))) },
+    Knob { name: "kappa", allowed: AT_LEAST_0, turn: |x| decayed(Decay::cpr(Kappa::Constant(x))) },
+    Knob { name: "kappa's factor", allowed: AT_LEAST_0, turn: |x| decayed(Decay::cpr(Kappa::Initial { times: x })) },
     Knob { name: "half-life", allowed: ABOVE_0, turn: |x| decayed(Decay::half_life(x)) },
     Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::Value(x))) },
     Knob { name: "clipping bound", allowed: ABOVE_0, turn: |x| is_built(Sgd::new(0.1).clip(Clip::GlobalNorm(x))) },

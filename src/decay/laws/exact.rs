@@ -228,7 +228,7 @@ impl Effect for Amounts {
     fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T> {
         match anchor {
             Anchor::Average { beta } => AnyLaw::TowardsAverage(average::TowardsAverage::new(self.share, beta)),
-            _ => AnyLaw::Exact(Exact { s: T::of(self.share) }),
+            _ => AnyLaw::Exact(Exact::new(self.share)),
         }
     }
 }
@@ -237,6 +237,16 @@ impl Effect for Amounts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exact<T> {
     s: T,
+}
+
+impl<T: Real> Exact<T> {
+    pub(super) fn new(share: f64) -> Self {
+        Self { s: T::of(share) }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.s.is_zero()
+    }
 }
 
 impl<T: Real> Law<T> for Exact<T> {

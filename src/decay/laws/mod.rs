@@ -9,6 +9,7 @@ mod ada;
 mod amounts;
 mod average;
 mod cautious;
+mod constrained;
 mod coupled;
 mod exact;
 mod exponential;
@@ -21,12 +22,15 @@ mod rows;
 mod selective;
 mod shrink;
 mod touched;
+mod tuned;
 
 use std::fmt;
 
 pub(super) use average::check as check_anchor;
+pub(super) use constrained::{Afterwards, columns as columns_of_constraint, effect as constrained};
 pub(super) use touched::effect as in_touched_rows;
 pub(crate) use touched::paid;
+pub(super) use tuned::effect as tuned;
 
 use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
@@ -247,7 +251,10 @@ macro_rules! laws {
             /// Returns the law for a parameter that it has looked at.
             pub(crate) fn prepare(self, whole: &mut dyn Whole<T>, notes: Notes<'_, T>) -> Self {
                 match self {
-                    $($(Self::$Law(law) => Self::$Law(law.prepare(whole, notes))),+),+
+                    $($(Self::$Law(law) => {
+                        let law = law.prepare(whole, notes);
+                        if Law::<T>::rests(&law) { Self::Free(free::Free) } else { Self::$Law(law) }
+                    }),+),+
                 }
             }
 
@@ -285,6 +292,8 @@ laws! {
     PNorm(p_norm::Amounts) => PNorm(p_norm::PNorm<T>);
     Slices(rows::SliceLasso) => Slices(rows::SliceLasso);
     Touched(touched::Amounts) => Touched(touched::Amounts);
+    Constrained(constrained::Amounts) => Constrained(constrained::Constrained<T>);
+    Tuned(tuned::Amounts) => TunedShrink(tuned::Tuned<T, shrink::Shrink<T>>), TunedExact(tuned::Tuned<T, exact::Exact<T>>);
 }
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.
