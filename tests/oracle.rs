@@ -127,6 +127,7 @@ fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
     let is_alias = |a: &Cell, b: &Cell| match a.penalty {
         _ if a.penalty != b.penalty => false,
         Penalty::L1 | Penalty::Huber { .. } | Penalty::GroupLasso => after(a) && after(b),
+        _ if a.is_to_a_set() => false,
         _ => a.penalty == Penalty::L2 && beside(a) && beside(b),
     };
     let row = optimizer("adam");

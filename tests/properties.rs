@@ -9,5 +9,6 @@ mod properties {
     pub(crate) mod long_runs;
     pub(crate) mod pure_decay;
     pub(crate) mod resume;
+    pub(crate) mod sets;
     pub(crate) mod threads;
 }

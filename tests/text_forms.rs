@@ -66,6 +66,11 @@ fn decay() -> impl Strategy<Value = Decay> {
         let penalty = match cell.penalty {
             Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
             Penalty::Huber { .. } => Penalty::Huber { delta: alpha.max(f64::MIN_POSITIVE) },
+            Penalty::Norm { .. } => Penalty::Norm { radius: alpha },
+            Penalty::StartNorm { .. } => Penalty::StartNorm { ratio: alpha },
+            Penalty::Box { .. } => Penalty::Box { bound: alpha },
+            Penalty::FanBox { .. } => Penalty::FanBox { factor: alpha },
+            Penalty::Spectral { .. } => Penalty::Spectral { bound: alpha },
             other => other,
         };
         let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };

@@ -13,7 +13,7 @@ pub(crate) use units::Rates;
 pub use units::Strength;
 
 use crate::error::{Error, Result};
-use crate::kernel::column::{Column, Extent, Start};
+use crate::kernel::column::{Column, Extent, Matrices, Start};
 use crate::schedule::Schedule;
 
 /// A weight decay: the same value for every optimizer.
@@ -42,6 +42,13 @@ use crate::schedule::Schedule;
 /// | [`metric_l1`](Self::metric_l1)`(λ)` | `metric-l1:0.01` | x ← S(x − η_t·u, η_t·λ/(√v̂ + ε)) | ProxGen, Yun et al. 2021 |
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0 |
+/// | [`norm`](Self::norm)`(λ, r)` | `norm:0.1,2` | x ← x − (η_t·u + s·(1 − r/‖d‖)·d) | norm control |
+/// | [`start_norm`](Self::start_norm)`(λ, ρ)` | `start-norm:0.1,1` | the same, r = ρ·‖w₀‖ | AdamWN, Loshchilov 2023 |
+/// | [`hyperball`](Self::hyperball)`()` | `hard-hyperball-start-norm:1` | x ← R·N(x − η_t·R·N(u)), R = ‖w₀‖ | Wen et al. 2026 |
+/// | [`clip`](Self::clip)`(b)` | `hard-box:0.05` | x ← clamp(x − η_t·u, b) | weight clipping |
+/// | [`clip_to_start`](Self::clip_to_start)`(κ)` | `hard-fan-box:2` | the same, b = κ/√fan_in | Elsayed et al. 2024 |
+/// | [`spectral`](Self::spectral)`(λ)` | `spectral:0.1,0` | x ← x − (η_t·u + s·σ₁·u₁v₁ᵀ) | spectral decay |
+/// | [`spectral_cap`](Self::spectral_cap)`(τ)` | `hard-spectral:2` | σ₁ ← min(σ₁, τ) | spectral hammer |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 ///
 /// S(y, θ) = sign(y)·max(|y| − θ, 0). The L2 penalty of this crate is (λ/2)·d², with gradient λ·d.
@@ -58,20 +65,25 @@ use crate::schedule::Schedule;
 /// | [`ElasticNet`](Penalty::ElasticNet) | g + λ₂d + λ₁sign(d) | S((1 − s₂)d − ηu, s₁) | error | S(d − ηu, s₁)/(1 + s₂) | error | error | error |
 /// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error |
 /// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error |
+/// | [`Norm`](Penalty::Norm), [`StartNorm`](Penalty::StartNorm), [`Box`](Penalty::Box), [`FanBox`](Penalty::FanBox), [`Spectral`](Penalty::Spectral) | error | d − (ηu + s(d − P(d))) | error | y − s/(1 + s)·(y − P(y)), y = d − ηu | error | error | error |
 ///
-/// Group lasso needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
-/// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
+/// P(d) is the point nearest to d of the set that the penalty is a distance to. With
+/// [`Strength::Hard`], in the proximal place, the weight becomes P(y) itself; the place
+/// [`Hyperball`](Place::Hyperball) takes it with a norm, and nothing else.
+///
+/// Group lasso, `FanBox` and `Spectral` need the shape of a parameter
+/// ([`Param::shape`](crate::Param::shape)), the latter of two axes or more. A share of AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
 /// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
-/// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight,
-/// so only L2 takes them.
+/// other places take all but adaptive; `Timescale` and `HalfLife` speak of a share of the weight, or of
+/// the way to a set, so L1 and its kin do not take them.
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
 /// there, else of the step, before anything is written (the proximal place, which cannot pass 0,
-/// takes any s); where λ is 0 in a step, no bit differs from a run without decay.
+/// takes any s, and on the whole way to a set s may be 1); where λ is 0 in a step, no bit differs from a run without decay.
 ///
 /// | number | default | allowed | else |
 /// |---|---|---|---|
@@ -80,6 +92,7 @@ use crate::schedule::Schedule;
 /// | h (steps) | – | finite, > 0 | [`OutOfRange`] |
 /// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
 /// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
+/// | r, ρ of a norm; b, κ of a box; τ of singular values | – | finite, ≥ 0 | [`OutOfRange`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
 /// | s, in every step | | [0, 1) | [`ShrinkOutOfRange`] |
@@ -87,8 +100,8 @@ use crate::schedule::Schedule;
 /// | the cell of the table, and its strength | | what is in it | [`NoSuchDecay`] |
 ///
 /// `build` returns the error, that of a group within [`InGroup`]; the text form returns those that
-/// need no optimizer. A step or a registration returns [`ShapeNeeded`], [`AnchorMissing`] or
-/// [`NonFiniteAnchor`] where a parameter lacks what its decay needs.
+/// need no optimizer. A step or a registration returns [`ShapeNeeded`], [`ShapeRefused`], [`AnchorMissing`]
+/// or [`NonFiniteAnchor`] where a parameter lacks what its decay needs.
 ///
 /// # Which parameters
 ///
@@ -123,6 +136,7 @@ use crate::schedule::Schedule;
 /// [`NoSuchDecay`]: crate::Error::NoSuchDecay
 /// [`InGroup`]: crate::Error::InGroup
 /// [`ShapeNeeded`]: crate::Error::ShapeNeeded
+/// [`ShapeRefused`]: crate::Error::ShapeRefused
 /// [`AnchorMissing`]: crate::Error::AnchorMissing
 /// [`NonFiniteAnchor`]: crate::Error::NonFiniteAnchor
 #[doc(alias = "weight_decay")]
@@ -156,6 +170,9 @@ pub enum Place {
     /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ +
     /// ε: weights that have seen little gradient are pulled the harder.
     Metric,
+    /// After the update, which is made as long as the rate says: on the sphere that the penalty is a distance
+    /// to, by an angle of about η; see [`Decay::hyperball`].
+    Hyperball,
     /// Beside the update, times θ = 2/(1 + exp(−α·(|g| − μ)/σ)), with μ and σ the mean and the
     /// deviation of |g| over the parameter, g as the optimizer sees it.
     AdaDecay {
@@ -222,16 +239,26 @@ impl Decay {
     /// seen: what it pulls towards.
     pub(crate) fn columns(&self) -> Vec<Column> {
         let of_weights = |name| Column { name, extent: Extent::Weights, start: Start::Weights };
-        match self.anchor() {
-            Anchor::Origin | Anchor::Given => Vec::new(),
-            Anchor::Start => vec![of_weights("anchor")],
-            Anchor::Average { .. } => vec![of_weights("running_average")],
-        }
+        let anchor = match self.anchor() {
+            Anchor::Origin | Anchor::Given => None,
+            Anchor::Start => Some(of_weights("anchor")),
+            Anchor::Average { .. } => Some(of_weights("running_average")),
+        };
+        let of_penalty = match self.penalty {
+            Penalty::StartNorm { .. } => Some(Column { name: "start_norm", extent: Extent::One, start: Start::Norm }),
+            Penalty::Spectral { .. } => Some(Column { name: "singular_vector", extent: Extent::Columns, start: Start::Uneven }),
+            _ => None,
+        };
+        anchor.into_iter().chain(of_penalty).collect()
     }
 
     /// Returns the columns of one step only that the law works out when it looks at a whole parameter.
     pub(crate) fn work(&self) -> Vec<Extent> {
-        if self.penalty == Penalty::GroupLasso { vec![Extent::First] } else { Vec::new() }
+        match self.penalty {
+            Penalty::GroupLasso => vec![Extent::First],
+            Penalty::Spectral { .. } => vec![Extent::Rows, Extent::Columns],
+            _ => Vec::new(),
+        }
     }
 
     /// Returns what the decay was made from.
@@ -261,7 +288,12 @@ impl Decay {
 
     /// Returns whether the decay looks at rows, and so needs the shape.
     pub(crate) fn needs_shape(&self) -> bool {
-        self.penalty == Penalty::GroupLasso
+        matches!(self.penalty, Penalty::GroupLasso | Penalty::FanBox { .. } | Penalty::Spectral { .. })
+    }
+
+    /// Returns what the decay needs where it cannot act on a parameter of these axes.
+    pub(crate) fn refuses(&self, of: Matrices) -> Option<&'static str> {
+        (matches!(self.penalty, Penalty::Spectral { .. }) && of.rank < 2).then_some("a shape of two axes or more")
     }
 
     /// Returns λ where the strength follows the group's norms.
@@ -291,8 +323,10 @@ impl Decay {
     /// exist, if it does not.
     fn missing(&self) -> Option<&'static str> {
         let Self { penalty, place, strength, anchor, .. } = *self;
-        let of_shares = || (penalty != Penalty::L2 && strength.is_of_shares()).then_some(OF_SHARES);
+        let by_amounts = penalty != Penalty::L2 && !penalty.is_to_a_set();
+        let of_shares = || (by_amounts && strength.is_of_shares()).then_some(OF_SHARES);
         let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(|| refused_by_norms(penalty, place, strength));
+        let reason = reason.or_else(|| laws::refused_by_set(anchor, penalty, place, strength));
         reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares)
     }
 

@@ -29,15 +29,48 @@ pub enum Penalty {
     /// λ·√n·‖d‖ for each row of n weights, the slices along the first axis: a neuron's weights.
     /// Rows become 0 as a whole.
     GroupLasso,
+    /// (λ/2)·(‖d‖ − r)², the distance to the sphere of radius r; see [`Decay::norm`](super::Decay::norm).
+    Norm {
+        /// r, finite and at least 0.
+        radius: f64,
+    },
+    /// The same with r = ratio·‖w₀‖, the norm of the parameter as it was when it was first seen; see
+    /// [`Decay::start_norm`](super::Decay::start_norm).
+    StartNorm {
+        /// r/‖w₀‖, finite and at least 0.
+        ratio: f64,
+    },
+    /// (λ/2)·max(|d| − b, 0)², the distance to the box [−b, b]; see [`Decay::clip`](super::Decay::clip).
+    Box {
+        /// b, finite and at least 0.
+        bound: f64,
+    },
+    /// The same with b = κ/√fan_in, where fan_in is the product of all axes but the first; see
+    /// [`Decay::clip_to_start`](super::Decay::clip_to_start).
+    FanBox {
+        /// κ, finite and at least 0.
+        factor: f64,
+    },
+    /// (λ/2)·max(σ₁ − τ, 0)² for each matrix of the last two axes, σ₁ its largest singular value; see
+    /// [`Decay::spectral`](super::Decay::spectral).
+    Spectral {
+        /// τ, finite and at least 0.
+        bound: f64,
+    },
 }
 
 /// The penalties, by their words.
-const PENALTIES: [(&str, Penalty); 5] = [
+const PENALTIES: [(&str, Penalty); 10] = [
     ("l2", Penalty::L2),
     ("l1", Penalty::L1),
     ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
     ("huber", Penalty::Huber { delta: 0.0 }),
     ("group-lasso", Penalty::GroupLasso),
+    ("norm", Penalty::Norm { radius: 0.0 }),
+    ("start-norm", Penalty::StartNorm { ratio: 0.0 }),
+    ("box", Penalty::Box { bound: 0.0 }),
+    ("fan-box", Penalty::FanBox { factor: 0.0 }),
+    ("spectral", Penalty::Spectral { bound: 0.0 }),
 ];
 
 impl Penalty {
@@ -56,6 +89,11 @@ impl Penalty {
         match self {
             Self::ElasticNet { .. } => Ok(Self::ElasticNet { ratio: next.take("the share of L1")? }),
             Self::Huber { .. } => Ok(Self::Huber { delta: next.take("delta")? }),
+            Self::Norm { .. } => Ok(Self::Norm { radius: next.take("the radius")? }),
+            Self::StartNorm { .. } => Ok(Self::StartNorm { ratio: next.take("the ratio to the first norm")? }),
+            Self::Box { .. } => Ok(Self::Box { bound: next.take("the bound")? }),
+            Self::FanBox { .. } => Ok(Self::FanBox { factor: next.take("the factor of the bound")? }),
+            Self::Spectral { .. } => Ok(Self::Spectral { bound: next.take("the bound")? }),
             other => Ok(other),
         }
     }
@@ -63,7 +101,13 @@ impl Penalty {
     /// Writes its numbers.
     pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ElasticNet { ratio: number } | Self::Huber { delta: number } => write!(f, ",{}", Number(number)),
+            Self::ElasticNet { ratio: number }
+            | Self::Huber { delta: number }
+            | Self::Norm { radius: number }
+            | Self::StartNorm { ratio: number }
+            | Self::Box { bound: number }
+            | Self::FanBox { factor: number }
+            | Self::Spectral { bound: number } => write!(f, ",{}", Number(number)),
             Self::L2 | Self::L1 | Self::GroupLasso => Ok(()),
         }
     }
@@ -76,6 +120,11 @@ impl Penalty {
             Self::ElasticNet { .. } => "elastic-net",
             Self::Huber { .. } => "huber",
             Self::GroupLasso => "group-lasso",
+            Self::Norm { .. } => "norm",
+            Self::StartNorm { .. } => "start-norm",
+            Self::Box { .. } => "box",
+            Self::FanBox { .. } => "fan-box",
+            Self::Spectral { .. } => "spectral",
         }
     }
 
@@ -83,8 +132,21 @@ impl Penalty {
         match self {
             Self::ElasticNet { ratio } => in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]"),
             Self::Huber { delta } => in_range("delta of Huber decay", delta, delta > 0.0, "a finite number above 0"),
+            Self::Norm { radius } => at_least_0("radius of the norm", radius),
+            Self::StartNorm { ratio } => at_least_0("ratio of the norm", ratio),
+            Self::Box { bound } => at_least_0("bound of the weights", bound),
+            Self::FanBox { factor } => at_least_0("factor of the bound", factor),
+            Self::Spectral { bound } => at_least_0("bound of the singular values", bound),
             Self::L2 | Self::L1 | Self::GroupLasso => Ok(()),
         }
+    }
+
+    /// Returns whether it is the squared distance to a set, where (λ/2)·dist² pulls by a share of the way.
+    pub(super) fn is_to_a_set(self) -> bool {
+        matches!(
+            self,
+            Self::Norm { .. } | Self::StartNorm { .. } | Self::Box { .. } | Self::FanBox { .. } | Self::Spectral { .. }
+        )
     }
 
     /// Returns the parts of a share that are L1 and L2.
@@ -94,6 +156,14 @@ impl Penalty {
             Self::L2 => [ShrinkFraction::NONE, share],
             Self::L1 | Self::Huber { .. } | Self::GroupLasso => [share, ShrinkFraction::NONE],
             Self::ElasticNet { ratio } => [part(ratio), part(1.0 - ratio)],
+            // To a set there are no parts, and it is not asked for them.
+            Self::Norm { .. } | Self::StartNorm { .. } | Self::Box { .. } | Self::FanBox { .. } | Self::Spectral { .. } => {
+                [ShrinkFraction::NONE; 2]
+            }
         }
     }
+}
+
+fn at_least_0(name: &'static str, number: f64) -> Result<()> {
+    in_range(name, number, number >= 0.0, "a finite number, at least 0")
 }

@@ -1,7 +1,8 @@
 //! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][*schedule]`.
 //!
 //! Words for what is usual are left out: `decoupled` stands for decoupled L2 in lr-scaled units,
-//! `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1. The words themselves, and
+//! `half-life` for decoupled L2 with a half-life, `l1` for the decoupled L1, `hard-box` for the proximal
+//! box. A hard strength has no number: the first one is the penalty's. The words themselves, and
 //! the numbers behind the first, belong to units, places and penalties.
 
 use std::fmt;
@@ -27,11 +28,9 @@ fn expected() -> String {
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words())?;
-        if let Some(number) = self.strength.number() {
-            write!(f, ":{}", Number(number))?;
+        if let Some(numbers) = Numbers(self).to_string().strip_prefix(',') {
+            write!(f, ":{numbers}")?;
         }
-        self.penalty.write(f)?;
-        self.place.write(f)?;
         match self.anchor {
             Anchor::Origin => {}
             Anchor::Start => f.write_str("@start")?,
@@ -42,6 +41,20 @@ impl fmt::Display for Decay {
             write!(f, "*{}", self.schedule)?;
         }
         Ok(())
+    }
+}
+
+/// The numbers of strength, penalty and place, each behind a comma.
+struct Numbers<'a>(&'a Decay);
+
+impl fmt::Display for Numbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decay { penalty, place, strength, .. } = self.0;
+        if let Some(number) = strength.number() {
+            write!(f, ",{}", Number(number))?;
+        }
+        penalty.write(f)?;
+        place.write(f)
     }
 }
 
@@ -58,8 +71,7 @@ impl Decay {
             other => other.word(),
         };
         let place = match self.place {
-            Place::Coupled if units == "adaptive" => "",
-            Place::Decoupled if units != "adaptive" && !(units.is_empty() && penalty.is_empty()) => "",
+            usual if usual == usual_place(self.strength) && !(units.is_empty() && penalty.is_empty()) => "",
             other => other.word(),
         };
         let words: Vec<_> = [units, place, penalty].into_iter().filter(|word| !word.is_empty()).collect();
@@ -111,14 +123,21 @@ fn law(text: &str) -> Result<Decay> {
     if words.is_empty() || !rest.is_empty() {
         return Err(next.error(expected()));
     }
-    let strength = units(next.take("the strength")?);
+    let strength = match units(0.0).number() {
+        Some(_) => units(next.take("the strength")?),
+        None => units(0.0),
+    };
     let penalty = penalty.take(&mut next)?;
     let place = place.take(&mut next)?;
     next.end(Decay::new(penalty, place, strength))
 }
 
-/// Returns the place where the text names none: adaptive decay is coupled,
-/// everything else decoupled.
+/// Returns the place where the text names none: adaptive decay is coupled, a wall stands after the update,
+/// everything else is decoupled.
 fn usual_place(strength: Strength) -> Place {
-    if strength.adaptive_lambda().is_some() { Place::Coupled } else { Place::Decoupled }
+    match strength {
+        Strength::Adaptive(_) => Place::Coupled,
+        Strength::Hard => Place::Proximal,
+        _ => Place::Decoupled,
+    }
 }

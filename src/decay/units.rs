@@ -32,6 +32,10 @@ pub enum Strength {
     HalfLife(f64),
     /// λ̄, an average of λ·‖g‖/‖d‖: the decay is a fixed share of the gradient.
     Adaptive(f64),
+    /// s = ∞ at any learning rate: after each update the weight is projected to the set that the penalty
+    /// is a distance to. Where the decay's own schedule is 0 there is no wall in that step; else it does
+    /// not matter.
+    Hard,
 }
 
 /// A strength of these units, of a number.
@@ -45,6 +49,7 @@ const UNITS: &[(&str, Units)] = &[
     ("timescale", Strength::Timescale),
     ("half-life", Strength::HalfLife),
     ("adaptive", Strength::Adaptive),
+    ("hard", |_| Strength::Hard),
 ];
 
 impl Strength {
@@ -67,7 +72,7 @@ impl Strength {
     /// Returns its number.
     pub(super) fn number(self) -> Option<f64> {
         match self {
-            Self::None => None,
+            Self::None | Self::Hard => None,
             Self::LrScaled(x)
             | Self::Independent(x)
             | Self::Corrected(x)
@@ -80,7 +85,7 @@ impl Strength {
 
     pub(super) fn check(self) -> Result<()> {
         match self {
-            Self::None => Ok(()),
+            Self::None | Self::Hard => Ok(()),
             Self::Timescale(tau) => in_range("timescale", tau, tau > 1.0, "a finite number of steps above 1"),
             Self::HalfLife(h) => in_range("half-life", h, h > 0.0, "a finite number of steps above 0"),
             Self::LrScaled(lambda)
@@ -111,6 +116,10 @@ impl Strength {
     pub(super) fn share(self, place: Place, rates: Rates, m: f64, average: f64) -> ShrinkFraction {
         let (rate, lambda) = match self {
             Self::None => (0.0, 0.0),
+            Self::Hard if m == 0.0 => (0.0, 0.0),
+            // On the hyperball the rate is an angle.
+            Self::Hard if matches!(place, Place::Hyperball) => (rates.now, 1.0),
+            Self::Hard => (f64::INFINITY, 1.0),
             Self::Adaptive(_) => (1.0, average * m),
             Self::LrScaled(lambda) if place == Place::Coupled => (1.0, lambda * m),
             Self::LrScaled(lambda) => (rates.now, lambda * m),
@@ -146,6 +155,11 @@ impl ShrinkFraction {
     /// Returns s.
     pub(crate) fn removed(self) -> f64 {
         self.rate * self.lambda
+    }
+
+    /// Returns whether it is that of a wall, which no finite strength is.
+    pub(crate) fn is_hard(self) -> bool {
+        self.rate == f64::INFINITY
     }
 
     /// Returns 1 − s, rounded once in f64.

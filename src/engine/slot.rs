@@ -189,7 +189,7 @@ pub(crate) fn check_kind(of: &ParamInfo<'_>, options: &Options) -> Result<()> {
     match options.any().refuses(of.shape().map_or(Matrices::of(&[of.len()]), Matrices::of)) {
         Some(needs) => {
             let found = of.shape().map(Into::into);
-            Err(Error::ShapeRefused { name: of.name().into(), found, needs })
+            Err(Error::ShapeRefused { name: of.name().into(), found, by: "optimizer", needs })
         }
         None => Ok(()),
     }
@@ -302,7 +302,7 @@ impl<T: Real> Slot<T> {
 }
 
 /// Returns columns of a parameter with other axes, with the old numbers where both have an element.
-fn resized<T: Float>(old: &State<T>, mut new: State<T>, [before, after]: [&[usize]; 2], value: &[T]) -> State<T> {
+fn resized<T: Real>(old: &State<T>, mut new: State<T>, [before, after]: [&[usize]; 2], value: &[T]) -> State<T> {
     if !old.numbers.is_empty() {
         new.begin(value);
         for column in old.columns.clone() {

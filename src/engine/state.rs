@@ -12,7 +12,7 @@ use super::hyperparameters::{Kept, MAX_KEPT, Options};
 use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
-use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
+use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short};
 
 /// Checks that the numbers of a column are finite.
 pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]) -> Result<()> {
@@ -79,7 +79,10 @@ impl<T: Float> State<T> {
 
     /// Takes the numbers of the columns that both have. Where there are none, all columns are made in
     /// the next step; else others start here, where weights are not known and count as 0.
-    pub(crate) fn inheriting(mut self, old: &Self) -> Self {
+    pub(crate) fn inheriting(mut self, old: &Self) -> Self
+    where
+        T: Real,
+    {
         let of_both: Vec<_> = self.lengths().filter(|(name, len)| old.get(name).is_some_and(|old| old.len() == *len)).collect();
         if !of_both.is_empty() {
             self.begin(&[]);
@@ -126,7 +129,10 @@ impl<T: Float> State<T> {
     }
 
     /// Puts the numbers of a column back.
-    pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()> {
+    pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()>
+    where
+        T: Real,
+    {
         let range = self.range(column).filter(|range| range.len() == values.len());
         let range = range.ok_or_else(|| self.no_such(parameter, column, values.len()))?;
         check_finite(parameter, column, values)?;
@@ -161,7 +167,10 @@ impl<T: Float> State<T> {
 
     /// Makes what a step needs and is not there: columns as they start, and room to work in.
     #[inline]
-    pub(crate) fn prepare(&mut self, value: &[T]) {
+    pub(crate) fn prepare(&mut self, value: &[T])
+    where
+        T: Real,
+    {
         if self.is_missing() {
             self.begin(value);
         }
@@ -177,14 +186,15 @@ impl<T: Float> State<T> {
     }
 
     /// Makes all columns, as they start. Weights that are not given count as 0.
-    pub(crate) fn begin(&mut self, value: &[T]) {
+    pub(crate) fn begin(&mut self, value: &[T])
+    where
+        T: Real,
+    {
         let mut numbers = Vec::with_capacity(self.lengths().map(|(_, len)| len).sum());
         for column in &self.columns {
-            let end = numbers.len() + self.of.len(column.extent);
-            if column.start == Start::Weights {
-                numbers.extend_from_slice(value);
-            }
-            numbers.resize(end, column.start.number());
+            let start = numbers.len();
+            numbers.resize(start + self.of.len(column.extent), T::default());
+            column.start.fill(&mut numbers[start..], value);
         }
         self.own(numbers);
     }
@@ -197,7 +207,10 @@ impl<T: Float> State<T> {
 
     /// Takes the numbers of columns, moved where there is one column in all. Columns that are not
     /// among them start anew.
-    pub(crate) fn take(&mut self, columns: Vec<(&'static str, Cow<'_, [T]>)>) {
+    pub(crate) fn take(&mut self, columns: Vec<(&'static str, Cow<'_, [T]>)>)
+    where
+        T: Real,
+    {
         match <[_; 1]>::try_from(columns) {
             Ok([(_, numbers)]) if self.columns.len() == 1 => self.own(numbers.into_owned()),
             Ok([(name, numbers)]) => self.copy(&[(name, numbers)]),
@@ -205,7 +218,10 @@ impl<T: Float> State<T> {
         }
     }
 
-    fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)]) {
+    fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)])
+    where
+        T: Real,
+    {
         if columns.is_empty() || !self.is_worth(columns.iter().map(|(_, numbers)| numbers.len()).sum()) {
             return;
         }

@@ -51,8 +51,8 @@ impl Units {
             Strength::Fixed(_) => Some(Self::Fixed),
             Strength::Timescale(_) => Some(Self::Timescale),
             Strength::HalfLife(_) => Some(Self::HalfLife),
-            // Adaptive strength is that of a coupled decay, which has no share.
-            Strength::None | Strength::Adaptive(_) => None,
+            // Adaptive strength is that of a coupled decay, and a wall's is of no decoupled one: neither has a share.
+            Strength::None | Strength::Adaptive(_) | Strength::Hard => None,
         }
     }
 

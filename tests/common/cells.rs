@@ -43,9 +43,15 @@ impl Ramp {
 pub(crate) const NET: Penalty = Penalty::ElasticNet { ratio: 0.3 };
 pub(crate) const ADA: Place = Place::AdaDecay { alpha: 4.0 };
 pub(crate) const HUBER: Penalty = Penalty::Huber { delta: 0.4 };
-pub(crate) const PENALTIES: [Penalty; 5] = [Penalty::L2, Penalty::L1, NET, HUBER, Penalty::GroupLasso];
-pub(crate) const PLACES: [Place; 7] =
-    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric];
+pub(crate) const NORM: Penalty = Penalty::Norm { radius: 0.9 };
+pub(crate) const START_NORM: Penalty = Penalty::StartNorm { ratio: 0.8 };
+pub(crate) const BOX: Penalty = Penalty::Box { bound: 0.3 };
+pub(crate) const FAN_BOX: Penalty = Penalty::FanBox { factor: 0.5 };
+pub(crate) const SPECTRAL: Penalty = Penalty::Spectral { bound: 0.4 };
+pub(crate) const PENALTIES: [Penalty; 10] =
+    [Penalty::L2, Penalty::L1, NET, HUBER, Penalty::GroupLasso, NORM, START_NORM, BOX, FAN_BOX, SPECTRAL];
+pub(crate) const PLACES: [Place; 8] =
+    [Place::Coupled, Place::Decoupled, Place::Exact, Place::Proximal, Place::Cautious, ADA, Place::Metric, Place::Hyperball];
 /// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
 /// What decoupled L2 may pull towards besides.
@@ -53,8 +59,15 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Timescale};
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Hard, Independent, LrScaled, Timescale};
     match (penalty, place) {
+        (NORM | START_NORM, Place::Hyperball) => &[Hard],
+        (_, Place::Hyperball) => &[],
+        (NORM, Place::Decoupled) => &[LrScaled(0.7), HalfLife(25.0)],
+        (NORM, Place::Proximal) => &[LrScaled(0.7), HalfLife(25.0), Hard],
+        (START_NORM | BOX | FAN_BOX | SPECTRAL, Place::Decoupled) => &[LrScaled(0.7)],
+        (START_NORM | BOX | FAN_BOX | SPECTRAL, Place::Proximal) => &[LrScaled(0.7), Hard],
+        (NORM | START_NORM | BOX | FAN_BOX | SPECTRAL, _) => &[],
         (Penalty::L2, Place::Metric) | (Penalty::GroupLasso, Place::Coupled | Place::Metric) | (NET | HUBER, Place::Metric) => {
             &[]
         }
@@ -67,9 +80,9 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
 }
 
 /// All units, with no number in particular.
-pub(crate) const STRENGTHS: [Strength; 8] = {
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, None, Timescale};
-    [None, LrScaled(0.0), Independent(0.0), Corrected(0.0), Fixed(0.0), Timescale(0.0), HalfLife(0.0), Adaptive(0.0)]
+pub(crate) const STRENGTHS: [Strength; 9] = {
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Hard, Independent, LrScaled, None, Timescale};
+    [None, LrScaled(0.0), Independent(0.0), Corrected(0.0), Fixed(0.0), Timescale(0.0), HalfLife(0.0), Adaptive(0.0), Hard]
 };
 
 /// The same units with another number.
@@ -94,7 +107,13 @@ impl Cell {
     /// All that it may pull towards.
     pub(crate) fn anchors(&self) -> impl Iterator<Item = Anchor> + use<> {
         let follows = (self.penalty, self.place) == (Penalty::L2, Place::Decoupled);
-        ANCHORS.into_iter().chain(follows.then_some(AVERAGE))
+        let anchors = if self.place == Place::Hyperball { &ANCHORS[..1] } else { &ANCHORS };
+        anchors.iter().copied().chain(follows.then_some(AVERAGE))
+    }
+
+    /// Is there such a decay towards an anchor?
+    pub(crate) fn has_anchors(&self) -> bool {
+        self.anchors().count() > 1
     }
 
     pub(crate) fn towards(&self, anchor: Anchor) -> Self {
@@ -111,7 +130,7 @@ impl Cell {
 
     /// The same cell with the number 0, where its units allow that.
     pub(crate) fn weightless(&self) -> Option<Self> {
-        let has_no_0 = matches!(self.strength, Strength::None | Strength::Timescale(_) | Strength::HalfLife(_));
+        let has_no_0 = matches!(self.strength, Strength::None | Strength::Timescale(_) | Strength::HalfLife(_) | Strength::Hard);
         (!has_no_0).then(|| Self { strength: with_number(self.strength, 0.0), ..self.clone() })
     }
 
@@ -122,7 +141,14 @@ impl Cell {
 
     /// Does the decay of a weight depend on others?
     pub(crate) fn joins_weights(&self) -> bool {
-        self.joins_parameters() || matches!(self.place, Place::AdaDecay { .. }) || self.penalty == Penalty::GroupLasso
+        let by_norm = matches!(self.penalty, Penalty::GroupLasso | NORM | START_NORM | SPECTRAL);
+        self.joins_parameters() || matches!(self.place, Place::AdaDecay { .. }) || by_norm
+    }
+
+    /// Is it a pull to a set?
+    pub(crate) fn is_to_a_set(&self) -> bool {
+        use Penalty::{Box, FanBox, Norm, Spectral, StartNorm};
+        matches!(self.penalty, Norm { .. } | StartNorm { .. } | Box { .. } | FanBox { .. } | Spectral { .. })
     }
 
     pub(crate) fn is_scheduled(&self) -> bool {
@@ -162,8 +188,10 @@ pub(crate) fn all() -> Vec<Cell> {
 
 /// One cell for each loop that there is: penalty and place, with and without an anchor, the adaptive one, and the running average.
 pub(crate) fn loops() -> Vec<Cell> {
-    let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
+    let one =
+        |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None | Strength::Hard);
     let plain: Vec<_> = plain().into_iter().filter(one).collect();
     let follows = Cell::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(0.7)).towards(AVERAGE);
-    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
+    let anchored = plain.iter().filter(|cell| cell.anchors().any(|a| a == Anchor::Given));
+    plain.iter().cloned().chain(anchored.map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
 }

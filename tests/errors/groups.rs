@@ -90,6 +90,24 @@ fn a_decay_without_the_shape_it_needs() {
     }
 }
 
+/// Boxes by the fan-in and singular values come from the shape; the latter need two axes.
+#[test]
+fn a_set_without_the_shape_it_needs() {
+    for decay in [Decay::clip_to_start(1.0), Decay::spectral(0.1), Decay::spectral_cap(1.0)] {
+        let mut scene = Scene::<f32>::new(Adam::new(0.1).weight_decay(decay.clone()).build().unwrap());
+        let text = format!("the decay `{decay}` needs the shape of parameter `odd`, which was given without one");
+        assert_error!(scene.refuses(|w, g| Param::new("odd", w, g)), Error::ShapeNeeded { .. }, text);
+    }
+    for decay in [Decay::spectral(0.1), Decay::spectral_cap(1.0)] {
+        let mut opt = Adam::new(0.1).weight_decay(decay).build::<f32>().unwrap();
+        let mut w = [1.0, 2.0];
+        let error = opt.step(&mut [Param::new("odd", &mut w, &[1.0; 2]).shape(&[2])]).unwrap_err();
+        let text = "parameter `odd` has shape [2], and its decay needs a shape of two axes or more: give it to another one";
+        assert_error!(error, Error::ShapeRefused { by: "decay", .. }, text);
+        opt.step(&mut [Param::new("odd", &mut w, &[1.0; 2]).shape(&[2]).no_decay()]).unwrap();
+    }
+}
+
 #[test]
 fn a_policy_without_the_shape_it_needs() {
     let scene = || {

@@ -96,7 +96,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive]-[coupled|decoupled|exact|proximal|cautious|metric|ada-decay]-[l2|l1|elastic-net|huber|group-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|adaptive|hard]-[coupled|decoupled|exact|proximal|cautious|metric|hyperball|ada-decay]-[l2|l1|elastic-net|huber|group-lasso|norm|start-norm|box|fan-box|spectral]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -115,6 +115,12 @@ fn decays() {
     refused::<Decay>("decay", "decoupled:much", "a number for the strength, not `much`");
     refused::<Decay>("decay", "elastic-net:0.1", "a value for the share of L1, after a colon or comma");
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
+    refused::<Decay>("decay", "hard-box", "a value for the bound, after a colon or comma");
+    refused::<Decay>("decay", "box:0.1", "a value for the bound, after a colon or comma");
+    refused::<Decay>("decay", "hard-box:0.1,0.5", "an end before `0.5`");
+    refused::<Decay>("decay", "hard-norm:much", "a number for the radius, not `much`");
+    refused::<Decay>("decay", "start-norm:0.1", "a value for the ratio to the first norm, after a colon or comma");
+    refused::<Decay>("decay", "hard-fan-box", "a value for the factor of the bound, after a colon or comma");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
     let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential or warmup-stable-decay";

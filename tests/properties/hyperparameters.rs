@@ -42,6 +42,11 @@ fn shared() -> impl Strategy<Value = Setup> {
         let penalty = match cell.penalty {
             Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio },
             Penalty::Huber { .. } => Penalty::Huber { delta: 0.1 + ratio },
+            Penalty::Norm { .. } => Penalty::Norm { radius: ratio },
+            Penalty::StartNorm { .. } => Penalty::StartNorm { ratio },
+            Penalty::Box { .. } => Penalty::Box { bound: ratio },
+            Penalty::FanBox { .. } => Penalty::FanBox { factor: ratio },
+            Penalty::Spectral { .. } => Penalty::Spectral { bound: ratio },
             other => other,
         };
         cells::Cell { strength, penalty, ..cell.clone() }.decay()
@@ -135,6 +140,13 @@ const KNOBS: &[Knob] = &[
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::metric_l1(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::group_lasso(x)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::norm(x, 0.5)) },
+    Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::spectral(x)) },
+    Knob { name: "radius of the norm", allowed: AT_LEAST_0, turn: |x| decayed(Decay::norm(0.1, x)) },
+    Knob { name: "ratio of the norm", allowed: AT_LEAST_0, turn: |x| decayed(Decay::start_norm(0.1, x)) },
+    Knob { name: "bound of the weights", allowed: AT_LEAST_0, turn: |x| decayed(Decay::clip(x)) },
+    Knob { name: "factor of the bound", allowed: AT_LEAST_0, turn: |x| decayed(Decay::clip_to_start(x)) },
+    Knob { name: "bound of the singular values", allowed: AT_LEAST_0, turn: |x| decayed(Decay::spectral_cap(x)) },
     Knob { name: "beta of the running average", allowed: |x| (0.0..1.0).contains(&x), turn: |x| decayed(Decay::fixed(0.1).towards(Anchor::Average { beta: x })) },
     Knob { name: "alpha of AdaDecay", allowed: AT_LEAST_0, turn: |x| decayed(ada_decay(x)) },
     Knob { name: "weight decay", allowed: AT_LEAST_0, turn: |x| decayed(Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(x))) },

@@ -12,14 +12,20 @@ mod coupled;
 mod exact;
 mod free;
 mod huber;
+mod hyperball;
+mod interval;
 mod metric;
 mod proximal;
 mod rows;
+mod sets;
 mod shrink;
+mod spectral;
+mod sphere;
 
 use std::fmt;
 
 pub(super) use average::{check as check_anchor, refuses as refused_by_anchor};
+pub(super) use sets::refuses as refused_by_set;
 
 use super::units::{ShrinkFraction, choose};
 use super::{Anchor, Penalty, Place, Strength};
@@ -89,6 +95,12 @@ pub(crate) trait Effect: Copy + PartialEq {
         0.0
     }
 
+    /// Returns the share if it is out of its range, and that range.
+    fn refused(self) -> Option<(f64, &'static str)> {
+        let share = self.share();
+        (!(0.0..1.0).contains(&share)).then_some((share, "[0, 1)"))
+    }
+
     /// Returns the law, which pulls to this anchor.
     fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T>;
 }
@@ -116,6 +128,7 @@ places! {
     Self::Proximal, Self::Proximal => proximal::After;
     Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
     Self::Metric, Self::Metric => metric::InMetric;
+    Self::Hyperball, Self::Hyperball => hyperball::OnSphere;
     Self::AdaDecay { alpha: 0.0 }, Self::AdaDecay { alpha } => ada::ByGradient { alpha };
 }
 
@@ -200,6 +213,13 @@ macro_rules! laws {
                     $(Self::$Effect(amounts) => amounts.share()),+
                 }
             }
+
+            /// Returns the share if it is out of its range, and that range.
+            pub(crate) fn refused(self) -> Option<(f64, &'static str)> {
+                match self {
+                    $(Self::$Effect(amounts) => amounts.refused()),+
+                }
+            }
         }
 
         /// Any law, with its scalars in the weights' type.
@@ -260,6 +280,16 @@ laws! {
     CoupledHuber(huber::Coupled) => CoupledHuber(huber::CoupledHuber<T>);
     Huber(huber::Amounts) => Huber(huber::Huber<T>);
     Rows(rows::RowLasso) => Rows(rows::RowLasso);
+    Sphere(sets::Amounts<sphere::Radius>) =>
+        BesideSphere(sets::Beside<T, sphere::Sphere<T>>), AfterSphere(sets::After<T, sphere::Sphere<T>>),
+        OntoSphere(sets::Wall<sphere::Sphere<T>>);
+    Interval(sets::Amounts<interval::Bound>) =>
+        BesideInterval(sets::Beside<T, interval::Interval<T>>), AfterInterval(sets::After<T, interval::Interval<T>>),
+        OntoInterval(sets::Wall<interval::Interval<T>>);
+    Spectral(sets::Amounts<spectral::Ball>) =>
+        BesideSpectral(sets::Beside<T, spectral::Largest<T>>), AfterSpectral(sets::After<T, spectral::Largest<T>>),
+        OntoSpectral(sets::Wall<spectral::Largest<T>>);
+    Hyperball(hyperball::Amounts) => Hyperball(hyperball::Hyperball<T>);
 }
 
 /// What errors call a decay's amounts.

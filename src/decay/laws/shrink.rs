@@ -1,7 +1,7 @@
 //! Decoupled L2: the weight shrinks beside the update (Loshchilov & Hutter, arXiv 1711.05101; the
 //! order is PyTorch's).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay, average, huber, proximal, rows};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, average, huber, proximal, rows, sets};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::float::Real;
@@ -85,9 +85,8 @@ impl AtPlace for Beside {
             Penalty::L2 => StepDecay::Shrink(Amounts { share: l2 }),
             Penalty::Huber { delta } => huber::effect(share, delta),
             Penalty::GroupLasso => rows::effect(share),
-            Penalty::L1 | Penalty::ElasticNet { .. } => {
-                StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 })
-            }
+            _ if penalty.is_to_a_set() => sets::effect(penalty, sets::Pull::beside(share)),
+            _ => StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 }),
         }
     }
 }
