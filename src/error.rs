@@ -255,14 +255,16 @@ pub enum Error {
         /// The shape asked for, if there is one.
         found: Option<Vec<usize>>,
     },
-    /// A parameter has a shape that its optimizer cannot update, or none where it needs one.
-    #[error("parameter `{name}` has {}, and its optimizer needs {needs}: give it to another one", shape(found))]
+    /// A parameter has a shape that its optimizer or its decay cannot work on, or none where it needs one.
+    #[error("parameter `{name}` has {}, and its {by} needs {needs}: give it to another one", shape(found))]
     ShapeRefused {
         /// The parameter.
         name: String,
         /// Its shape, if it has one.
         found: Option<Vec<usize>>,
-        /// What the optimizer needs.
+        /// Who needs another one: the optimizer or the decay.
+        by: &'static str,
+        /// What it needs.
         needs: &'static str,
     },
     /// A shape has more axes than the crate keeps.
@@ -366,7 +368,7 @@ pub enum Error {
     /// A decay would remove a share outside [0, 1) of each weight, in the step ahead or in one that
     /// schedules will reach.
     #[error(
-        "the decay `{decay}` of group `{group}` would remove the share {} of each weight in step {step}: it must be in [0, 1)", Number(*share)
+        "the decay `{decay}` of group `{group}` would remove the share {} of each weight in step {step}: it must be in {allowed}", Number(*share)
     )]
     ShrinkOutOfRange {
         /// The group.
@@ -375,6 +377,8 @@ pub enum Error {
         decay: String,
         /// The share s of a weight that is removed.
         share: f64,
+        /// What is allowed.
+        allowed: &'static str,
         /// The step, as a number of completed steps before it.
         step: u64,
     },

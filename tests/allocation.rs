@@ -136,6 +136,8 @@ fn optimizers_that_look_at_matrices() {
     stays::<f64, _>(Muon::new(0.1).clip(Clip::GlobalNorm(1.0)));
     // Its sums are those of the widest matrix.
     stays::<f32, _>(Sgd::new(0.1).weight_decay(Decay::column_lasso(0.1)));
+    stays::<f32, _>(Sgd::new(0.1).weight_decay(Decay::spectral(0.1)));
+    stays::<f64, _>(Muon::new(0.1).weight_decay(Decay::spectral_cap(0.1).towards(Anchor::Start)));
 }
 
 #[test]
@@ -151,6 +153,9 @@ fn every_kind_of_decay() {
         Decay::selective(1.0).towards(Anchor::Start),
         Decay::group_lasso(0.1),
         Decay::group_lasso(0.1).towards(Anchor::Start),
+        Decay::start_norm(0.1, 1.0),
+        Decay::hyperball(),
+        Decay::clip_to_start(1.0).towards(Anchor::Start),
         Decay::half_life(10.0).schedule(Schedule::warmup_cosine(3, 9, 0.1)),
         Decay::fixed(0.1).towards(Anchor::Start),
         Decay::fixed(0.1).towards(cells::AVERAGE),

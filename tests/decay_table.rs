@@ -4,7 +4,10 @@ mod common;
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use common::cells::{ADA, AVERAGE, COLUMNS, Cell, HUBER, NET, PENALTIES, PLACES, POWER, ROOT, ROWS, Ramp, WHOLE};
+use common::cells::{
+    ADA, AVERAGE, BOX, COLUMNS, Cell, FAN_BOX, HUBER, NET, NORM, PENALTIES, PLACES, POWER, ROOT, ROWS, Ramp, SPECTRAL,
+    START_NORM, WHOLE,
+};
 use common::data::{bits, slice_after, trained};
 use common::{Element, OPTIMIZERS, Setup, for_f32_and_f64, optimizer};
 use wane::{Anchor, Decay, Error, Kappa, Optimizer, Param, Penalty, Place, Schedule, Strength, Tuning};
@@ -29,24 +32,29 @@ enum Is {
 /// For each of [`PENALTIES`] and [`PLACES`] a letter per unit: **k**ernel, **a**lias or nothing.
 #[rustfmt::skip]
 const TABLE: [[&[u8; UNITS.len()]; PLACES.len()]; PENALTIES.len()] = [
-    // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive, normalized.
-    // coupled     decoupled    exact        exponential  proximal     cautious     AdaDecay     selective    metric
-    [b"k     k ", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"kkkkkk k", b"        "], // L2
-    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"kkkk   k"], // L1
-    [b"k       ", b"kkkk   k", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // elastic net
-    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // Huber
-    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // p-norm, p = 1/2
-    [b"k       ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // p-norm, p = 3/2
-    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // group lasso, rows
-    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // columns
-    [b"        ", b"aaaa   a", b"        ", b"        ", b"kkkk   k", b"        ", b"        ", b"        ", b"        "], // whole
+    // In quotes: lr-scaled, independent, corrected, fixed, timescale, half-life, adaptive, normalized, hard.
+    // coupled      decoupled     exact         exponential   proximal      cautious      AdaDecay      selective     metric        hyperball
+    [b"k     k  ", b"kkkkkk k ", b"kkkkkk k ", b"kkkkkk k ", b"kkkkkk k ", b"kkkkkk k ", b"kkkkkk k ", b"kkkkkk k ", b"         ", b"         "], // L2
+    [b"k        ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"kkkk   k ", b"         "], // L1
+    [b"k        ", b"kkkk   k ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // elastic net
+    [b"k        ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // Huber
+    [b"         ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // p-norm, p = 1/2
+    [b"k        ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // p-norm, p = 3/2
+    [b"         ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // group lasso, rows
+    [b"         ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // columns
+    [b"         ", b"aaaa   a ", b"         ", b"         ", b"kkkk   k ", b"         ", b"         ", b"         ", b"         ", b"         "], // whole
+    [b"         ", b"kkkkkk k ", b"         ", b"         ", b"kkkkkk kk", b"         ", b"         ", b"         ", b"         ", b"        k"], // norm
+    [b"         ", b"kkkkkk k ", b"         ", b"         ", b"kkkkkk kk", b"         ", b"         ", b"         ", b"         ", b"        k"], // norm, by the first
+    [b"         ", b"kkkkkk k ", b"         ", b"         ", b"kkkkkk kk", b"         ", b"         ", b"         ", b"         ", b"         "], // box
+    [b"         ", b"kkkkkk k ", b"         ", b"         ", b"kkkkkk kk", b"         ", b"         ", b"         ", b"         ", b"         "], // box, by the fan-in
+    [b"         ", b"kkkkkk k ", b"         ", b"         ", b"kkkkkk kk", b"         ", b"         ", b"         ", b"         ", b"         "], // spectral
 ];
 
 const PEAK: f64 = 0.1;
 const NOW: f64 = 0.05;
 
 /// The units, with the share or amount of each at these rates.
-const UNITS: [(Strength, f64); 8] = [
+const UNITS: [(Strength, f64); 9] = [
     (Strength::LrScaled(0.5), NOW * 0.5),
     (Strength::Independent(0.2), NOW / PEAK * 0.2),
     (Strength::Corrected(0.4), NOW * NOW / PEAK * 0.4),
@@ -55,6 +63,7 @@ const UNITS: [(Strength, f64); 8] = [
     (Strength::HalfLife(2.0), 1.0 - FRAC_1_SQRT_2),
     (Strength::Adaptive(0.3), f64::NAN),
     (Strength::Normalized { lambda: 0.6, steps: 9 }, NOW / PEAK * 0.2),
+    (Strength::Hard, f64::INFINITY),
 ];
 
 /// All cells of a kind, with the amount of their units, towards every anchor.
@@ -91,10 +100,36 @@ fn huber(y: f64, amount: f64) -> f64 {
     if y.abs() <= (1.0 + amount) * 0.4 { y / (1.0 + amount) } else { y - amount * 0.4 * y.signum() }
 }
 
+/// The point of a set that is nearest to d, for a parameter of one weight that began as `start`.
+fn nearest(penalty: Penalty, d: f64, start: f64) -> f64 {
+    let onto = |radius: f64| if d == 0.0 { 0.0 } else { radius * d.signum() };
+    match penalty {
+        NORM => onto(0.9),
+        START_NORM => onto(0.8 * start.abs()),
+        BOX => d.clamp(-0.3, 0.3),
+        // One weight has a fan-in of 1, and is its singular value.
+        FAN_BOX => d.clamp(-0.5, 0.5),
+        SPECTRAL => d.clamp(-0.4, 0.4),
+        other => panic!("{other:?} is no set"),
+    }
+}
+
 /// The equation that stands in the documentation's table, for d = x − a and plain SGD, u = g.
-fn equation(cell: &Cell, d: f64, g: f64, amount: f64) -> f64 {
-    let eta = NOW;
+fn equation(cell: &Cell, start: f64, d: f64, g: f64, amount: f64) -> f64 {
+    let (eta, y) = (NOW, d - NOW * g);
     match (cell.penalty, cell.place, cell.strength) {
+        // A direction of one weight is its sign.
+        (_, Place::Hyperball, _) => {
+            let radius = nearest(cell.penalty, 1.0, start);
+            let turned = if g == 0.0 { d } else { d - eta * radius * g.signum() };
+            nearest(cell.penalty, turned, start)
+        }
+        (_, _, Strength::Hard) => nearest(cell.penalty, y, start),
+        (_, Place::Decoupled, _) if cell.is_to_a_set() => d - (eta * g + amount * (d - nearest(cell.penalty, d, start))),
+        (_, Place::Proximal, Strength::HalfLife(_)) if cell.is_to_a_set() => {
+            y - (1.0 - FRAC_1_SQRT_2) * (y - nearest(cell.penalty, y, start))
+        }
+        (_, Place::Proximal, _) if cell.is_to_a_set() => y - amount / (1.0 + amount) * (y - nearest(cell.penalty, y, start)),
         (Penalty::L2, Place::Coupled, Strength::Adaptive(lambda)) if d != 0.0 => d - eta * (g + 0.9 * lambda * (g / d).abs() * d),
         (Penalty::L2, Place::Coupled, Strength::LrScaled(lambda)) => d - eta * (g + lambda * d),
         (Penalty::L1, Place::Coupled, Strength::LrScaled(lambda)) if d != 0.0 => d - eta * (g + lambda * d.signum()),
@@ -140,7 +175,7 @@ fn a_kernel_is_its_equation<T: Element>() {
                     Anchor::Given => 0.25,
                     _ => 0.0,
                 };
-                let expected = a + equation(&cell, weight[0].exact() - a, g, amount);
+                let expected = a + equation(&cell, weight[0].exact(), weight[0].exact() - a, g, amount);
                 opt.step(&mut [Param::new("w", &mut weight, &[T::near(g)]).shape(&[1, 1]).anchor(&lent)]).unwrap();
                 let difference = (weight[0].exact() - expected).abs();
                 assert!(difference <= 4.0 * T::EPS, "{} from {start} with {g}: {} for {expected}", cell.decay(), weight[0]);
@@ -169,6 +204,12 @@ fn an_alias_has_the_bits_of_its_cell<T: Element>() {
 fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
+        (Place::Hyperball, _) => "the hyperball keeps a norm, or one in units of the first, as a hard strength does",
+        (_, Strength::Hard) => {
+            "a hard strength is the projection to a set, after the update: proximal, of a distance to one: norm, start-norm, box, \
+             fan-box, spectral"
+        }
+        _ if cell.is_to_a_set() => "the pull to a set stands beside the update, decoupled, or after it, proximal",
         (Place::Coupled, _) if matches!(cell.penalty, Penalty::GroupLasso { .. }) => {
             "group lasso is a proximal step; use decoupled"
         }
@@ -255,8 +296,10 @@ fn none_is_none_in_every_cell<T: Element>() {
 #[test]
 fn every_constructor_is_a_cell() {
     use Penalty::{L1, L2};
-    use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Metric, Selective};
-    use Strength::{Adaptive, Corrected, Cpr, Fixed, HalfLife, Independent, LrScaled, Normalized, Stable, Timescale, Tuned};
+    use Place::{Cautious, Coupled, Decoupled, Exact, Exponential, Hyperball, Metric, Proximal, Selective};
+    use Strength::{
+        Adaptive, Corrected, Cpr, Fixed, HalfLife, Hard, Independent, LrScaled, Normalized, Stable, Timescale, Tuned,
+    };
     let (bound, by) = (Kappa::Initial { times: 8.0 }, Tuning::Log(0.5));
     let half = Penalty::ElasticNet { ratio: 0.5 };
     for (decay, cell, text) in [
@@ -298,6 +341,17 @@ fn every_constructor_is_a_cell() {
         (Decay::group_lasso(0.01), Decay::new(ROWS, Decoupled, LrScaled(0.01)), "group-lasso:0.01"),
         (Decay::column_lasso(0.01), Decay::new(COLUMNS, Decoupled, LrScaled(0.01)), "column-lasso:0.01"),
         (Decay::tensor_lasso(0.01), Decay::new(WHOLE, Decoupled, LrScaled(0.01)), "tensor-lasso:0.01"),
+        (Decay::norm(0.1, 2.0), Decay::new(Penalty::Norm { radius: 2.0 }, Decoupled, LrScaled(0.1)), "norm:0.1,2"),
+        (
+            Decay::start_norm(0.1, 1.0),
+            Decay::new(Penalty::StartNorm { ratio: 1.0 }, Decoupled, LrScaled(0.1)),
+            "start-norm:0.1,1",
+        ),
+        (Decay::hyperball(), Decay::new(Penalty::StartNorm { ratio: 1.0 }, Hyperball, Hard), "hard-hyperball-start-norm:1"),
+        (Decay::clip(0.05), Decay::new(Penalty::Box { bound: 0.05 }, Proximal, Hard), "hard-box:0.05"),
+        (Decay::clip_to_start(2.0), Decay::new(Penalty::FanBox { factor: 2.0 }, Proximal, Hard), "hard-fan-box:2"),
+        (Decay::spectral(0.1), Decay::new(Penalty::Spectral { bound: 0.0 }, Decoupled, LrScaled(0.1)), "spectral:0.1,0"),
+        (Decay::spectral_cap(2.0), Decay::new(Penalty::Spectral { bound: 2.0 }, Proximal, Hard), "hard-spectral:2"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
         (Decay::cpr(bound), Decay::new(L2, Exact, Cpr { mu: 1.0, kappa: bound }), "cpr:1,initial,8"),
         (Decay::stable(5e-4), Decay::new(L2, Decoupled, Stable(5e-4)), "stable:5e-4"),

@@ -142,6 +142,7 @@ fn every_decay_of_the_table_differs_from_every_other<T: Element>() {
         _ if a.penalty != b.penalty => false,
         Penalty::L1 | Penalty::Huber { .. } | Penalty::PNorm { .. } | Penalty::GroupLasso { .. } => after(a) && after(b),
         Penalty::L2 if matches!(a.strength, Strength::HalfLife(_)) => halves(a) && halves(b),
+        _ if a.is_to_a_set() => false,
         _ => a.penalty == Penalty::L2 && beside(a) && beside(b),
     };
     let row = optimizer("adam");

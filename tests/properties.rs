@@ -11,6 +11,7 @@ mod properties {
     pub(crate) mod pure_decay;
     pub(crate) mod rest;
     pub(crate) mod resume;
+    pub(crate) mod sets;
     pub(crate) mod symmetry;
     pub(crate) mod threads;
     pub(crate) mod untouched;

@@ -80,6 +80,11 @@ fn decay() -> impl Strategy<Value = Decay> {
                 Penalty::Huber { .. } => Penalty::Huber { delta: alpha.max(f64::MIN_POSITIVE) },
                 Penalty::PNorm { .. } if cell.place == Place::Coupled => Penalty::PNorm { p: 1.0 + ratio },
                 Penalty::PNorm { .. } => Penalty::PNorm { p: alpha.max(f64::MIN_POSITIVE) },
+                Penalty::Norm { .. } => Penalty::Norm { radius: alpha },
+                Penalty::StartNorm { .. } => Penalty::StartNorm { ratio: alpha },
+                Penalty::Box { .. } => Penalty::Box { bound: alpha },
+                Penalty::FanBox { .. } => Penalty::FanBox { factor: alpha },
+                Penalty::Spectral { .. } => Penalty::Spectral { bound: alpha },
                 other => other,
             };
             let place = if let Place::AdaDecay { .. } = cell.place { Place::AdaDecay { alpha } } else { cell.place };

@@ -20,7 +20,7 @@ pub(crate) use units::{Rates, ShrinkFraction};
 pub use untouched::Untouched;
 
 use crate::error::{Error, Result};
-use crate::kernel::column::{Column, Extent, Start};
+use crate::kernel::column::{Column, Extent, Matrices, Start};
 use crate::schedule::Schedule;
 use laws::Afterwards;
 
@@ -56,6 +56,13 @@ use laws::Afterwards;
 /// | [`huber`](Self::huber)`(λ, δ)` | `huber:0.1,0.05` | y/(1 + s), y = x − η_t·u, and no more than s·δ off | AdamHD, Guo & Fan 2025 |
 /// | [`p_norm`](Self::p_norm)`(λ, p)` | `p-norm:0.01,0.5` | y/(1 + s·\|x\|^(p−2)), y = x − η_t·u | pWD, Outmezguine & Levi 2024 |
 /// | [`group_lasso`](Self::group_lasso)`(λ)` | `group-lasso:0.01` | y = x − η_t·u; y·max(0, 1 − η_t·λ√n/‖y‖) for each row | rows become 0; [`column_lasso`](Self::column_lasso), [`tensor_lasso`](Self::tensor_lasso): columns, all of a parameter |
+/// | [`norm`](Self::norm)`(λ, r)` | `norm:0.1,2` | x ← x − (η_t·u + s·(1 − r/‖d‖)·d) | norm control |
+/// | [`start_norm`](Self::start_norm)`(λ, ρ)` | `start-norm:0.1,1` | the same, r = ρ·‖w₀‖ | AdamWN, Loshchilov 2023 |
+/// | [`hyperball`](Self::hyperball)`()` | `hard-hyperball-start-norm:1` | x ← R·N(x − η_t·R·N(u)), R = ‖w₀‖ | Wen et al. 2026 |
+/// | [`clip`](Self::clip)`(b)` | `hard-box:0.05` | x ← clamp(x − η_t·u, b) | weight clipping |
+/// | [`clip_to_start`](Self::clip_to_start)`(κ)` | `hard-fan-box:2` | the same, b = κ/√fan_in | Elsayed et al. 2024 |
+/// | [`spectral`](Self::spectral)`(λ)` | `spectral:0.1,0` | x ← x − (η_t·u + s·σ₁·u₁v₁ᵀ) | spectral decay |
+/// | [`spectral_cap`](Self::spectral_cap)`(τ)` | `hard-spectral:2` | σ₁ ← min(σ₁, τ) | spectral hammer |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 /// | [`cpr`](Self::cpr)`(κ)` | `cpr:1,warm-start,2000` | x ← x − (η_t·u + 2λ·d), λ ← max(0, λ + μ·(mean d² − κ)) | CPR, Franke et al. 2024 |
 /// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ/√v̄, v̄ the mean of v̂ | AdamS, SGDS, Xie et al. 2023 |
@@ -77,9 +84,15 @@ use laws::Afterwards;
 /// | [`Huber`](Penalty::Huber) | g + λ·clamp(d, δ) | = proximal | error | error | y − clamp(ys/(1 + s), sδ), y = d − ηu | error | error | error | error |
 /// | [`PNorm`](Penalty::PNorm) | g + λ·sign(d)·\|d\|^(p−1), 1 ≤ p ≤ 2 | = proximal | error | error | y/(1 + s·\|d\|^(p−2)), y = d − ηu | error | error | error | error |
 /// | [`GroupLasso`](Penalty::GroupLasso) | error | = proximal | error | error | y·max(0, 1 − s√n/‖y‖), y = d − ηu | error | error | error | error |
+/// | [`Norm`](Penalty::Norm), [`StartNorm`](Penalty::StartNorm), [`Box`](Penalty::Box), [`FanBox`](Penalty::FanBox), [`Spectral`](Penalty::Spectral) | error | d − (ηu + s(d − P(d))) | error | error | y − s/(1 + s)·(y − P(y)), y = d − ηu | error | error | error | error |
 ///
-/// Group lasso over rows or columns needs the shape of a parameter ([`Param::shape`](crate::Param::shape)). A share of
-/// AdaDecay, which θ may double, is refused from ½ on. For an optimizer without a metric of its own
+/// P(d) is the point nearest to d of the set that the penalty is a distance to. With
+/// [`Strength::Hard`], in the proximal place, the weight becomes P(y) itself; the place
+/// [`Hyperball`](Place::Hyperball) takes it with a norm, and nothing else.
+///
+/// Group lasso over rows or columns, `FanBox` and `Spectral` need the shape of a parameter
+/// ([`Param::shape`](crate::Param::shape)), columns and `Spectral` one of two axes or more. A share of AdaDecay, which θ may
+/// double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
 /// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), but for a p-norm below
@@ -88,14 +101,14 @@ use laws::Afterwards;
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
 /// other places take all but those that find themselves; `Timescale` and `HalfLife` speak of a share of
-/// the weight, so only L2 takes them. L2 takes [`Stable`](Strength::Stable) and
-/// [`Tuned`](Strength::Tuned) decoupled and in the exact order, [`Cpr`](Strength::Cpr) and
-/// [`AdaCpr`](Strength::AdaCpr) in the exact order.
+/// the weight, or of the way to a set, so L1 and its kin do not take them. L2 takes
+/// [`Stable`](Strength::Stable) and [`Tuned`](Strength::Tuned) decoupled and in the exact order,
+/// [`Cpr`](Strength::Cpr) and [`AdaCpr`](Strength::AdaCpr) in the exact order.
 ///
 /// A share s outside [0, 1) is an error, when the optimizer is built if schedules will bring it
 /// there, else of the step, before anything is written (the proximal and the exponential place, which
-/// cannot pass 0, and the selective one, take any s); where λ is 0 in a step, no bit differs from a run
-/// without decay.
+/// cannot pass 0, and the selective one, take any s, and on the whole way to a set s may be 1); where λ is
+/// 0 in a step, no bit differs from a run without decay.
 ///
 /// | number | default | allowed | else |
 /// |---|---|---|---|
@@ -106,6 +119,7 @@ use laws::Afterwards;
 /// | ρ, the share of L1 | – | [0, 1] | [`OutOfRange`] |
 /// | δ of Huber decay | – | finite, > 0 | [`OutOfRange`] |
 /// | p of a p-norm | – | finite, > 0; coupled [1, 2] | [`OutOfRange`], [`NoSuchDecay`] |
+/// | r, ρ of a norm; b, κ of a box; τ of singular values | – | finite, ≥ 0 | [`OutOfRange`] |
 /// | α of AdaDecay | 4 | finite, ≥ 0 | [`OutOfRange`] |
 /// | β of a running average | – | [0, 1) | [`OutOfRange`] |
 /// | μ and κ of CPR | 1, – | see [`cpr`](Self::cpr) | see there |
@@ -115,8 +129,8 @@ use laws::Afterwards;
 /// | the cell of the table, and its strength | | what is in it | [`NoSuchDecay`] |
 ///
 /// `build` returns the error, that of a group within [`InGroup`]; the text form returns those that
-/// need no optimizer. A step or a registration returns [`ShapeNeeded`], [`AnchorMissing`] or
-/// [`NonFiniteAnchor`] where a parameter lacks what its decay needs.
+/// need no optimizer. A step or a registration returns [`ShapeNeeded`], [`ShapeRefused`], [`AnchorMissing`]
+/// or [`NonFiniteAnchor`] where a parameter lacks what its decay needs.
 ///
 /// # Which parameters
 ///
@@ -154,6 +168,7 @@ use laws::Afterwards;
 /// [`NoSuchDecay`]: crate::Error::NoSuchDecay
 /// [`InGroup`]: crate::Error::InGroup
 /// [`ShapeNeeded`]: crate::Error::ShapeNeeded
+/// [`ShapeRefused`]: crate::Error::ShapeRefused
 /// [`AnchorMissing`]: crate::Error::AnchorMissing
 /// [`NonFiniteAnchor`]: crate::Error::NonFiniteAnchor
 #[doc(alias = "weight_decay")]
@@ -198,6 +213,9 @@ pub enum Place {
     /// After the update, as the exact minimiser in the optimizer's own metric, such as Adam's √v̂ +
     /// ε: weights that have seen little gradient are pulled the harder.
     Metric,
+    /// After the update, which is made as long as the rate says: on the sphere that the penalty is a distance
+    /// to, by an angle of about η; see [`Decay::hyperball`].
+    Hyperball,
     /// Beside the update, times θ = 2/(1 + exp(−α·(|g| − μ)/σ)), with μ and σ the mean and the
     /// deviation of |g| over the parameter, g as the optimizer sees it.
     AdaDecay {
@@ -277,6 +295,11 @@ impl Decay {
             Strength::Tuned { .. } => vec![Column::zeros(SENSITIVITY)],
             _ => Vec::new(),
         });
+        columns.extend(match self.penalty {
+            Penalty::StartNorm { .. } => Some(Column { name: "start_norm", extent: Extent::One, start: Start::Norm }),
+            Penalty::Spectral { .. } => Some(Column { name: "singular_vector", extent: Extent::Columns, start: Start::Uneven }),
+            _ => None,
+        });
         let owed = Column { name: OWED, extent: Extent::First, start: Start::Value(0.0) };
         columns.extend((self.of_untouched() == Untouched::CatchUp).then_some(owed));
         columns
@@ -286,6 +309,7 @@ impl Decay {
     pub(crate) fn work(&self) -> Vec<Extent> {
         match self.penalty {
             Penalty::GroupLasso { over } => vec![over.extent()],
+            Penalty::Spectral { .. } => vec![Extent::Rows, Extent::Columns],
             _ if self.of_untouched() != Untouched::Decay => vec![Extent::First],
             _ => Vec::new(),
         }
@@ -324,13 +348,18 @@ impl Decay {
     /// Returns whether the decay looks at rows or columns, and so needs the shape.
     pub(crate) fn needs_shape(&self) -> bool {
         let of_slices = matches!(self.penalty, Penalty::GroupLasso { over: Slices::Rows | Slices::Columns });
-        of_slices || self.of_untouched() != Untouched::Decay
+        let of_sets = matches!(self.penalty, Penalty::FanBox { .. } | Penalty::Spectral { .. });
+        of_slices || of_sets || self.of_untouched() != Untouched::Decay
     }
 
-    /// Returns what the decay needs of a parameter, if one with so many axes does not have it.
-    pub(crate) fn refuses_rank(&self, rank: usize) -> Option<&'static str> {
-        let lacks = rank < 2 && self.penalty == Penalty::GroupLasso { over: Slices::Columns };
-        lacks.then_some("a second axis, as its decay is over columns")
+    /// Returns what the decay needs where it cannot act on a parameter of these axes.
+    pub(crate) fn refuses(&self, of: Matrices) -> Option<&'static str> {
+        match self.penalty {
+            _ if of.rank > 1 => None,
+            Penalty::Spectral { .. } => Some("a shape of two axes or more"),
+            Penalty::GroupLasso { over: Slices::Columns } => Some("a second axis"),
+            _ => None,
+        }
     }
 
     /// Returns whether the group remembers what the strength has found.
@@ -380,9 +409,11 @@ impl Decay {
     /// exist, if it does not.
     fn missing(&self) -> Option<&'static str> {
         let Self { penalty, place, strength, anchor, untouched, .. } = *self;
-        let of_shares = || (penalty != Penalty::L2 && strength.is_of_shares()).then_some(OF_SHARES);
+        let by_amounts = penalty != Penalty::L2 && !penalty.is_to_a_set();
+        let of_shares = || (by_amounts && strength.is_of_shares()).then_some(OF_SHARES);
         let by_strength = || strength.refuses(penalty, place, anchor, &self.schedule);
         let reason = laws::refused_by_anchor(anchor, penalty, place).or_else(by_strength);
+        let reason = reason.or_else(|| laws::refused_by_set(anchor, penalty, place, strength));
         let reason = reason.or_else(|| place.refuses(penalty, strength)).or_else(of_shares);
         reason.or_else(|| untouched.refuses(penalty, place, strength, anchor))
     }

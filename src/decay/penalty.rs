@@ -37,6 +37,34 @@ pub enum Penalty {
         /// Over which slices.
         over: Slices,
     },
+    /// (λ/2)·(‖d‖ − r)², the distance to the sphere of radius r; see [`Decay::norm`](super::Decay::norm).
+    Norm {
+        /// r, finite and at least 0.
+        radius: f64,
+    },
+    /// The same with r = ratio·‖w₀‖, the norm of the parameter as it was when it was first seen; see
+    /// [`Decay::start_norm`](super::Decay::start_norm).
+    StartNorm {
+        /// r/‖w₀‖, finite and at least 0.
+        ratio: f64,
+    },
+    /// (λ/2)·max(|d| − b, 0)², the distance to the box [−b, b]; see [`Decay::clip`](super::Decay::clip).
+    Box {
+        /// b, finite and at least 0.
+        bound: f64,
+    },
+    /// The same with b = κ/√fan_in, where fan_in is the product of all axes but the first; see
+    /// [`Decay::clip_to_start`](super::Decay::clip_to_start).
+    FanBox {
+        /// κ, finite and at least 0.
+        factor: f64,
+    },
+    /// (λ/2)·max(σ₁ − τ, 0)² for each matrix of the last two axes, σ₁ its largest singular value; see
+    /// [`Decay::spectral`](super::Decay::spectral).
+    Spectral {
+        /// τ, finite and at least 0.
+        bound: f64,
+    },
 }
 
 /// Slices of a parameter.
@@ -63,7 +91,7 @@ impl Slices {
 }
 
 /// The penalties, by their words.
-const PENALTIES: [(&str, Penalty); 8] = [
+const PENALTIES: [(&str, Penalty); 13] = [
     ("l2", Penalty::L2),
     ("l1", Penalty::L1),
     ("elastic-net", Penalty::ElasticNet { ratio: 0.0 }),
@@ -72,6 +100,11 @@ const PENALTIES: [(&str, Penalty); 8] = [
     ("group-lasso", Penalty::GroupLasso { over: Slices::Rows }),
     ("column-lasso", Penalty::GroupLasso { over: Slices::Columns }),
     ("tensor-lasso", Penalty::GroupLasso { over: Slices::Whole }),
+    ("norm", Penalty::Norm { radius: 0.0 }),
+    ("start-norm", Penalty::StartNorm { ratio: 0.0 }),
+    ("box", Penalty::Box { bound: 0.0 }),
+    ("fan-box", Penalty::FanBox { factor: 0.0 }),
+    ("spectral", Penalty::Spectral { bound: 0.0 }),
 ];
 
 impl Penalty {
@@ -91,6 +124,11 @@ impl Penalty {
             Self::ElasticNet { .. } => Ok(Self::ElasticNet { ratio: next.take("the share of L1")? }),
             Self::Huber { .. } => Ok(Self::Huber { delta: next.take("delta")? }),
             Self::PNorm { .. } => Ok(Self::PNorm { p: next.take("p")? }),
+            Self::Norm { .. } => Ok(Self::Norm { radius: next.take("the radius")? }),
+            Self::StartNorm { .. } => Ok(Self::StartNorm { ratio: next.take("the ratio to the first norm")? }),
+            Self::Box { .. } => Ok(Self::Box { bound: next.take("the bound")? }),
+            Self::FanBox { .. } => Ok(Self::FanBox { factor: next.take("the factor of the bound")? }),
+            Self::Spectral { .. } => Ok(Self::Spectral { bound: next.take("the bound")? }),
             other => Ok(other),
         }
     }
@@ -98,9 +136,14 @@ impl Penalty {
     /// Writes its numbers.
     pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ElasticNet { ratio: number } | Self::Huber { delta: number } | Self::PNorm { p: number } => {
-                write!(f, ",{}", Number(number))
-            }
+            Self::ElasticNet { ratio: number }
+            | Self::Huber { delta: number }
+            | Self::PNorm { p: number }
+            | Self::Norm { radius: number }
+            | Self::StartNorm { ratio: number }
+            | Self::Box { bound: number }
+            | Self::FanBox { factor: number }
+            | Self::Spectral { bound: number } => write!(f, ",{}", Number(number)),
             Self::L2 | Self::L1 | Self::GroupLasso { .. } => Ok(()),
         }
     }
@@ -116,6 +159,11 @@ impl Penalty {
             Self::GroupLasso { over: Slices::Rows } => "group-lasso",
             Self::GroupLasso { over: Slices::Columns } => "column-lasso",
             Self::GroupLasso { over: Slices::Whole } => "tensor-lasso",
+            Self::Norm { .. } => "norm",
+            Self::StartNorm { .. } => "start-norm",
+            Self::Box { .. } => "box",
+            Self::FanBox { .. } => "fan-box",
+            Self::Spectral { .. } => "spectral",
         }
     }
 
@@ -124,8 +172,21 @@ impl Penalty {
             Self::ElasticNet { ratio } => in_range("ratio of the elastic net", ratio, (0.0..=1.0).contains(&ratio), "in [0, 1]"),
             Self::Huber { delta } => in_range("delta of Huber decay", delta, delta > 0.0, "a finite number above 0"),
             Self::PNorm { p } => in_range("p of the p-norm", p, p > 0.0, "a finite number above 0"),
+            Self::Norm { radius } => at_least_0("radius of the norm", radius),
+            Self::StartNorm { ratio } => at_least_0("ratio of the norm", ratio),
+            Self::Box { bound } => at_least_0("bound of the weights", bound),
+            Self::FanBox { factor } => at_least_0("factor of the bound", factor),
+            Self::Spectral { bound } => at_least_0("bound of the singular values", bound),
             Self::L2 | Self::L1 | Self::GroupLasso { .. } => Ok(()),
         }
+    }
+
+    /// Returns whether it is the squared distance to a set, where (λ/2)·dist² pulls by a share of the way.
+    pub(super) fn is_to_a_set(self) -> bool {
+        matches!(
+            self,
+            Self::Norm { .. } | Self::StartNorm { .. } | Self::Box { .. } | Self::FanBox { .. } | Self::Spectral { .. }
+        )
     }
 
     /// Returns the parts of a share that are L1 and L2.
@@ -135,6 +196,14 @@ impl Penalty {
             Self::L2 => [ShrinkFraction::NONE, share],
             Self::L1 | Self::Huber { .. } | Self::PNorm { .. } | Self::GroupLasso { .. } => [share, ShrinkFraction::NONE],
             Self::ElasticNet { ratio } => [part(ratio), part(1.0 - ratio)],
+            // To a set there are no parts, and it is not asked for them.
+            Self::Norm { .. } | Self::StartNorm { .. } | Self::Box { .. } | Self::FanBox { .. } | Self::Spectral { .. } => {
+                [ShrinkFraction::NONE; 2]
+            }
         }
     }
+}
+
+fn at_least_0(name: &'static str, number: f64) -> Result<()> {
+    in_range(name, number, number >= 0.0, "a finite number, at least 0")
 }

@@ -1,7 +1,8 @@
 //! The text form of a decay: `[strength-][place-][penalty]:number[,ratio][@anchor][~rows][*schedule]`.
 //!
 //! Words for what is usual are left out: `decoupled` stands for decoupled L2 in lr-scaled units,
-//! `half-life` for decoupled L2 with a half-life, in the exact order, `l1` for the decoupled L1. The words themselves, and
+//! `half-life` for decoupled L2 with a half-life, in the exact order, `l1` for the decoupled L1, `hard-box` for
+//! the proximal box. A hard strength has no number: the first one is the penalty's. The words themselves, and
 //! the numbers behind the first, belong to units, places and penalties.
 
 use std::fmt;
@@ -27,9 +28,9 @@ fn expected() -> String {
 impl fmt::Display for Decay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words())?;
-        self.strength.write(f)?;
-        self.penalty.write(f)?;
-        self.place.write(f)?;
+        if let Some(numbers) = Numbers(self).to_string().strip_prefix(',') {
+            write!(f, ":{numbers}")?;
+        }
         match self.anchor {
             Anchor::Origin => {}
             Anchor::Start => f.write_str("@start")?,
@@ -43,6 +44,18 @@ impl fmt::Display for Decay {
             write!(f, "*{}", self.schedule)?;
         }
         Ok(())
+    }
+}
+
+/// The numbers of strength, penalty and place, each behind a comma.
+struct Numbers<'a>(&'a Decay);
+
+impl fmt::Display for Numbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decay { penalty, place, strength, .. } = self.0;
+        strength.write(f)?;
+        penalty.write(f)?;
+        place.write(f)
     }
 }
 

@@ -70,6 +70,10 @@ pub enum Strength {
         /// How it follows.
         by: Tuning,
     },
+    /// s = ∞ at any learning rate: after each update the weight is projected to the set that the penalty
+    /// is a distance to. Where the decay's own schedule is 0 there is no wall in that step; else it does
+    /// not matter.
+    Hard,
 }
 
 /// The units that a text names, without their numbers; lr-scaled ones have no word.
@@ -85,6 +89,7 @@ const UNITS: &[(&str, Strength)] = &[
     ("ada-cpr", Strength::AdaCpr { mu: 0.0, kappa: Kappa::Constant(0.0) }),
     ("stable", Strength::Stable(0.0)),
     ("tuned", Strength::Tuned { lambda: 0.0, by: Tuning::Log(0.0) }),
+    ("hard", Strength::Hard),
 ];
 
 impl Strength {
@@ -122,9 +127,12 @@ impl Strength {
 
     /// Reads its numbers.
     pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
+        if matches!(self, Self::None | Self::Hard) {
+            return Ok(self);
+        }
         let number = next.take("the strength")?;
         Ok(match self {
-            Self::None => Self::None,
+            Self::None | Self::Hard => self,
             Self::LrScaled(_) => Self::LrScaled(number),
             Self::Independent(_) => Self::Independent(number),
             Self::Corrected(_) => Self::Corrected(number),
@@ -143,7 +151,7 @@ impl Strength {
     /// Writes its numbers.
     pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::None => Ok(()),
+            Self::None | Self::Hard => Ok(()),
             Self::LrScaled(number)
             | Self::Independent(number)
             | Self::Corrected(number)
@@ -151,14 +159,14 @@ impl Strength {
             | Self::Timescale(number)
             | Self::HalfLife(number)
             | Self::Adaptive(number)
-            | Self::Stable(number) => write!(f, ":{}", Number(number)),
-            Self::Normalized { lambda, steps } => write!(f, ":{},{steps}", Number(lambda)),
+            | Self::Stable(number) => write!(f, ",{}", Number(number)),
+            Self::Normalized { lambda, steps } => write!(f, ",{},{steps}", Number(lambda)),
             Self::Cpr { mu, kappa } | Self::AdaCpr { mu, kappa } => {
-                write!(f, ":{}", Number(mu))?;
+                write!(f, ",{}", Number(mu))?;
                 kappa.write(f)
             }
             Self::Tuned { lambda, by } => {
-                write!(f, ":{}", Number(lambda))?;
+                write!(f, ",{}", Number(lambda))?;
                 by.write(f)
             }
         }
@@ -166,7 +174,7 @@ impl Strength {
 
     pub(super) fn check(self) -> Result<()> {
         match self {
-            Self::None => Ok(()),
+            Self::None | Self::Hard => Ok(()),
             Self::Timescale(tau) => in_range("timescale", tau, tau > 1.0, "a finite number of steps above 1"),
             Self::HalfLife(h) => in_range("half-life", h, h > 0.0, "a finite number of steps above 0"),
             Self::Normalized { steps: 0, .. } => in_range("steps of normalized decay", 0.0, false, "at least 1"),
@@ -251,6 +259,10 @@ impl Strength {
         let (rate, lambda) = match self {
             // CPR has a share of each parameter, which its law works out.
             Self::None | Self::Cpr { .. } | Self::AdaCpr { .. } => (0.0, 0.0),
+            Self::Hard if m == 0.0 => (0.0, 0.0),
+            // On the hyperball the rate is an angle.
+            Self::Hard if matches!(place, Place::Hyperball) => (rates.now, 1.0),
+            Self::Hard => (f64::INFINITY, 1.0),
             Self::Adaptive(_) => (1.0, average * m),
             Self::Stable(lambda) => (rates.now * average, lambda * m),
             // The first factor is the slope of s in λ.
@@ -292,6 +304,11 @@ impl ShrinkFraction {
     /// Returns s.
     pub(crate) fn removed(self) -> f64 {
         self.rate * self.lambda
+    }
+
+    /// Returns whether it is that of a wall, which no finite strength is.
+    pub(crate) fn is_hard(self) -> bool {
+        self.rate == f64::INFINITY
     }
 
     /// Returns 1 − s, rounded once in f64.

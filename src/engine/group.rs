@@ -143,9 +143,8 @@ impl Member {
         step: u64,
     ) -> Result<(f64, StepDecay)> {
         let effect = self.decay.in_step(rates, multiplier, average);
-        let share = effect.share();
-        if !(0.0..1.0).contains(&share) {
-            return Err(Error::ShrinkOutOfRange { group: group.into(), decay: self.decay.to_string(), share, step });
+        if let Some((share, allowed)) = effect.refused() {
+            return Err(Error::ShrinkOutOfRange { group: group.into(), decay: self.decay.to_string(), share, allowed, step });
         }
         // An adaptive strength is checked in `plan`, where `NonFinite` decides what becomes of it.
         let effect = if self.decay.adaptive_lambda().is_some() { effect } else { effect.faded::<T>()? };

@@ -12,7 +12,7 @@ use crate::decay::AnyLaw;
 use crate::error::{Error, MAX_RANK, Result};
 use crate::float::{Float, Real};
 use crate::kernel::SquareSum;
-use crate::kernel::column::{Extent, Matrices, Start};
+use crate::kernel::column::{Extent, Matrices};
 use crate::param::{Param, ParamInfo, Shape};
 use crate::report::Status;
 use crate::state::{self, ParameterState};
@@ -202,7 +202,7 @@ pub(crate) fn check_kind(of: &ParamInfo<'_>, options: &Options) -> Result<()> {
     match options.any().refuses(of.shape().map_or(Matrices::of(&[of.len()]), Matrices::of)) {
         Some(needs) => {
             let found = of.shape().map(Into::into);
-            Err(Error::ShapeRefused { name: of.name().into(), found, needs })
+            Err(Error::ShapeRefused { name: of.name().into(), found, by: "optimizer", needs })
         }
         None => Ok(()),
     }
@@ -284,18 +284,6 @@ impl<T: Real> Slot<T> {
         self.ceiling.weight = f64::INFINITY;
     }
 
-    /// Begins the columns again that begin from the weights, from these.
-    pub(crate) fn recapture(&mut self, value: &[T]) {
-        for column in self.memory.columns.clone() {
-            if column.start == Start::Weights
-                && let Some(numbers) = self.memory.get_mut(column.name)
-            {
-                numbers.copy_from_slice(value);
-                self.ceiling.weight = f64::INFINITY;
-            }
-        }
-    }
-
     /// Moves the parameter into another group, of these settings. Columns that both have are kept,
     /// others start anew.
     pub(crate) fn regroup(&mut self, group: usize, Member { options, decay, .. }: &Member) {
@@ -328,7 +316,7 @@ impl<T: Real> Slot<T> {
 }
 
 /// Returns columns of a parameter with other axes, with the old numbers where both have an element.
-fn resized<T: Float>(old: &State<T>, mut new: State<T>, [before, after]: [&[usize]; 2], value: &[T]) -> State<T> {
+fn resized<T: Real>(old: &State<T>, mut new: State<T>, [before, after]: [&[usize]; 2], value: &[T]) -> State<T> {
     if !old.numbers.is_empty() {
         new.begin(value);
         for column in old.columns.clone() {

@@ -12,7 +12,7 @@ use super::hyperparameters::{Kept, MAX_KEPT, Options};
 use crate::decay::Decay;
 use crate::error::{Error, Result};
 use crate::float::{Float, Real};
-use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short, Start};
+use crate::kernel::column::{Column, Extent, MAX_COLUMNS, Matrices, Short};
 
 /// Checks that the numbers of a column are finite.
 pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]) -> Result<()> {
@@ -79,7 +79,10 @@ impl<T: Float> State<T> {
 
     /// Takes the numbers of the columns that both have. Where there are none, all columns are made in
     /// the next step; else others start here, where weights are not known and count as 0.
-    pub(crate) fn inheriting(mut self, old: &Self) -> Self {
+    pub(crate) fn inheriting(mut self, old: &Self) -> Self
+    where
+        T: Real,
+    {
         let of_both: Vec<_> = self.lengths().filter(|(name, len)| old.get(name).is_some_and(|old| old.len() == *len)).collect();
         if !of_both.is_empty() {
             self.begin(&[]);
@@ -126,7 +129,10 @@ impl<T: Float> State<T> {
     }
 
     /// Puts the numbers of a column back.
-    pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()> {
+    pub(crate) fn restore(&mut self, parameter: &str, column: &str, values: &[T]) -> Result<()>
+    where
+        T: Real,
+    {
         let range = self.range(column).filter(|range| range.len() == values.len());
         let range = range.ok_or_else(|| self.no_such(parameter, column, values.len()))?;
         check_finite(parameter, column, values)?;
@@ -161,7 +167,10 @@ impl<T: Float> State<T> {
 
     /// Makes what a step needs and is not there: columns as they start, and room to work in.
     #[inline]
-    pub(crate) fn prepare(&mut self, value: &[T]) {
+    pub(crate) fn prepare(&mut self, value: &[T])
+    where
+        T: Real,
+    {
         if self.is_missing() {
             self.begin(value);
         }
@@ -177,26 +186,34 @@ impl<T: Float> State<T> {
     }
 
     /// Makes all columns, as they start. Weights that are not given count as 0.
-    pub(crate) fn begin(&mut self, value: &[T]) {
+    pub(crate) fn begin(&mut self, value: &[T])
+    where
+        T: Real,
+    {
         let mut numbers = Vec::with_capacity(self.lengths().map(|(_, len)| len).sum());
         for column in &self.columns {
-            let end = numbers.len() + self.of.len(column.extent);
-            if column.start == Start::Weights {
-                numbers.extend_from_slice(value);
-            }
-            numbers.resize(end, column.start.number());
+            let start = numbers.len();
+            numbers.resize(start + self.of.len(column.extent), T::default());
+            column.start.fill(&mut numbers[start..], value);
         }
         self.own(numbers);
     }
 
     /// Makes what starts from weights start from these; other columns are made where they are missing.
-    pub(crate) fn capture(&mut self, value: &[T]) {
+    pub(crate) fn capture(&mut self, value: &[T])
+    where
+        T: Real,
+    {
         if self.is_missing() {
             return self.begin(value);
         }
-        let n = self.of.len(Extent::Weights);
-        let full = self.columns.iter().zip(self.numbers.chunks_exact_mut(n.max(1)));
-        full.filter(|(column, _)| column.start == Start::Weights).for_each(|(_, numbers)| numbers.copy_from_slice(value));
+        for column in self.columns.clone() {
+            if column.start.is_of_weights()
+                && let Some(numbers) = self.get_mut(column.name)
+            {
+                column.start.fill(numbers, value);
+            }
+        }
     }
 
     /// Makes these numbers those of all columns.
@@ -207,7 +224,10 @@ impl<T: Float> State<T> {
 
     /// Takes the numbers of columns, moved where there is one column in all. Columns that are not
     /// among them start anew.
-    pub(crate) fn take(&mut self, columns: Vec<(&'static str, Cow<'_, [T]>)>) {
+    pub(crate) fn take(&mut self, columns: Vec<(&'static str, Cow<'_, [T]>)>)
+    where
+        T: Real,
+    {
         match <[_; 1]>::try_from(columns) {
             Ok([(_, numbers)]) if self.columns.len() == 1 => self.own(numbers.into_owned()),
             Ok([(name, numbers)]) => self.copy(&[(name, numbers)]),
@@ -215,7 +235,10 @@ impl<T: Float> State<T> {
         }
     }
 
-    fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)]) {
+    fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)])
+    where
+        T: Real,
+    {
         if columns.is_empty() || !self.is_worth(columns.iter().map(|(_, numbers)| numbers.len()).sum()) {
             return;
         }

@@ -142,9 +142,9 @@ impl<T: Real> Engine<T> {
                 if decay.needs_shape() && slot.shape.is_none() {
                     return Err(Error::ShapeNeeded { name: param.name.into(), by: format!("decay `{decay}`") });
                 }
-                if let Some(needs) = decay.refuses_rank(slot.memory.of.rank) {
-                    let found = slot.shape.as_ref().map(|shape| shape.axes().into());
-                    return Err(Error::ShapeRefused { name: param.name.into(), found, needs });
+                if let Some(needs) = decay.refuses(slot.state.of) {
+                    let found = slot.shape.map(|shape| shape.axes().into());
+                    return Err(Error::ShapeRefused { name: param.name.into(), found, by: "decay", needs });
                 }
             }
         }

@@ -1,5 +1,9 @@
 //! Columns: the numbers that are kept beside a parameter's weights.
 
+use super::Level;
+use super::reduce::sum_of_squares;
+use crate::float::{Float, Real};
+
 /// The most columns that a rule reads of one parameter.
 pub(crate) const MAX_COLUMNS: usize = 4;
 
@@ -36,14 +40,40 @@ pub(crate) enum Start {
     Value(f64),
     /// The weights as they are then.
     Weights,
+    /// The norm of the weights as they are then; the largest number where it is larger.
+    Norm,
+    /// Numbers spread over (0, 1) without a pattern: multiples of the golden ratio, without what stands before
+    /// the point.
+    Uneven,
 }
+
+/// The golden ratio, without what stands before the point.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 impl Start {
     /// Returns the number that a column starts from; 0 for weights that are not known.
-    pub(crate) fn number<T: crate::float::Float>(self) -> T {
+    pub(crate) fn number<T: Float>(self) -> T {
         match self {
             Self::Value(start) => T::of(start),
-            Self::Weights => T::of(0.0),
+            Self::Weights | Self::Norm | Self::Uneven => T::of(0.0),
+        }
+    }
+
+    /// Returns whether it says something of the weights.
+    pub(crate) fn is_of_weights(self) -> bool {
+        matches!(self, Self::Weights | Self::Norm)
+    }
+
+    /// Fills a column of a parameter with these weights; those that are not given count as 0.
+    pub(crate) fn fill<T: Real>(self, column: &mut [T], weights: &[T]) {
+        match self {
+            Self::Weights if weights.len() == column.len() => column.copy_from_slice(weights),
+            Self::Norm => {
+                let norm = sum_of_squares(Level::baseline(), weights).norm();
+                column.fill(T::of(if norm > T::LARGEST { T::LARGEST } else { norm }));
+            }
+            Self::Uneven => (1_u32..).zip(column).for_each(|(i, number)| *number = T::of((f64::from(i) * GOLDEN).fract())),
+            Self::Value(_) | Self::Weights => column.fill(self.number()),
         }
     }
 }

@@ -128,9 +128,6 @@ pub(crate) trait Whole<T> {
     /// Returns the parameter's axes.
     fn of(&self) -> Matrices;
 
-    /// Returns the rate that directions are multiplied by.
-    fn rate(&self) -> T;
-
     /// Returns ‖d‖.
     fn norm(&self) -> f64;
 
@@ -153,8 +150,6 @@ pub(crate) struct Moved<'a, T> {
     pub(crate) g: &'a [T],
     /// The direction u.
     pub(crate) u: &'a [T],
-    /// The metric of each coordinate; empty unless the law [asks](Law::ASKS).
-    pub(crate) metric: &'a [T],
     /// d − rate·u
     pub(crate) after: &'a [T],
 }

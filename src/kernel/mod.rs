@@ -16,7 +16,7 @@ mod sweep;
 pub(crate) mod threads;
 pub(crate) mod tile;
 
-pub(crate) use contract::{Law, Move, Moved, Notes, Rule, Scaling, Whole, descend};
+pub(crate) use contract::{Law, Move, Moved, Notes, Numbers, Rule, Scaling, Whole, descend};
 pub(crate) use divide::Divisor;
 pub use level::Level;
 pub(crate) use level::vectorize;

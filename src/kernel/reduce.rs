@@ -366,6 +366,11 @@ impl SquareSum {
         Self { sum, power: 0 }
     }
 
+    /// Returns the sum of n squares, which each pass adds up anew.
+    pub(crate) fn in_passes<T: Real>(n: usize, mut squares: impl FnMut(Pass) -> f64) -> Self {
+        Self::of::<T>(squares(Pass::First), n, squares)
+    }
+
     /// Returns √Σx², which is infinite only if it is larger than every f64. For `f32` it is finite
     /// exactly when every element is.
     pub(crate) fn norm(self) -> f64 {

@@ -22,10 +22,6 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         self.of
     }
 
-    fn rate(&self) -> T {
-        self.task.rate
-    }
-
     fn norm(&self) -> f64 {
         reduce::squared_distance(self.task.level, self.task.x, self.task.anchor).norm()
     }
@@ -63,8 +59,7 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
             let after = &mut r[..n];
             after.copy_from_slice(before);
             tile::descend_all(task.level, after, moves, task.rate);
-            let metric = if task.law.tiled().asks() { moves.metric(n) } else { &[] };
-            each(Moved { before, g, u: &moves.u[..n], metric, after });
+            each(Moved { before, g, u: &moves.u[..n], after });
         }
     }
 }

@@ -51,8 +51,14 @@ pub(crate) const WHOLE: Penalty = Penalty::GroupLasso { over: Slices::Whole };
 pub(crate) const ROOT: Penalty = Penalty::PNorm { p: 0.5 };
 /// In the gradient, too.
 pub(crate) const POWER: Penalty = Penalty::PNorm { p: 1.5 };
-pub(crate) const PENALTIES: [Penalty; 9] = [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, ROWS, COLUMNS, WHOLE];
-pub(crate) const PLACES: [Place; 9] = [
+pub(crate) const NORM: Penalty = Penalty::Norm { radius: 0.9 };
+pub(crate) const START_NORM: Penalty = Penalty::StartNorm { ratio: 0.8 };
+pub(crate) const BOX: Penalty = Penalty::Box { bound: 0.3 };
+pub(crate) const FAN_BOX: Penalty = Penalty::FanBox { factor: 0.5 };
+pub(crate) const SPECTRAL: Penalty = Penalty::Spectral { bound: 0.4 };
+pub(crate) const PENALTIES: [Penalty; 14] =
+    [Penalty::L2, Penalty::L1, NET, HUBER, ROOT, POWER, ROWS, COLUMNS, WHOLE, NORM, START_NORM, BOX, FAN_BOX, SPECTRAL];
+pub(crate) const PLACES: [Place; 10] = [
     Place::Coupled,
     Place::Decoupled,
     Place::Exact,
@@ -62,6 +68,7 @@ pub(crate) const PLACES: [Place; 9] = [
     ADA,
     Place::Selective,
     Place::Metric,
+    Place::Hyperball,
 ];
 /// The anchors of every decay.
 pub(crate) const ANCHORS: [Anchor; 3] = [Anchor::Origin, Anchor::Start, Anchor::Given];
@@ -70,9 +77,16 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, Normalized, Timescale};
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Hard, Independent, LrScaled, Normalized, Timescale};
     const NORMALIZED: Strength = Normalized { lambda: 0.55, steps: 100 };
     match (penalty, place) {
+        (NORM | START_NORM, Place::Hyperball) => &[Hard],
+        (_, Place::Hyperball) => &[],
+        (NORM, Place::Decoupled) => &[LrScaled(0.7), HalfLife(25.0)],
+        (NORM, Place::Proximal) => &[LrScaled(0.7), HalfLife(25.0), Hard],
+        (START_NORM | BOX | FAN_BOX | SPECTRAL, Place::Decoupled) => &[LrScaled(0.7)],
+        (START_NORM | BOX | FAN_BOX | SPECTRAL, Place::Proximal) => &[LrScaled(0.7), Hard],
+        (NORM | START_NORM | BOX | FAN_BOX | SPECTRAL, _) => &[],
         (Penalty::L2 | NET | HUBER | ROOT | POWER | Penalty::GroupLasso { .. }, Place::Metric) => &[],
         (ROOT | Penalty::GroupLasso { .. }, Place::Coupled) => &[],
         (Penalty::L2, Place::Coupled) => &[LrScaled(0.3), Adaptive(0.1)],
@@ -86,8 +100,8 @@ fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
 }
 
 /// All units, with no number in particular.
-pub(crate) const STRENGTHS: [Strength; 9] = {
-    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Independent, LrScaled, None, Normalized, Timescale};
+pub(crate) const STRENGTHS: [Strength; 10] = {
+    use Strength::{Adaptive, Corrected, Fixed, HalfLife, Hard, Independent, LrScaled, None, Normalized, Timescale};
     [
         None,
         LrScaled(0.0),
@@ -98,6 +112,7 @@ pub(crate) const STRENGTHS: [Strength; 9] = {
         HalfLife(0.0),
         Adaptive(0.0),
         Normalized { lambda: 0.0, steps: 4 },
+        Hard,
     ]
 };
 
@@ -152,7 +167,14 @@ impl Cell {
         let follows = follows && self.untouched == Untouched::Decay;
         // Where the strength is infinite at 0, nothing would leave the start.
         let holds = matches!(self.penalty, Penalty::PNorm { .. }) && self.place != Place::Coupled;
-        ANCHORS.into_iter().filter(move |anchor| !holds || *anchor != Anchor::Start).chain(follows.then_some(AVERAGE))
+        let anchors = if self.place == Place::Hyperball { &ANCHORS[..1] } else { &ANCHORS };
+        let anchors = anchors.iter().copied().filter(move |anchor| !holds || *anchor != Anchor::Start);
+        anchors.chain(follows.then_some(AVERAGE))
+    }
+
+    /// Is there such a decay towards an anchor?
+    pub(crate) fn has_anchors(&self) -> bool {
+        self.anchors().count() > 1
     }
 
     pub(crate) fn towards(&self, anchor: Anchor) -> Self {
@@ -172,7 +194,7 @@ impl Cell {
 
     /// The same cell with the number 0, where its units allow that.
     pub(crate) fn weightless(&self) -> Option<Self> {
-        let has_no_0 = matches!(self.strength, Strength::None | Strength::Timescale(_) | Strength::HalfLife(_));
+        let has_no_0 = matches!(self.strength, Strength::None | Strength::Timescale(_) | Strength::HalfLife(_) | Strength::Hard);
         (!has_no_0).then(|| Self { strength: with_number(self.strength, 0.0), ..self.clone() })
     }
 
@@ -183,9 +205,14 @@ impl Cell {
 
     /// Does the decay of a weight depend on others?
     pub(crate) fn joins_weights(&self) -> bool {
-        self.joins_parameters()
-            || matches!(self.place, Place::AdaDecay { .. } | Place::Selective)
-            || matches!(self.penalty, Penalty::GroupLasso { .. })
+        let by_norm = matches!(self.penalty, Penalty::GroupLasso { .. } | NORM | START_NORM | SPECTRAL);
+        self.joins_parameters() || matches!(self.place, Place::AdaDecay { .. } | Place::Selective) || by_norm
+    }
+
+    /// Is it a pull to a set?
+    pub(crate) fn is_to_a_set(&self) -> bool {
+        use Penalty::{Box, FanBox, Norm, Spectral, StartNorm};
+        matches!(self.penalty, Norm { .. } | StartNorm { .. } | Box { .. } | FanBox { .. } | Spectral { .. })
     }
 
     pub(crate) fn is_scheduled(&self) -> bool {
@@ -232,8 +259,10 @@ pub(crate) fn all() -> Vec<Cell> {
 
 /// One cell for each loop that there is: penalty and place, with and without an anchor, the adaptive one, and the running average.
 pub(crate) fn loops() -> Vec<Cell> {
-    let one = |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None);
+    let one =
+        |cell: &Cell| matches!(cell.strength, Strength::LrScaled(_) | Strength::Adaptive(_) | Strength::None | Strength::Hard);
     let plain: Vec<_> = plain().into_iter().filter(one).chain(by_rows()).collect();
     let follows = Cell::new(Penalty::L2, Place::Decoupled, Strength::LrScaled(0.7)).towards(AVERAGE);
-    plain.iter().cloned().chain(plain.iter().map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
+    let anchored = plain.iter().filter(|cell| cell.anchors().any(|a| a == Anchor::Given));
+    plain.iter().cloned().chain(anchored.map(|cell| cell.towards(Anchor::Given))).chain([follows]).collect()
 }

@@ -27,11 +27,14 @@ fn numbers_of_decays() {
         Decay::exponential,
         Decay::stable,
         |v| Decay::tuned(v, Tuning::Log(1.0)),
+        Decay::spectral,
+        |v| Decay::norm(v, 0.5),
+        |v| Decay::start_norm(v, 0.5),
         |v| Decay::huber(v, 0.5),
         |v| Decay::p_norm(v, 0.5),
         |v| Decay::coupled_elastic_net(v, 0.5),
         |v| Decay::elastic_net(v, 0.5),
-    ] as [fn(f64) -> Decay; 23]
+    ] as [fn(f64) -> Decay; 26]
     {
         let allowed = below_0();
         assert_range!(Sgd::new(0.1), |s, v| s.weight_decay(decay(v)), "weight decay", allowed, "a finite number, at least 0");
@@ -74,6 +77,88 @@ fn numbers_of_decays() {
     for decay in [Decay::elastic_net, Decay::coupled_elastic_net] {
         let bad = below_0().chain([1.0 + f64::EPSILON]);
         assert_range!(Adam::new(0.1), |s, v| s.weight_decay(decay(0.1, v)), "ratio of the elastic net", bad, "in [0, 1]");
+    }
+}
+
+#[test]
+fn numbers_of_sets() {
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::norm(0.1, v)),
+        "radius of the norm",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::start_norm(0.1, v)),
+        "ratio of the norm",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::clip(v)),
+        "bound of the weights",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::clip_to_start(v)),
+        "factor of the bound",
+        below_0(),
+        "a finite number, at least 0"
+    );
+    assert_range!(
+        Sgd::new(0.1),
+        |s, v| s.weight_decay(Decay::spectral_cap(v)),
+        "bound of the singular values",
+        below_0(),
+        "a finite number, at least 0"
+    );
+}
+
+/// The whole way to a set is allowed, and no more.
+#[test]
+fn a_share_of_the_way_to_a_set() {
+    for penalty in [
+        Penalty::Norm { radius: 1.0 },
+        Penalty::StartNorm { ratio: 1.0 },
+        Penalty::Box { bound: 1.0 },
+        Penalty::Spectral { bound: 1.0 },
+    ] {
+        let decay = |share| Decay::new(penalty, Place::Decoupled, Strength::Fixed(share));
+        Sgd::new(0.1).weight_decay(decay(1.0)).build::<f32>().unwrap();
+        let error = Sgd::new(0.1).weight_decay(decay(1.25)).build::<f32>().unwrap_err();
+        assert_error!(
+            error,
+            Error::ShrinkOutOfRange { share: 1.25, allowed: "[0, 1]", .. },
+            format!(
+                "the decay `{}` of group `default` would remove the share 1.25 of each weight in step 0: it must be in [0, 1]",
+                decay(1.25)
+            )
+        );
+    }
+}
+
+/// A number of a set that the weights' type does not have.
+#[test]
+fn a_set_beyond_f32() {
+    for decay in
+        [Decay::norm(0.1, 1e39), Decay::clip(1e39), Decay::clip(1e-50), Decay::spectral_cap(1e39), Decay::clip_to_start(1e-50)]
+    {
+        let error = Sgd::new(0.1).weight_decay(decay.clone()).build::<f32>().unwrap_err();
+        assert!(matches!(error, Error::OutOfRange { setting: "weight decay", .. }), "{decay}: {error}");
+        Sgd::new(0.1).weight_decay(decay).build::<f64>().unwrap();
+    }
+}
+
+#[test]
+fn the_hyperball_is_around_0() {
+    for anchor in [Anchor::Start, Anchor::Given] {
+        let error = Sgd::new(0.1).weight_decay(Decay::hyperball().towards(anchor)).build::<f32>().unwrap_err();
+        assert!(matches!(error, Error::NoSuchDecay { reason: "the hyperball is around 0", .. }), "{error}");
     }
 }
 

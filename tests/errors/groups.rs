@@ -101,16 +101,31 @@ fn a_decay_over_columns_without_a_second_axis() {
         let mut params = [Param::new("w", &mut good, &g).shape(&[1, 2]), Param::new("odd", &mut bad, bad_grad).shape(shape)];
         assert_error!(
             opt.step(&mut params).unwrap_err(),
-            Error::ShapeRefused { .. },
-            format!(
-                "parameter `odd` has shape {shape:?}, and its optimizer needs a second axis, as its decay is over columns: \
-                 give it to another one"
-            )
+            Error::ShapeRefused { by: "decay", .. },
+            format!("parameter `odd` has shape {shape:?}, and its decay needs a second axis: give it to another one")
         );
         assert_eq!((good, bad[0], opt.completed_steps()), ([1.0; 2], 1.0, 0));
     }
     let error = settings().build::<f32>().unwrap().step_slice(&mut [1.0; 2], &[0.5; 2]).unwrap_err();
     assert!(matches!(error, Error::ShapeNeeded { .. }), "{error}");
+}
+
+/// Boxes by the fan-in and singular values come from the shape; the latter need two axes.
+#[test]
+fn a_set_without_the_shape_it_needs() {
+    for decay in [Decay::clip_to_start(1.0), Decay::spectral(0.1), Decay::spectral_cap(1.0)] {
+        let mut scene = Scene::<f32>::new(Adam::new(0.1).weight_decay(decay.clone()).build().unwrap());
+        let text = format!("the decay `{decay}` needs the shape of parameter `odd`, which was given without one");
+        assert_error!(scene.refuses(|w, g| Param::new("odd", w, g)), Error::ShapeNeeded { .. }, text);
+    }
+    for decay in [Decay::spectral(0.1), Decay::spectral_cap(1.0)] {
+        let mut opt = Adam::new(0.1).weight_decay(decay).build::<f32>().unwrap();
+        let mut w = [1.0, 2.0];
+        let error = opt.step(&mut [Param::new("odd", &mut w, &[1.0; 2]).shape(&[2])]).unwrap_err();
+        let text = "parameter `odd` has shape [2], and its decay needs a shape of two axes or more: give it to another one";
+        assert_error!(error, Error::ShapeRefused { by: "decay", .. }, text);
+        opt.step(&mut [Param::new("odd", &mut w, &[1.0; 2]).shape(&[2]).no_decay()]).unwrap();
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn schedules() {
     );
 }
 
-const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive|cpr|ada-cpr|stable|tuned]-[coupled|decoupled|exact|exponential|proximal|cautious|selective|metric|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso|column-lasso|tensor-lasso]\
+const DECAYS: &str = "none, or [independent|corrected|fixed|timescale|half-life|normalized|adaptive|cpr|ada-cpr|stable|tuned|hard]-[coupled|decoupled|exact|exponential|proximal|cautious|selective|metric|hyperball|ada-decay]-[l2|l1|elastic-net|huber|p-norm|group-lasso|column-lasso|tensor-lasso|norm|start-norm|box|fan-box|spectral]\
      :number, such as decoupled:0.1, coupled-l2:0.01, half-life:500, l1:0.01, elastic-net:0.01,0.5";
 
 #[test]
@@ -125,6 +125,12 @@ fn decays() {
     refused::<Decay>("decay", "decoupled:0.1,0.5", "an end before `0.5`");
     refused::<Decay>("decay", "normalized:0.1", "a value for steps, after a colon or comma");
     refused::<Decay>("decay", "normalized:0.1,2.5", "a whole number for steps, not `2.5`");
+    refused::<Decay>("decay", "hard-box", "a value for the bound, after a colon or comma");
+    refused::<Decay>("decay", "box:0.1", "a value for the bound, after a colon or comma");
+    refused::<Decay>("decay", "hard-box:0.1,0.5", "an end before `0.5`");
+    refused::<Decay>("decay", "hard-norm:much", "a number for the radius, not `much`");
+    refused::<Decay>("decay", "start-norm:0.1", "a value for the ratio to the first norm, after a colon or comma");
+    refused::<Decay>("decay", "hard-fan-box", "a value for the factor of the bound, after a colon or comma");
     refused::<Decay>("decay", "none:0.1", "an end before `0.1`");
     refused::<Decay>("decay", "cpr:1", "a value for kappa, after a colon or comma");
     refused::<Decay>("decay", "cpr:1,0.5", "constant, initial, warm-start or inflection for kappa, not `0.5`");

@@ -205,6 +205,11 @@ fn decay(from: &mut Unstructured<'_>) -> Result<Decay> {
         Penalty::ElasticNet { .. } => Penalty::ElasticNet { ratio: number(from)? },
         Penalty::Huber { .. } => Penalty::Huber { delta: number(from)? },
         Penalty::PNorm { .. } => Penalty::PNorm { p: number(from)? },
+        Penalty::Norm { .. } => Penalty::Norm { radius: number(from)? },
+        Penalty::StartNorm { .. } => Penalty::StartNorm { ratio: number(from)? },
+        Penalty::Box { .. } => Penalty::Box { bound: number(from)? },
+        Penalty::FanBox { .. } => Penalty::FanBox { factor: number(from)? },
+        Penalty::Spectral { .. } => Penalty::Spectral { bound: number(from)? },
         other => other,
     };
     let place = match *from.choose(&PLACES)? {

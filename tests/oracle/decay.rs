@@ -14,6 +14,11 @@ pub(crate) struct Law {
     untouched: Untouched,
     /// Nothing decays in this step.
     free: bool,
+    /// Where a set pulls: the point that is pulled, and the one of the set that is nearest to it.
+    pulled: [f64; 2],
+    /// On the hyperball: what the direction is multiplied by, and what the sum of both.
+    along: f64,
+    stretch: f64,
 }
 
 /// What a decay's strength may depend on.
@@ -29,6 +34,10 @@ impl Law {
         let ramp = (cell.ramp.at)(k);
         let amount = match cell.strength {
             Strength::None => 0.0,
+            Strength::Hard if ramp == 0.0 => 0.0,
+            // The angle.
+            Strength::Hard if cell.place == Place::Hyperball => rates.now,
+            Strength::Hard => f64::INFINITY,
             Strength::Adaptive(_) => ramp * running,
             Strength::LrScaled(lambda) if cell.place == Place::Coupled => ramp * lambda,
             Strength::LrScaled(lambda) => ramp * rates.now * lambda,
@@ -48,7 +57,17 @@ impl Law {
         let [l1, l2] = cell.parts(amount);
         // What looks out for rows has the exact order.
         let place = if cell.untouched == Untouched::Decay { cell.place } else { Place::Exact };
-        Self { penalty: cell.penalty, place, l1, l2, untouched: cell.untouched, free: l1 == 0.0 && l2 == 0.0 }
+        Self {
+            penalty: cell.penalty,
+            place,
+            l1,
+            l2,
+            untouched: cell.untouched,
+            free: l1 == 0.0 && l2 == 0.0,
+            pulled: [0.0; 2],
+            along: 0.0,
+            stretch: 1.0,
+        }
     }
 
     /// The law of each weight of a parameter, for decays that look at the whole of it.
@@ -57,6 +76,17 @@ impl Law {
         match (self.penalty, self.place) {
             _ if self.untouched != Untouched::Decay => seen.touched().map(|row| self.of_row(row)).collect(),
             _ if self.free => vec![self; n],
+            (Penalty::Norm { .. } | Penalty::StartNorm { .. }, Place::Hyperball) => {
+                let radius = seen.radius(self.penalty);
+                let along = if norm(seen.u) == 0.0 { 0.0 } else { self.l2 * radius / norm(seen.u) };
+                let y: Vec<_> = seen.before.iter().zip(seen.u).map(|(w, u)| w - along * u).collect();
+                vec![Self { along, stretch: if norm(&y) == 0.0 { 1.0 } else { radius / norm(&y) }, ..self }; n]
+            }
+            (_, Place::Decoupled | Place::Proximal) if self.pulls() => {
+                let point = self.point(seen);
+                let nearest = seen.nearest(self.penalty, point);
+                point.iter().zip(nearest).map(|(point, nearest)| Self { pulled: [*point, nearest], ..self }).collect()
+            }
             (Penalty::GroupLasso { over }, _) => seen.slices(over, self.l1).into_iter().map(|l1| Self { l1, ..self }).collect(),
             (_, Place::Metric) => (0..n).map(|i| soft(self.l1 / (seen.metric)(i))).collect(),
             (_, Place::AdaDecay { alpha }) => {
@@ -83,10 +113,36 @@ impl Law {
 
     /// Everything `factor` times as long: the step of a layer with another learning rate.
     pub(crate) fn times(self, factor: f64) -> Self {
-        let scaled = |amount: f64| {
-            if matches!(self.place, Place::Coupled | Place::Selective) || amount == 0.0 { amount } else { factor * amount }
-        };
+        // An angle stays, and so does a share of what a move has added.
+        let stays = matches!(self.place, Place::Coupled | Place::Selective | Place::Hyperball);
+        let scaled = |amount: f64| if stays || amount == 0.0 { amount } else { factor * amount };
         Self { l1: scaled(self.l1), l2: scaled(self.l2), ..self }
+    }
+
+    /// The largest number that goes into a weight. Where a pull multiplies the weight, it multiplies the errors, too.
+    pub(crate) fn size(&self, x: f64, anchor: f64, u: f64, lr: f64) -> f64 {
+        let [point, nearest] = self.pulled;
+        let stretch = match self.place {
+            _ if self.free || !self.pulls() => 1.0,
+            Place::Hyperball => return x.abs().max((self.along * u).abs()) * self.stretch.max(1.0),
+            Place::Decoupled => 1.0 - self.l2 * (1.0 - nearest / point),
+            _ => 1.0 - (1.0 - nearest / point) / (1.0 / self.l2 + 1.0),
+        };
+        x.abs().max(anchor.abs()).max((lr * u).abs()) * stretch.max(1.0)
+    }
+
+    fn pulls(&self) -> bool {
+        is_set(self.penalty)
+    }
+
+    /// The point that a set pulls.
+    pub(crate) fn point<'s>(&self, seen: &Seen<'s>) -> &'s [f64] {
+        if self.place == Place::Decoupled { seen.before } else { seen.after }
+    }
+
+    /// Does it keep a singular vector, and act?
+    pub(crate) fn is_spectral(&self) -> bool {
+        matches!(self.penalty, Penalty::Spectral { .. }) && !self.free
     }
 
     pub(crate) fn is_free(&self) -> bool {
@@ -140,6 +196,17 @@ impl Law {
         let d = x - anchor;
         match self.place {
             _ if self.free => x - lr * u,
+            // Wen et al. (2026): W ← R·N(W − η·R·N(u)).
+            Place::Hyperball => (x - self.along * u) * self.stretch,
+            _ if self.pulls() => {
+                let [point, nearest] = self.pulled;
+                anchor
+                    + match self.place {
+                        Place::Decoupled => d - (lr * u + self.l2 * (point - nearest)),
+                        _ if self.l2 == f64::INFINITY => nearest,
+                        _ => point - self.l2 / (1.0 + self.l2) * (point - nearest),
+                    }
+            }
             // What a row has lost, as a share.
             _ if matches!(self.penalty, Penalty::GroupLasso { .. }) => anchor + (1.0 - self.l1) * (d - lr * u),
             Place::Coupled => x - lr * u,
@@ -160,7 +227,11 @@ impl Law {
         let d = x - anchor;
         let threshold = |y: f64| if y.is_nan() { y } else { y.clamp(-self.l1, self.l1) };
         match self.place {
-            _ if self.free => lr * u,
+            _ if self.free || self.place == Place::Hyperball => lr * u,
+            // A wall is none of it.
+            Place::Proximal if self.pulls() && self.l2 == f64::INFINITY => lr * u,
+            Place::Proximal if self.pulls() => lr * u + self.l2 / (1.0 + self.l2) * (self.pulled[0] - self.pulled[1]),
+            Place::Decoupled if self.pulls() => lr * u + self.l2 * (self.pulled[0] - self.pulled[1]),
             _ if matches!(self.penalty, Penalty::GroupLasso { .. }) => lr * u + self.l1 * (d - lr * u),
             Place::Decoupled | Place::Proximal if self.divisor(d) > 1.0 => d - (d - lr * u) / self.divisor(d),
             Place::Decoupled | Place::Proximal if self.delta() < f64::INFINITY => lr * u + self.huber(d - lr * u),
@@ -182,6 +253,8 @@ impl Law {
 pub(crate) struct Seen<'a> {
     /// The gradient that the optimizer sees: unscaled and clipped.
     pub(crate) g: &'a [f64],
+    /// The optimizer's direction.
+    pub(crate) u: &'a [f64],
     /// Distances from the anchor before the update: x − a.
     pub(crate) before: &'a [f64],
     /// Distances from the anchor after the update: x − η·u − a.
@@ -190,6 +263,10 @@ pub(crate) struct Seen<'a> {
     /// For each weight what decay that is still owed would have kept of it.
     pub(crate) kept: &'a [f64],
     pub(crate) metric: &'a dyn Fn(usize) -> f64,
+    /// ‖w₀‖
+    pub(crate) start_norm: f64,
+    /// What the power iteration has come to.
+    pub(crate) vector: &'a [f64],
 }
 
 impl Seen<'_> {
@@ -231,6 +308,77 @@ impl Seen<'_> {
     }
 }
 
+impl Seen<'_> {
+    fn radius(&self, penalty: Penalty) -> f64 {
+        match penalty {
+            Penalty::Norm { radius } => radius,
+            Penalty::StartNorm { ratio } => ratio * self.start_norm,
+            other => panic!("{other:?} has no radius"),
+        }
+    }
+
+    /// The point of a set that is nearest to this one.
+    fn nearest(&self, penalty: Penalty, point: &[f64]) -> Vec<f64> {
+        let columns = point.len() / self.rows.max(1);
+        let boxed = |bound: f64| point.iter().map(|d| if d.is_nan() { *d } else { d.clamp(-bound, bound) }).collect();
+        match penalty {
+            Penalty::Box { bound } => boxed(bound),
+            Penalty::FanBox { factor } => boxed(factor / (columns as f64).sqrt()),
+            Penalty::Spectral { bound } => {
+                let (sigma, u, v) = power_step(point, self.rows, self.vector);
+                let over = if sigma <= bound { 0.0 } else { sigma - bound };
+                point.iter().enumerate().map(|(i, d)| d - over * u[i / columns] * v[i % columns]).collect()
+            }
+            _ => on_sphere(point, self.radius(penalty)),
+        }
+    }
+}
+
+fn is_set(penalty: Penalty) -> bool {
+    use Penalty::{Box, FanBox, Norm, Spectral, StartNorm};
+    matches!(penalty, Norm { .. } | StartNorm { .. } | Box { .. } | FanBox { .. } | Spectral { .. })
+}
+
+fn norm(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// r·x/‖x‖; 0 has no direction, and stays.
+fn on_sphere(x: &[f64], radius: f64) -> Vec<f64> {
+    let norm = norm(x);
+    x.iter().map(|x| if norm == 0.0 { *x } else { x * (radius / norm) }).collect()
+}
+
+/// One step of power iteration with a matrix: u = N(W·v), then σ = ‖Wᵀ·u‖ and v = N(Wᵀ·u).
+pub(crate) fn power_step(matrix: &[f64], rows: usize, vector: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
+    let columns = vector.len();
+    let row = |i: usize| &matrix[i * columns..][..columns];
+    let u: Vec<f64> = (0..rows).map(|i| row(i).iter().zip(vector).map(|(w, v)| w * v).sum()).collect();
+    let u = on_sphere(&u, 1.0);
+    let product: Vec<f64> = (0..columns).map(|j| (0..rows).map(|i| row(i)[j] * u[i]).sum()).collect();
+    let sigma = norm(&product);
+    (sigma, u, if sigma == 0.0 { vector.to_vec() } else { on_sphere(&product, 1.0) })
+}
+
+/// The numbers that a singular vector begins with: multiples of the golden ratio, without what stands before the point.
+pub(crate) fn first_vector(columns: usize) -> Vec<f64> {
+    (1..=columns).map(|i| (i as f64 * (5.0_f64.sqrt() - 1.0) / 2.0).fract()).collect()
+}
+
+#[test]
+fn power_steps_come_to_the_largest_singular_value() {
+    // Of [[3, 0], [4, 5]] the singular values are 3√5 and √5; v₁ is along (1, 1), u₁ along (1, 3).
+    let mut vector = first_vector(2);
+    for _ in 0..20 {
+        let (sigma, u, v) = power_step(&[3.0, 0.0, 4.0, 5.0], 2, &vector);
+        assert!(sigma <= 45.0_f64.sqrt() + 1e-14);
+        (vector, _) = (v, u);
+    }
+    let (sigma, u, v) = power_step(&[3.0, 0.0, 4.0, 5.0], 2, &vector);
+    assert!((sigma - 45.0_f64.sqrt()).abs() < 1e-14);
+    assert!((v[0] - 0.5_f64.sqrt()).abs() < 1e-14 && (u[1] - 3.0 * u[0]).abs() < 1e-14);
+}
+
 /// AdaDecay, after Nakamura & Hong (2019), section 3: θ = 2/(1 + exp(−α·(|g| − μ)/σ)), in (0, 2), with the mean and the deviation of |g| in
 /// the parameter; 1 if all |g| are equal. σ divides by n, so that of a single weight is 0.
 fn thetas(g: &[f64], alpha: f64) -> Vec<f64> {
@@ -253,7 +401,9 @@ fn thetas_are_those_of_the_paper() {
 #[test]
 fn slices_shrink_as_one() {
     // ‖(3, 4)‖ = 5.
-    let seen = Seen { g: &[], before: &[], after: &[3.0, 4.0, 0.1, -0.1], rows: 2, kept: &[1.0; 4], metric: &|_| 1.0 };
+    let after = &[3.0, 4.0, 0.1, -0.1];
+    let (kept, metric) = (&[1.0; 4], &|_| 1.0);
+    let seen = Seen { g: &[], u: &[], before: after, after, rows: 2, kept, metric, start_norm: 0.0, vector: &[] };
     let lost = 0.25 * 2.0_f64.sqrt() / 5.0;
     assert_eq!(seen.slices(Slices::Rows, 0.25), [lost, lost, 1.0, 1.0]);
     let seen = Seen { after: &[3.0, 0.1, 4.0, -0.1], ..seen };

@@ -2,7 +2,7 @@
 
 use wane::{Anchor, Clip};
 
-use super::decay::{Law, Rates, Seen};
+use super::decay::{Law, Rates, Seen, first_vector, power_step};
 use crate::common::cells::{Cell, Ramp};
 use crate::common::data::{Tensor, exact, matrix};
 use crate::common::naive::{Keep, Naive};
@@ -36,6 +36,10 @@ pub(crate) struct Twin {
     shape: [usize; 2],
     /// For each weight what decay that its row still owes would have kept of it.
     kept: Vec<f64>,
+    /// ‖w₀‖
+    start_norm: f64,
+    /// The singular vector that spectral decay has come to.
+    vector: Vec<f64>,
     optimizer: Box<dyn Naive>,
     /// For each weight the largest number that has gone into it: rounding errors are a share of this.
     pub(crate) size: Vec<f64>,
@@ -43,6 +47,7 @@ pub(crate) struct Twin {
 
 impl Oracle {
     pub(crate) fn new<T: Element>(row: &Row, plan: &Plan, tensors: &[Tensor<T>]) -> Self {
+        let keep = |x| T::near(x).exact();
         let twin = |tensor: &Tensor<T>| {
             let x = exact(&tensor.value);
             let anchor = match plan.cell.anchor {
@@ -52,9 +57,10 @@ impl Oracle {
             };
             let beta = if let Anchor::Average { beta } = plan.cell.anchor { Some(beta) } else { None };
             let size = x.iter().zip(&anchor).map(|(x, a)| x.abs() + a.abs()).collect();
-            Twin { shape: matrix(x.len()), kept: vec![1.0; x.len()], x, anchor, beta, optimizer: row.oracle(), size }
+            let (shape, start_norm) = (matrix(x.len()), keep(norm(x.iter().copied())));
+            let vector = first_vector(shape[1]).into_iter().map(keep).collect();
+            Twin { shape, kept: vec![1.0; x.len()], start_norm, vector, x, anchor, beta, optimizer: row.oracle(), size }
         };
-        let keep = |x| T::near(x).exact();
         Self { plan: plan.clone(), keep, k: 0, running: 0.0, twins: tensors.iter().map(twin).collect() }
     }
 
@@ -112,22 +118,32 @@ impl Twin {
         self.optimizer.sees(&self.x, &self.shape, lr);
         let u = self.optimizer.direction(&seen, keep);
         let weights = || self.x.iter().zip(&self.anchor).zip(&u);
-        let laws = |law: Law, lr: f64| {
+        let before = self.distances();
+        let looked = |law: Law, lr: f64| {
             let after: Vec<_> = weights().map(|((x, a), u)| x - a - lr * u).collect();
-            let (before, metric) = (self.distances(), &|i| self.optimizer.metric(i));
-            let seen = Seen { g: &seen, before: &before, after: &after, rows: self.shape[0], kept: &self.kept, metric };
-            (law.each(&seen), law.owes(&seen))
+            let (rows, metric) = (self.shape[0], &|i| self.optimizer.metric(i));
+            let Self { kept, start_norm, vector, .. } = &*self;
+            let start_norm = *start_norm;
+            let seen = &Seen { g: &seen, u: &u, before: &before, after: &after, rows, kept, metric, start_norm, vector };
+            let vector = if law.is_spectral() { power_step(law.point(seen), rows, vector).2 } else { vector.clone() };
+            (law.each(seen), law.owes(seen), vector)
         };
+        let laws = |law: Law, lr: f64| looked(law, lr).0;
         let displaced = |((law, (&x, &a)), &u): ((Law, (&f64, &f64)), &f64)| law.displacement(x, a, u, lr);
         let displacement: Vec<_> =
-            laws(law, lr).0.into_iter().zip(self.x.iter().zip(&self.anchor)).zip(&u).map(displaced).collect();
+            laws(law, lr).into_iter().zip(self.x.iter().zip(&self.anchor)).zip(&u).map(displaced).collect();
         let trust = self.optimizer.trust(lr, &self.x, &displacement);
-        let (laws, kept) = laws(law.times(trust), trust * lr);
+        // Where update and pull nearly cancel, their errors are a larger share of the displacement, and of a ratio to it.
+        let longest = norm(u.iter().zip(&displacement).map(|(u, r)| (lr * u).abs().max((r - lr * u).abs())));
+        let cancelled = if trust == 1.0 { 1.0 } else { (longest / norm(displacement.iter().copied())).max(1.0) };
+        let (laws, kept, vector) = looked(law.times(trust), trust * lr);
         self.kept = kept;
+        self.vector = vector.into_iter().map(keep).collect();
         for (i, (u, law)) in u.into_iter().zip(laws).enumerate() {
             self.size[i] *= law.growth(self.x[i] - self.anchor[i], u, trust * lr);
+            let size = law.size(self.x[i], self.anchor[i], cancelled * u, trust * lr);
             self.x[i] = keep(law.settle(self.x[i], self.anchor[i], u, trust * lr));
-            self.size[i] = self.size[i].max((trust * lr * u).abs()).max(self.x[i].abs());
+            self.size[i] = self.size[i].max(size).max(self.x[i].abs());
         }
         if let Some(beta) = self.beta.filter(|_| !law.is_free()) {
             self.follow(beta, keep);

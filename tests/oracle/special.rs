@@ -182,6 +182,10 @@ fn a_square_that_overflows_does_what_the_row_says<T: Element>() {
             if matches!(cell.place, Place::Cautious | Place::Metric) {
                 continue;
             }
+            // After the update a set brings back what has gone too far.
+            if cell.is_to_a_set() && cell.place != Place::Decoupled {
+                continue;
+            }
             let run = |cell: &Cell, g: T| {
                 let mut tensors = [tensor(vec![T::near(1.0)])];
                 step_on(&mut *row.build::<T>(&let_through(row, cell)), &mut tensors, 1.0, |_| vec![g]);

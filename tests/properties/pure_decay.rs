@@ -64,7 +64,7 @@ fn after(cell: &Cell, lr: f64, d: f64, n: i32) -> f64 {
 fn a_zero_gradient_is_pure_decay<T: Element>() {
     const N: i32 = 20;
     let cells: Vec<_> = cells::all().into_iter().filter(|cell| cell.place != Place::Coupled && !cell.is_scheduled()).collect();
-    let by_weight = |cell: &&Cell| !matches!(cell.penalty, Penalty::GroupLasso { .. });
+    let by_weight = |cell: &&Cell| !matches!(cell.penalty, Penalty::GroupLasso { .. }) && !cell.is_to_a_set();
     for row in OPTIMIZERS.iter().filter(|row| row.reach != Reach::Displacement) {
         for cell in cells.iter().filter(by_weight).filter(|cell| row.has_plain_metric() || cell.place != Place::Metric) {
             let start = tensors::<T>(&[6, 5, 4]);

@@ -96,6 +96,13 @@ fn doubled(row: &Row, cell: &Cell) -> Option<Cell> {
         Penalty::L1 | Penalty::GroupLasso { .. } => (cell.penalty, threshold),
         // 2^(2 − p) is no power of two, and a power is rounded as its library likes.
         Penalty::PNorm { .. } => return None,
+        // There the rate is an angle.
+        _ if cell.place == Place::Hyperball => return None,
+        Penalty::Norm { radius } => (Penalty::Norm { radius: WEIGHT * radius }, share),
+        Penalty::StartNorm { .. } => (cell.penalty, share),
+        Penalty::Box { bound } => (Penalty::Box { bound: WEIGHT * bound }, share),
+        Penalty::FanBox { factor } => (Penalty::FanBox { factor: WEIGHT * factor }, share),
+        Penalty::Spectral { bound } => (Penalty::Spectral { bound: WEIGHT * bound }, share),
         Penalty::Huber { delta } => (Penalty::Huber { delta: WEIGHT * delta }, share),
         Penalty::ElasticNet { ratio } => {
             let amount = threshold * ratio + share * (1.0 - ratio);
@@ -110,7 +117,7 @@ fn doubled(row: &Row, cell: &Cell) -> Option<Cell> {
         // Half of a share is not the share of another half-life, to the last bit.
         Strength::HalfLife(_) => (amount == 1.0).then_some(1.0)?,
         // It measures both norms itself.
-        Strength::Adaptive(_) | Strength::None => 1.0,
+        Strength::Adaptive(_) | Strength::Hard | Strength::None => 1.0,
         _ => amount,
     };
     Some(Cell { penalty, strength: with_number(cell.strength, factor * cells::number(cell.strength)), ..cell.clone() })

@@ -15,12 +15,17 @@ mod exact;
 mod exponential;
 mod free;
 mod huber;
+mod hyperball;
+mod interval;
 mod metric;
 mod p_norm;
 mod proximal;
 mod rows;
 mod selective;
+mod sets;
 mod shrink;
+mod spectral;
+mod sphere;
 mod touched;
 mod tuned;
 
@@ -28,6 +33,7 @@ use std::fmt;
 
 pub(super) use average::check as check_anchor;
 pub(super) use constrained::{Afterwards, columns as columns_of_constraint, effect as constrained};
+pub(super) use sets::refuses as refused_by_set;
 pub(super) use touched::effect as in_touched_rows;
 pub(crate) use touched::paid;
 pub(super) use tuned::effect as tuned;
@@ -100,6 +106,12 @@ pub(crate) trait Effect: Copy + PartialEq {
         0.0
     }
 
+    /// Returns the share if it is out of its range, and that range.
+    fn refused(self) -> Option<(f64, &'static str)> {
+        let share = self.share();
+        (!(0.0..1.0).contains(&share)).then_some((share, "[0, 1)"))
+    }
+
     /// Returns the share of a weight that is to go, and what really goes in the weights' type: of a
     /// number near 1 that a kernel multiplies with, few digits may be left.
     fn removes<T: Float>(self) -> [f64; 2] {
@@ -135,6 +147,7 @@ places! {
     Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
     Self::Selective, Self::Selective => selective::WhereItLeadsAway;
     Self::Metric, Self::Metric => metric::InMetric;
+    Self::Hyperball, Self::Hyperball => hyperball::OnSphere;
     Self::AdaDecay { alpha: 0.0 }, Self::AdaDecay { alpha } => ada::ByGradient { alpha };
 }
 
@@ -220,6 +233,13 @@ macro_rules! laws {
                 }
             }
 
+            /// Returns the share if it is out of its range, and that range.
+            pub(crate) fn refused(self) -> Option<(f64, &'static str)> {
+                match self {
+                    $(Self::$Effect(amounts) => amounts.refused()),+
+                }
+            }
+
             fn removes<T: Float>(self) -> [f64; 2] {
                 match self {
                     $(Self::$Effect(amounts) => amounts.removes::<T>()),+
@@ -294,6 +314,16 @@ laws! {
     Touched(touched::Amounts) => Touched(touched::Amounts);
     Constrained(constrained::Amounts) => Constrained(constrained::Constrained<T>);
     Tuned(tuned::Amounts) => TunedShrink(tuned::Tuned<T, shrink::Shrink<T>>), TunedExact(tuned::Tuned<T, exact::Exact<T>>);
+    Sphere(sets::Amounts<sphere::Radius>) =>
+        BesideSphere(sets::Beside<T, sphere::Sphere<T>>), AfterSphere(sets::After<T, sphere::Sphere<T>>),
+        OntoSphere(sets::Wall<sphere::Sphere<T>>);
+    Interval(sets::Amounts<interval::Bound>) =>
+        BesideInterval(sets::Beside<T, interval::Interval<T>>), AfterInterval(sets::After<T, interval::Interval<T>>),
+        OntoInterval(sets::Wall<interval::Interval<T>>);
+    Spectral(sets::Amounts<spectral::Ball>) =>
+        BesideSpectral(sets::Beside<T, spectral::Largest<T>>), AfterSpectral(sets::After<T, spectral::Largest<T>>),
+        OntoSpectral(sets::Wall<spectral::Largest<T>>);
+    Hyperball(hyperball::Amounts) => Hyperball(hyperball::Hyperball<T>);
 }
 
 /// Returns why a penalty in a place does not pull to this anchor, if it does not.

@@ -1,7 +1,7 @@
 //! Proximal steps: the penalty's exact minimisation after the update, which for L1 leaves exact
 //! zeros (soft threshold).
 
-use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, p_norm, rows};
+use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, p_norm, rows, sets};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
@@ -40,6 +40,7 @@ impl AtPlace for After {
             Penalty::Huber { delta } => huber::effect(share, delta),
             Penalty::PNorm { p } => p_norm::effect(share, p),
             Penalty::GroupLasso { over } => rows::effect(share, over),
+            _ if penalty.is_to_a_set() => sets::effect(penalty, sets::Pull::after(share)),
             _ => StepDecay::Proximal(Amounts { before: ShrinkFraction::NONE, threshold: l1, after: l2 }),
         }
     }

@@ -2,7 +2,7 @@
 //! order is PyTorch's).
 
 use super::amounts::{Amounts, OfShare};
-use super::{AnyLaw, AtPlace, StepDecay, average, huber, p_norm, proximal, rows};
+use super::{AnyLaw, AtPlace, StepDecay, average, huber, p_norm, proximal, rows, sets};
 use crate::decay::units::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::float::Real;
@@ -38,9 +38,8 @@ impl AtPlace for Beside {
             Penalty::Huber { delta } => huber::effect(share, delta),
             Penalty::PNorm { p } => p_norm::effect(share, p),
             Penalty::GroupLasso { over } => rows::effect(share, over),
-            Penalty::L1 | Penalty::ElasticNet { .. } => {
-                StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 })
-            }
+            _ if penalty.is_to_a_set() => sets::effect(penalty, sets::Pull::beside(share)),
+            _ => StepDecay::Proximal(proximal::Amounts { before: l2, threshold: l1.removed(), after: 0.0 }),
         }
     }
 }
