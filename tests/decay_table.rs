@@ -354,8 +354,8 @@ fn every_constructor_is_a_cell() {
         (Decay::spectral_cap(2.0), Decay::new(Penalty::Spectral { bound: 2.0 }, Proximal, Hard), "hard-spectral:2"),
         (Decay::adaptive(0.022), Decay::new(L2, Coupled, Adaptive(0.022)), "adaptive:0.022"),
         (Decay::cpr(bound), Decay::new(L2, Exact, Cpr { mu: 1.0, kappa: bound }), "cpr:1,initial,8"),
-        (Decay::stable(5e-4), Decay::new(L2, Decoupled, Stable(5e-4)), "stable:5e-4"),
-        (Decay::tuned(0.1, by), Decay::new(L2, Decoupled, Tuned { lambda: 0.1, by }), "tuned:0.1,log,0.5"),
+        (Decay::stable(5e-4), Decay::new(L2, Exact, Stable(5e-4)), "stable:5e-4"),
+        (Decay::tuned(0.1, by), Decay::new(L2, Exact, Tuned { lambda: 0.1, by }), "tuned:0.1,log,0.5"),
     ] {
         assert_eq!(decay, cell);
         assert_eq!(decay.to_string(), text);

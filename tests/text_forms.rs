@@ -188,7 +188,7 @@ fn other_texts_of_the_same_value() {
         ("exact:0.1~stay", Decay::exact(0.1).untouched(Untouched::Stay)),
         ("decoupled:0.1@start ~ catch-up*constant", Decay::decoupled(0.1).towards(Anchor::Start).untouched(Untouched::CatchUp)),
         ("cpr-exact-l2: 1, constant, 0.5", Decay::cpr(Kappa::Constant(0.5))),
-        ("stable-decoupled:0.1", Decay::stable(0.1)),
+        ("stable-exact:0.1", Decay::stable(0.1)),
     ] {
         assert_eq!(text.parse(), Ok(decay), "`{text}`");
     }

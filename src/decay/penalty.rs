@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::units::{ShrinkFraction, choose};
+use super::share::ShrinkFraction;
+use super::units::choose;
 use crate::error::{Result, in_range};
 use crate::kernel::column::Extent;
 use crate::number::Number;

@@ -53,6 +53,6 @@ impl Decay {
     #[doc(alias = "SGDS")]
     #[must_use]
     pub fn stable(lambda: f64) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::Stable(lambda))
+        Self::new(Penalty::L2, Place::Exact, Strength::Stable(lambda))
     }
 }

@@ -283,7 +283,7 @@ fn what_does_not_go_with_it_is_refused() {
         ),
         (
             Decay::cpr(Kappa::Constant(1.0)).towards(Anchor::Average { beta: 0.5 }),
-            "towards the running average there is decoupled L2",
+            "the running average follows the weights, and binds none; pull to 0, the start or what is given",
         ),
     ] {
         let error = Adam::new(0.1).weight_decay(decay.clone()).build::<f32>().unwrap_err();

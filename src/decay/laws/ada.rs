@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::{AnyLaw, AtPlace, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::{Result, in_range};
 use crate::float::{Float, Real, removed};

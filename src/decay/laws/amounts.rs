@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{AnyLaw, Effect};
 use crate::decay::Anchor;
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::float::{Float, Real, removed};
 
 /// A place whose law is made of a share alone.

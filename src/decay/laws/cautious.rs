@@ -3,7 +3,7 @@
 
 use super::amounts::{Amounts, OfShare};
 use super::{AnyLaw, AtPlace, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::float::Real;
 use crate::kernel::{Law, Move, descend};

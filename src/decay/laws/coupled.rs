@@ -2,7 +2,7 @@
 //! Hanson & Pratt 1988).
 
 use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, p_norm};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Real, sign};

@@ -2,7 +2,7 @@
 //! the weight (the paper's order, Loshchilov & Hutter, arXiv 1711.05101).
 
 use super::{AnyLaw, AtPlace, Effect, StepDecay, average};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Float, Real};

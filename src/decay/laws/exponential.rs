@@ -1,7 +1,7 @@
 //! Exponential L2: the exact solution of dx/dt = −λ·x over a step, beside the update.
 
 use super::{AtPlace, StepDecay, exact};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Decay, Penalty, Place, Strength};
 
 impl Decay {

@@ -2,7 +2,7 @@
 //! 2511.14721, who call it AdamHD).
 
 use super::{AnyLaw, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Real, clamp};

@@ -3,7 +3,7 @@
 use super::sets::Set;
 use super::sphere::{Radius, scale};
 use super::{AnyLaw, AtPlace, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::Real;

@@ -2,7 +2,7 @@
 //! 2007.07714): the exact proximal step of an adaptive optimizer.
 
 use super::{AnyLaw, AtPlace, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Real, clamp};

@@ -19,6 +19,7 @@ mod hyperball;
 mod interval;
 mod metric;
 mod p_norm;
+mod places;
 mod proximal;
 mod rows;
 mod selective;
@@ -38,40 +39,13 @@ pub(super) use touched::effect as in_touched_rows;
 pub(crate) use touched::paid;
 pub(super) use tuned::effect as tuned;
 
-use super::units::{ShrinkFraction, choose};
-use super::{Anchor, Penalty, Place, Strength};
+use places::AtPlace;
+
+use super::{Anchor, Penalty, Place};
 use crate::error::Result;
 use crate::float::{Float, Real, faded, rounded};
 use crate::kernel::{Law, Notes, TiledLaw, Whole};
 use crate::number::Number;
-use crate::text::Arguments;
-
-/// What a law says of the place where it acts.
-pub(super) trait AtPlace {
-    /// Returns its word in a text.
-    fn word(&self) -> &'static str;
-
-    /// Checks its numbers.
-    fn check(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Writes its numbers, each behind a comma.
-    fn write(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Ok(())
-    }
-
-    /// Reads its numbers; `place` has none yet.
-    fn take(&self, place: Place, _next: &mut Arguments<'_>) -> Result<Place> {
-        Ok(place)
-    }
-
-    /// Returns why there is no such penalty or strength here, if there is none.
-    fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str>;
-
-    /// Returns what a share of this penalty amounts to.
-    fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay;
-}
 
 /// What a decay amounts to in one step, in f64, the same for all parameters of a group.
 pub(crate) trait Effect: Copy + PartialEq {
@@ -120,71 +94,6 @@ pub(crate) trait Effect: Copy + PartialEq {
 
     /// Returns the law, which pulls to this anchor.
     fn law<T: Real>(self, anchor: Anchor) -> AnyLaw<T>;
-}
-
-/// The list of places, and the law that owns each.
-macro_rules! places {
-    ($($plain:expr, $place:pat => $law:expr;)+) => {
-        impl Place {
-            /// All of them, without their numbers.
-            const ALL: &[Self] = &[$($plain),+];
-
-            fn law<R>(self, ask: impl FnOnce(&dyn AtPlace) -> R) -> R {
-                match self {
-                    $($place => ask(&$law)),+
-                }
-            }
-        }
-    };
-}
-
-places! {
-    Self::Coupled, Self::Coupled => coupled::InGradient;
-    Self::Decoupled, Self::Decoupled => shrink::Beside;
-    Self::Exact, Self::Exact => exact::InTheSum;
-    Self::Exponential, Self::Exponential => exponential::ByFlow;
-    Self::Proximal, Self::Proximal => proximal::After;
-    Self::Cautious, Self::Cautious => cautious::WhereItAgrees;
-    Self::Selective, Self::Selective => selective::WhereItLeadsAway;
-    Self::Metric, Self::Metric => metric::InMetric;
-    Self::Hyperball, Self::Hyperball => hyperball::OnSphere;
-    Self::AdaDecay { alpha: 0.0 }, Self::AdaDecay { alpha } => ada::ByGradient { alpha };
-}
-
-impl Place {
-    /// Returns the place that `words` begin with, without its numbers, and the words after it.
-    pub(super) fn read(words: &str) -> Option<(Self, &str)> {
-        choose(words, Self::ALL.iter().map(|place| (place.word(), *place)))
-    }
-
-    /// Returns the words of all places.
-    pub(super) fn words() -> Vec<&'static str> {
-        Self::ALL.iter().map(|place| place.word()).collect()
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        self.law(|law| law.word())
-    }
-
-    pub(super) fn check(self) -> Result<()> {
-        self.law(|law| law.check())
-    }
-
-    pub(super) fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.law(|law| law.write(f))
-    }
-
-    pub(super) fn take(self, next: &mut Arguments<'_>) -> Result<Self> {
-        self.law(|law| law.take(self, next))
-    }
-
-    pub(super) fn refuses(self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
-        self.law(|law| law.refuses(penalty, strength))
-    }
-
-    pub(super) fn effect(self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
-        self.law(|law| law.effect(penalty, share))
-    }
 }
 
 /// The list of laws: the amounts of each in a step, and its loops.

@@ -2,7 +2,7 @@
 //! 2404.10824, who call it pWD).
 
 use super::{AnyLaw, Effect, StepDecay, free};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Real, sign};

@@ -2,7 +2,7 @@
 //! zeros (soft threshold).
 
 use super::{AnyLaw, AtPlace, Effect, StepDecay, huber, p_norm, rows, sets};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::{Float, Real, clamp, removed};

@@ -3,7 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "there is a sum for each slice")]
 
 use super::{AnyLaw, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Slices, Strength};
 use crate::error::Result;
 use crate::float::Real;

@@ -2,7 +2,7 @@
 //! back, is pulled back by what was added (Tian et al., NeurIPS 2024, arXiv 2411.01713, who call it SPD).
 
 use super::{AnyLaw, AtPlace, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::Real;

@@ -8,7 +8,7 @@
 //! ```
 
 use super::{AnyLaw, Effect, StepDecay, interval, spectral, sphere};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Penalty, Place, Strength};
 use crate::error::Result;
 use crate::float::Real;

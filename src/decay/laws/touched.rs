@@ -1,7 +1,7 @@
 //! Decoupled L2 in the rows that a step touches; others stay, or catch up when they are touched again.
 
 use super::{AnyLaw, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Untouched};
 use crate::error::Result;
 use crate::float::Real;

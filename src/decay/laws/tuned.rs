@@ -4,7 +4,7 @@
 use super::exact::Exact;
 use super::shrink::Shrink;
 use super::{AnyLaw, Effect, StepDecay};
-use crate::decay::units::ShrinkFraction;
+use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength, Tuning};
 use crate::float::{Real, clamp};
 use crate::kernel::{Law, Move};
@@ -48,7 +48,7 @@ impl Decay {
     #[doc(alias = "hypergradient")]
     #[must_use]
     pub fn tuned(lambda: f64, by: Tuning) -> Self {
-        Self::new(Penalty::L2, Place::Decoupled, Strength::Tuned { lambda, by })
+        Self::new(Penalty::L2, Place::Exact, Strength::Tuned { lambda, by })
     }
 }
 
