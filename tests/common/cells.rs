@@ -78,7 +78,7 @@ pub(crate) const AVERAGE: Anchor = Anchor::Average { beta: 0.8 };
 /// The strengths that a penalty in a place takes; the numbers remove a few percent of a weight per step.
 fn strengths(penalty: Penalty, place: Place) -> &'static [Strength] {
     use Strength::{Adaptive, Corrected, Fixed, HalfLife, Hard, Independent, LrScaled, Normalized, Timescale};
-    const NORMALIZED: Strength = Normalized { lambda: 0.55, steps: 100 };
+    const NORMALIZED: Strength = Normalized { lambda: 0.44, steps: 64 };
     match (penalty, place) {
         (NORM | START_NORM, Place::Hyperball) => &[Hard],
         (_, Place::Hyperball) => &[],
@@ -152,6 +152,7 @@ pub(crate) fn number(strength: Strength) -> f64 {
     match strength {
         Strength::LrScaled(x) | Strength::Independent(x) | Strength::Corrected(x) | Strength::Fixed(x) => x,
         Strength::Timescale(x) | Strength::HalfLife(x) | Strength::Adaptive(x) => x,
+        Strength::Normalized { lambda, .. } => lambda,
         _ => 0.0,
     }
 }

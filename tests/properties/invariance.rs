@@ -242,9 +242,9 @@ fn a_reset_optimizer_is_a_new_one<T: Element>() {
 fn every_row_moves_every_weight_and_every_decay_shows() {
     for row in OPTIMIZERS {
         let start = tensors::<f64>(&LENGTHS);
+        let weights = |decay, steps| trained(&mut *row.build::<f64>(&row.setup(decay)), &LENGTHS, steps);
         // Three steps: an even number of signs may add up to nothing.
-        let weights = |decay| trained(&mut *row.build::<f64>(&row.setup(decay)), &LENGTHS, 3);
-        let free = weights(Decay::none());
+        let free = weights(Decay::none(), 3);
         for (before, after) in start.iter().zip(&free) {
             assert!(before.value.iter().zip(&after.value).all(|(a, b)| a != b), "{}", row.name);
         }
@@ -253,7 +253,9 @@ fn every_row_moves_every_weight_and_every_decay_shows() {
             if row.huge == Huge::Sign && cell.place == Place::Coupled {
                 continue;
             }
-            let decayed = weights(cell.decay());
+            // In a few steps the update may not lead away while the gradient leads back.
+            let steps = if cell.place == Place::Selective { 15 } else { 3 };
+            let (decayed, free) = (weights(cell.decay(), steps), weights(Decay::none(), steps));
             assert!(decayed.iter().zip(&free).any(|(a, b)| a.value != b.value), "{}", label(row, &cell));
         }
     }
