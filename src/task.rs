@@ -13,7 +13,7 @@ use crate::decay::AnyLaw;
 use crate::float::Real;
 use crate::kernel::column::{MAX_COLUMNS, Short};
 use crate::kernel::reduce::{self, Pass, TileSum};
-use crate::kernel::tile::{self, Scratch};
+use crate::kernel::tile::{self, Given, Keep, Scratch};
 use crate::kernel::{Level, Move, Scaling, SquareSum, TILE, descend};
 
 mod fused;
@@ -153,10 +153,7 @@ impl<'a, T: Real> Task<'a, T> {
         let place = self.start + tile.start;
         let mut state = self.state.each_mut().map(|column| part(column, &tile));
         spread_behind(&mut state, self.short, place, tile.len(), spread);
-        self.rule.update(level, &self.x[tile.clone()], g, &mut state, moves);
-        if self.law.tiled().asks() && self.rule.is_plain() {
-            moves.complete(tile.len());
-        }
+        self.rule.update(level, Given { x: &self.x[tile.clone()], g }, &mut state, (moves, self.law.tiled().keeps()));
         if self.denormals == Denormals::Flush {
             state.iter_mut().for_each(|column| tile::flush(level, column));
         }
@@ -222,7 +219,7 @@ impl<'a, T: Real> Task<'a, T> {
         }
         let mut sum = TileSum::new();
         for tile in tiles(self.x.len()) {
-            self.moves(tile.clone(), &mut desk.tile);
+            self.moves(tile.clone(), &mut desk.tile, Keep::Moves);
             sum.fold(
                 self.level,
                 desk.tile.moves.metric(tile.len()),
@@ -252,12 +249,12 @@ impl<'a, T: Real> Task<'a, T> {
     /// Returns the directions of a tile, of which nothing is written.
     fn direction<'s>(&self, tile: Range<usize>, scratch: &'s mut Scratch<T>) -> &'s [T] {
         let n = tile.len();
-        self.moves(tile, scratch);
+        self.moves(tile, scratch, Keep::Directions);
         &scratch.moves.u[..n]
     }
 
     /// Works out the moves of a tile, of which nothing is written.
-    fn moves(&self, tile: Range<usize>, scratch: &mut Scratch<T>) {
+    fn moves(&self, tile: Range<usize>, scratch: &mut Scratch<T>, keep: Keep) {
         let Scratch { d, g, moves, spread, copies, .. } = scratch;
         let n = tile.len();
         let gradient = self.seen().gradient(&self.x[tile.clone()], tile.clone(), &mut d[..n], g);
@@ -266,10 +263,7 @@ impl<'a, T: Real> Task<'a, T> {
             *state = copied(column, &tile, copy);
         }
         spread_behind(&mut state, self.short, self.start + tile.start, n, spread);
-        self.rule.update(self.level, &self.x[tile], gradient, &mut state, moves);
-        if self.law.tiled().asks() && self.rule.is_plain() {
-            moves.complete(n);
-        }
+        self.rule.update(self.level, Given { x: &self.x[tile], g: gradient }, &mut state, (moves, keep));
     }
 
     /// Returns the displacement of a tile, of which nothing is written.
@@ -278,7 +272,7 @@ impl<'a, T: Real> Task<'a, T> {
         if self.rule.displaced(self, &tile, &mut scratch.r) {
             return &scratch.r[..n];
         }
-        self.moves(tile.clone(), scratch);
+        self.moves(tile.clone(), scratch, self.law.tiled().keeps());
         let Scratch { d, g, moves, beside, own, r, .. } = scratch;
         let gradient = if self.seen().is_given() { &self.g[tile.clone()] } else { &g[..n] };
         let mut columns: [&mut [T]; MAX_COLUMNS] = [copied(self.own, &tile, own), &mut [], &mut [], &mut []];

@@ -46,6 +46,13 @@ impl<T: Real> Scratch<T> {
     }
 }
 
+/// What is kept of the moves of a tile. A law that asks for no more than directions costs no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Directions,
+    Moves,
+}
+
 /// A [`Move`] for each element of a tile.
 #[derive(Debug)]
 pub(crate) struct Moves<T> {
@@ -56,7 +63,7 @@ pub(crate) struct Moves<T> {
 
 impl<T: Real> Moves<T> {
     /// Fills in what a rule in the plain metric leaves out, for n moves.
-    pub(crate) fn complete(&mut self, n: usize) {
+    fn complete(&mut self, n: usize) {
         self.lean[..n].copy_from_slice(&self.u[..n]);
         self.metric[..n].fill(T::one());
     }
@@ -77,8 +84,38 @@ impl<T: Real> Moves<T> {
     }
 }
 
+/// What the loop of a rule reads of a tile.
+pub(crate) struct Given<'a, T> {
+    pub(crate) x: &'a [T],
+    pub(crate) g: &'a [T],
+}
+
 /// Runs the loop of a rule over a tile.
-pub(crate) fn update<T: Real, R: Rule<T>>(level: Level, rule: R, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
+pub(crate) fn update<T: Real, R: Rule<T>>(
+    level: Level,
+    rule: R,
+    given: Given<'_, T>,
+    state: &mut [&mut [T]],
+    (moves, keep): (&mut Moves<T>, Keep),
+) {
+    let n = given.x.len();
+    match keep {
+        Keep::Moves if !R::PLAIN => run::<T, R, true>(level, rule, given, state, moves),
+        _ => run::<T, R, false>(level, rule, given, state, moves),
+    }
+    if R::PLAIN && keep == Keep::Moves {
+        moves.complete(n);
+    }
+}
+
+#[inline(always)]
+fn run<T: Real, R: Rule<T>, const MOVES: bool>(
+    level: Level,
+    rule: R,
+    Given { x, g }: Given<'_, T>,
+    state: &mut [&mut [T]],
+    moves: &mut Moves<T>,
+) {
     vectorize(
         level,
         #[inline(always)]
@@ -89,10 +126,10 @@ pub(crate) fn update<T: Real, R: Rule<T>>(level: Level, rule: R, x: &[T], g: &[T
             for i in 0..n {
                 let (step, next) = rule.update(x[i], g[i], R::State::read(&state, i));
                 next.write(&mut state, i);
-                if R::PLAIN {
-                    moves.u[i] = step.u;
-                } else {
+                if MOVES {
                     moves.set(i, step);
+                } else {
+                    moves.u[i] = step.u;
                 }
             }
         },
@@ -105,8 +142,8 @@ pub(crate) trait TiledLaw<T: Real>: Sync {
 
     fn settles(&self) -> bool;
 
-    /// Returns whether the law asks for more of a move than its direction.
-    fn asks(&self) -> bool;
+    /// Returns what the law asks for of the moves.
+    fn keeps(&self) -> Keep;
 
     /// Returns whether the law leaves weights alone by its first column.
     fn rests(&self) -> bool;
@@ -130,8 +167,8 @@ impl<T: Real, L: Law<T>> TiledLaw<T> for L {
         L::SETTLES
     }
 
-    fn asks(&self) -> bool {
-        L::ASKS
+    fn keeps(&self) -> Keep {
+        if L::ASKS { Keep::Moves } else { Keep::Directions }
     }
 
     fn rests(&self) -> bool {

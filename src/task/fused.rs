@@ -6,15 +6,15 @@ use std::ops::Range;
 use super::Task;
 use crate::decay::AnyLaw;
 use crate::float::Real;
-use crate::kernel::tile;
+use crate::kernel::tile::{self, Given, Keep};
 use crate::kernel::{Law, Level, Moves, Rule, Scaling, displace, sweep};
 
 /// Any rule, by its loops.
 pub(crate) trait AnyRule<T>: Debug + Send + Sync {
-    /// Returns the moves of a tile, and writes its new state.
-    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>);
+    /// Returns the moves of a tile, what is to be kept of them, and writes its new state.
+    fn update(&self, level: Level, given: Given<'_, T>, state: &mut [&mut [T]], moves: (&mut Moves<T>, Keep));
 
-    /// Returns whether `update` leaves out all of a move but its direction.
+    /// Returns whether every move is along its direction in the plain metric.
     fn is_plain(&self) -> bool;
 
     /// Updates weights and state in one loop, if this rule and this law have one, and returns
@@ -37,8 +37,8 @@ pub(crate) struct Fused<'a, 's, T> {
 }
 
 impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
-    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
-        tile::update(level, *self, x, g, state, moves);
+    fn update(&self, level: Level, given: Given<'_, T>, state: &mut [&mut [T]], moves: (&mut Moves<T>, Keep)) {
+        tile::update(level, *self, given, state, moves);
     }
 
     fn is_plain(&self) -> bool {

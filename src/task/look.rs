@@ -3,7 +3,7 @@
 use super::{Desk, Task, tiles};
 use crate::float::Real;
 use crate::kernel::column::Matrices;
-use crate::kernel::tile::{self, Scratch};
+use crate::kernel::tile::{self, Keep, Scratch};
 use crate::kernel::{Level, Moved, Whole, reduce};
 
 /// A task as its law looks at the whole of it.
@@ -52,7 +52,7 @@ impl<T: Real> Whole<T> for Look<'_, '_, T> {
         let task = self.task;
         for tile in tiles(task.x.len()) {
             let n = tile.len();
-            task.moves(tile.clone(), &mut self.desk.tile);
+            task.moves(tile.clone(), &mut self.desk.tile, Keep::Directions);
             let Scratch { d, g, moves, r, .. } = &mut *self.desk.tile;
             let before = if task.anchor.is_empty() { &task.x[tile.clone()] } else { &d[..n] };
             let g = if task.seen().is_given() { &task.g[tile] } else { &g[..n] };

@@ -13,8 +13,8 @@ use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
 struct Apart<'a, T>(&'a dyn AnyRule<T>);
 
 impl<T: Real> AnyRule<T> for Apart<'_, T> {
-    fn update(&self, level: Level, x: &[T], g: &[T], state: &mut [&mut [T]], moves: &mut Moves<T>) {
-        self.0.update(level, x, g, state, moves);
+    fn update(&self, level: Level, given: Given<'_, T>, state: &mut [&mut [T]], moves: (&mut Moves<T>, Keep)) {
+        self.0.update(level, given, state, moves);
     }
 
     fn is_plain(&self) -> bool {
