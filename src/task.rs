@@ -108,7 +108,7 @@ impl<'a, T: Real> Task<'a, T> {
 
     /// Updates the weights and their state.
     pub(crate) fn run(&mut self, desk: &mut Desk<T>) {
-        let done = self.is_plain()
+        let done = self.is_unmasked()
             && match self.denormals {
                 Denormals::Keep => self.run_fused(0..self.x.len()),
                 // A tile's state is still in the first cache when it is flushed.
@@ -129,13 +129,19 @@ impl<'a, T: Real> Task<'a, T> {
     fn run_fused(&mut self, of: Range<usize>) -> bool {
         let Self { level, scaling, rate, law, rule, .. } = *self;
         let state = &mut self.state.each_mut().map(|column| part(column, &of));
-        rule.fused(law, Fused { level, scaling, rate, x: &mut self.x[of.clone()], g: &self.g[of], state })
+        let anchor = if self.anchor.is_empty() { &[] } else { &self.anchor[of.clone()] };
+        rule.fused(law, Fused { level, scaling, rate, x: &mut self.x[of.clone()], g: &self.g[of], anchor, state })
+    }
+
+    /// Returns whether the law acts on all weights.
+    fn is_unmasked(&self) -> bool {
+        self.mask.is_none() || matches!(self.law, AnyLaw::Free(_))
     }
 
     /// Returns whether the law acts on all weights, and on these themselves, not on a distance from an
     /// anchor.
     fn is_plain(&self) -> bool {
-        self.anchor.is_empty() && self.mask.is_none() || matches!(self.law, AnyLaw::Free(_))
+        self.anchor.is_empty() && self.is_unmasked() || matches!(self.law, AnyLaw::Free(_))
     }
 
     /// Updates the weights and their state tile by tile.

@@ -247,9 +247,14 @@ impl<'a, T: Real> Sweep<'a, T> {
     #[inline(always)]
     fn fused(&self, param: &mut Param<'_, T>, slot: &mut Slot<T>) -> bool {
         let group = &self.groups[slot.group];
-        if group.anchor != Anchor::Origin || param.undecayed.is_some() || self.run.denormals == Denormals::Flush {
+        if param.undecayed.is_some() || self.run.denormals == Denormals::Flush {
             return false;
         }
+        let anchor = match group.anchor {
+            Anchor::Origin | Anchor::Average { .. } => &[],
+            Anchor::Start => slot.memory.first().unwrap_or_default(),
+            Anchor::Given => param.anchor.unwrap_or_default(),
+        };
         let motion = group.plan.scalars.rule(slot.step.scalars, slot.state.of);
         let law = slot.step.law.as_ref().unwrap_or(&group.plan.law);
         let at = Fused {
@@ -258,6 +263,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             rate: T::of(motion.rate * slot.step.rate),
             x: param.value,
             g: param.grad.unwrap_or_default(),
+            anchor,
             state: &mut slot.state.full_columns(),
         };
         motion.rule.fused(law, at)

@@ -27,6 +27,10 @@ pub(crate) trait Rule<T: Real>: Copy + Send + Sync {
     /// each of them, so it is for rules that most steps are made of.
     const FUSED: bool = false;
 
+    /// Whether it is joined so with every law of single weights, and with the usual ones towards an anchor
+    /// too.
+    const FUSED_WITH_ALL: bool = false;
+
     /// Whether every move is along its direction in the plain metric ([`Move::along`]): then only the
     /// direction of a tile is kept.
     const PLAIN: bool = false;

@@ -21,5 +21,5 @@ pub(crate) use divide::Divisor;
 pub use level::Level;
 pub(crate) use level::vectorize;
 pub(crate) use reduce::SquareSum;
-pub(crate) use sweep::{displace, sweep};
+pub(crate) use sweep::{Zero, displace, sweep};
 pub(crate) use tile::{Moves, TILE, TiledLaw};

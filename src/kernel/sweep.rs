@@ -8,15 +8,66 @@
 
 use std::ops::Range;
 
-use super::contract::{Law, Numbers, Rule, Scaling};
+use super::contract::{Law, Numbers, Rule, Scaling, descend};
 use super::{Level, vectorize};
 use crate::float::Real;
+
+/// What weights are measured from.
+pub(crate) trait Origin<T>: Copy {
+    /// Returns the same for n weights, so that no bounds check is left in a loop.
+    fn cut(self, n: usize) -> Self;
+
+    /// Returns the distance d of weight i.
+    fn from(self, i: usize, x: T) -> T;
+
+    /// Returns the weight at this distance.
+    fn back(self, i: usize, d: T) -> T;
+}
+
+/// 0: the distance is the weight itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Zero;
+
+impl<T> Origin<T> for Zero {
+    #[inline(always)]
+    fn cut(self, _n: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn from(self, _i: usize, x: T) -> T {
+        x
+    }
+
+    #[inline(always)]
+    fn back(self, _i: usize, d: T) -> T {
+        d
+    }
+}
+
+/// An anchor a: d = x − a.
+impl<T: Real> Origin<T> for &[T] {
+    #[inline(always)]
+    fn cut(self, n: usize) -> Self {
+        &self[..n]
+    }
+
+    #[inline(always)]
+    fn from(self, i: usize, x: T) -> T {
+        x - self[i]
+    }
+
+    #[inline(always)]
+    fn back(self, i: usize, d: T) -> T {
+        self[i] + d
+    }
+}
 
 /// Updates weights and state in one loop.
 #[inline(always)]
 pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
     level: Level,
-    (rule, law): (R, L),
+    (rule, law, origin): (R, L, impl Origin<T>),
     (scaling, rate): (Scaling<T>, T),
     x: &mut [T],
     g: &[T],
@@ -27,12 +78,17 @@ pub(crate) fn sweep<T: Real, R: Rule<T>, L: Law<T, Columns = [T; 0]>>(
         #[inline(always)]
         || {
             let n = x.len();
-            let g = &g[..n];
+            let (g, origin) = (&g[..n], origin.cut(n));
             let mut state = R::State::columns(state, n);
             for i in 0..n {
-                let g = law.couple(scaling.apply(g[i]), x[i]);
+                let d = origin.from(i, x[i]);
+                let g = law.couple(scaling.apply(g[i]), d);
                 let (step, next) = rule.update(x[i], g, R::State::read(&state, i));
-                (x[i], _) = law.settle(x[i], g, step, rate, []);
+                if L::SETTLES {
+                    x[i] = origin.back(i, law.settle(d, g, step, rate, []).0);
+                } else {
+                    x[i] = descend(x[i], step, rate);
+                }
                 next.write(&mut state, i);
             }
         },

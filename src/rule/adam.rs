@@ -381,6 +381,7 @@ impl<T: Real> Moments<T> {
 impl<T: Real> Rule<T> for Moments<T> {
     type State = [T; 2];
     const FUSED: bool = true;
+    const FUSED_WITH_ALL: bool = true;
     const MEASURED: bool = true;
 
     #[inline(always)]

@@ -205,6 +205,7 @@ struct Plain;
 impl<T: Real> Rule<T> for Plain {
     type State = [T; 0];
     const FUSED: bool = true;
+    const FUSED_WITH_ALL: bool = true;
     const PLAIN: bool = true;
 
     #[inline(always)]
@@ -224,6 +225,7 @@ struct Momentum<T, const FIRST: bool, const NESTEROV: bool> {
 impl<T: Real, const FIRST: bool, const NESTEROV: bool> Rule<T> for Momentum<T, FIRST, NESTEROV> {
     type State = [T; 1];
     const FUSED: bool = !FIRST;
+    const FUSED_WITH_ALL: bool = !FIRST;
     const PLAIN: bool = true;
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use super::Task;
 use crate::decay::AnyLaw;
 use crate::float::Real;
 use crate::kernel::tile::{self, Given, Keep};
-use crate::kernel::{Law, Level, Moves, Rule, Scaling, displace, sweep};
+use crate::kernel::{Law, Level, Moves, Rule, Scaling, Zero, displace, sweep};
 
 /// Any rule, by its loops.
 pub(crate) trait AnyRule<T>: Debug + Send + Sync {
@@ -33,6 +33,8 @@ pub(crate) struct Fused<'a, 's, T> {
     pub(crate) rate: T,
     pub(crate) x: &'a mut [T],
     pub(crate) g: &'a [T],
+    /// What the decay pulls towards; empty when that is 0.
+    pub(crate) anchor: &'a [T],
     pub(crate) state: &'a mut [&'s mut [T]],
 }
 
@@ -46,19 +48,34 @@ impl<T: Real, R: Rule<T> + Debug> AnyRule<T> for R {
     }
 
     /// Lists the fused pairs: rules with [`Rule::FUSED`], with no decay, coupled L2, or decoupled L2
-    /// in either order.
+    /// in either order; and those with [`Rule::FUSED_WITH_ALL`].
     fn fused(&self, law: &AnyLaw<T>, at: Fused<'_, '_, T>) -> bool {
         if R::FUSED {
             match *law {
-                AnyLaw::Free(law) => at.sweep(*self, law),
-                AnyLaw::CoupledL2(law) => at.sweep(*self, law),
-                AnyLaw::Shrink(law) => at.sweep(*self, law),
-                AnyLaw::Exact(law) => at.sweep(*self, law),
-                _ => false,
+                AnyLaw::Free(law) => return at.sweep(*self, law),
+                AnyLaw::CoupledL2(law) if at.anchor.is_empty() => return at.sweep(*self, law),
+                AnyLaw::Shrink(law) if at.anchor.is_empty() => return at.sweep(*self, law),
+                AnyLaw::Exact(law) if at.anchor.is_empty() => return at.sweep(*self, law),
+                _ => {}
             }
-        } else {
-            false
         }
+        if R::FUSED_WITH_ALL {
+            return match *law {
+                AnyLaw::CoupledL2(law) => at.sweep_from_anchor(*self, law),
+                AnyLaw::Shrink(law) => at.sweep_from_anchor(*self, law),
+                AnyLaw::Exact(law) => at.sweep_from_anchor(*self, law),
+                _ if !at.anchor.is_empty() => false,
+                AnyLaw::CoupledElastic(law) => at.sweep(*self, law),
+                AnyLaw::CoupledHuber(law) => at.sweep(*self, law),
+                AnyLaw::Proximal(law) => at.sweep(*self, law),
+                AnyLaw::Huber(law) => at.sweep(*self, law),
+                AnyLaw::Cautious(law) => at.sweep(*self, law),
+                AnyLaw::Metric(law) => at.sweep(*self, law),
+                AnyLaw::OntoInterval(law) => at.sweep(*self, law),
+                _ => false,
+            };
+        }
+        false
     }
 
     fn displaced(&self, task: &Task<'_, T>, tile: &Range<usize>, r: &mut [T]) -> bool {
@@ -87,8 +104,15 @@ impl<T: Real> Task<'_, T> {
 impl<T: Real> Fused<'_, '_, T> {
     #[inline(always)]
     fn sweep(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
-        let Self { level, scaling, rate, x, g, state } = self;
-        sweep(level, (rule, law), (scaling, rate), x, g, state);
+        let Self { level, scaling, rate, x, g, state, .. } = self;
+        sweep(level, (rule, law, Zero), (scaling, rate), x, g, state);
+        true
+    }
+
+    #[inline(always)]
+    fn sweep_from_anchor(self, rule: impl Rule<T>, law: impl Law<T, Columns = [T; 0]>) -> bool {
+        let Self { level, scaling, rate, x, g, anchor, state } = self;
+        sweep(level, (rule, law, anchor), (scaling, rate), x, g, state);
         true
     }
 }

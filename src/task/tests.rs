@@ -6,7 +6,7 @@ use crate::engine::Hyperparameters;
 use crate::kernel::Moves;
 use crate::kernel::column::{Extent, Matrices};
 use crate::kernel::reduce::CHUNK;
-use crate::{Adagrad, Adam, Lion, NAdam, Sgd};
+use crate::{Adagrad, Adam, Lion, NAdam, Penalty, Place, Sgd, Strength};
 
 /// A rule without loops of its own: all that it does goes by tiles.
 #[derive(Debug)]
@@ -97,9 +97,29 @@ impl<T: Real> Memory<T> {
     }
 }
 
-fn laws<T: Real>() -> [AnyLaw<T>; 3] {
-    let decays = [Decay::none(), Decay::coupled_l2(0.3), Decay::decoupled(0.3)];
-    decays.map(|decay| AnyLaw::of(decay.in_step(Rates::at(0.1, 1.0, 1.0), 1.0, 0.0), Anchor::Origin))
+fn law<T: Real>(decay: &Decay) -> AnyLaw<T> {
+    AnyLaw::of(decay.in_step(Rates::at(0.1, 1.0, 1.0), 1.0, 0.0), Anchor::Origin)
+}
+
+/// Those that every fused rule is joined with.
+fn laws<T: Real>() -> [AnyLaw<T>; 4] {
+    [Decay::none(), Decay::coupled_l2(0.3), Decay::decoupled(0.3), Decay::exact(0.3)].map(|decay| law(&decay))
+}
+
+/// Those that a few are joined with besides.
+fn more_laws<T: Real>() -> Vec<AnyLaw<T>> {
+    let huber = Penalty::Huber { delta: 0.2 };
+    let decays = [
+        Decay::coupled_elastic_net(0.3, 0.4),
+        Decay::new(huber, Place::Coupled, Strength::LrScaled(0.3)),
+        Decay::elastic_net(0.3, 0.4),
+        Decay::new(Penalty::L2, Place::Proximal, Strength::LrScaled(0.3)),
+        Decay::huber(0.3, 0.2),
+        Decay::cautious(0.3),
+        Decay::metric_l1(0.3),
+        Decay::clip(0.3),
+    ];
+    decays.iter().map(law).collect()
 }
 
 fn scalings<T: Real>() -> [Scaling<T>; 3] {
@@ -107,52 +127,75 @@ fn scalings<T: Real>() -> [Scaling<T>; 3] {
         .map(|(factor, bound)| Scaling { factor: T::of(factor), bound: T::of(bound) })
 }
 
-/// Whether the rule of these hyperparameters at step `t` is fused. If so, its bits are those of the tiles.
-fn judge<T: Real>(options: &impl Hyperparameters, t: u64) -> bool {
+/// Whether the rule of these hyperparameters at step `t` is fused: with the usual laws, and with more of them. If so, its bits are those of
+/// the tiles.
+fn judge<T: Real>(options: &impl Hyperparameters, t: u64) -> [bool; 2] {
     let scalars = options.scalars::<T>(0.1, t, &mut [T::of(0.5); _]).unwrap();
     let rule = options.rule(&scalars, Matrices::of(&[1])).rule;
-    let apart = Apart(rule);
     let columns = options.columns(Matrices::of(&[1])).into_iter().filter(|column| column.extent == Extent::Weights).count();
-    let (mut desk, mut fused) = (Desk::default(), 0);
-    for level in Level::all() {
-        for (law, scaling) in laws().iter().flat_map(|law| scalings().map(|scaling| (law, scaling))) {
-            for n in lengths(level) {
-                let (mut joined, mut tiled) = (Memory::<T>::new(n, columns), Memory::new(n, columns));
-                let [a, b] = [
-                    joined.task(level, scaling, rule, law).measure(&mut desk),
-                    tiled.task(level, scaling, &apart, law).measure(&mut desk),
-                ]
-                .map(|sums| sums.map(|sum| sum.norm().to_bits()));
-                assert_eq!(a, b, "{rule:?} {law:?} {scaling:?} {level} {n}: norms");
-                joined.task(level, scaling, rule, law).run(&mut desk);
-                tiled.task(level, scaling, &apart, law).run(&mut desk);
-                assert!(joined.bits() == tiled.bits(), "{rule:?} {law:?} {scaling:?} {level} {n}");
-                let Memory { x, g, state } = &mut joined;
-                let mut state: Vec<_> = state.iter_mut().map(|column| &mut column[..]).collect();
-                let at = Fused { level, scaling, rate: T::of(0.1), x, g, state: &mut state };
-                fused += usize::from(rule.fused(law, at));
-            }
+    let usual = laws().map(|law| (law, false));
+    let anchored = laws().into_iter().skip(1).map(|law| (law, true));
+    let more: Vec<_> = more_laws().into_iter().map(|law| (law, false)).chain(anchored).collect();
+    // What happens to a gradient first does so before any law, and sums over many chunks are those of the usual laws.
+    [(&usual[..], &scalings()[..], usize::MAX), (&more, &scalings()[2..], CHUNK)].map(|(laws, scalings, most)| {
+        let fused = laws.iter().map(|(law, anchored)| runs_alike(rule, columns, (law, *anchored), scalings, most));
+        let fused: Vec<_> = fused.collect();
+        assert!(fused.iter().all(|one| *one == fused[0]), "{rule:?}: {fused:?}");
+        fused[0]
+    })
+}
+
+/// Asserts that a rule and a law have the same bits joined and by tiles, and returns whether there is a loop that joins them.
+fn runs_alike<T: Real>(
+    rule: &dyn AnyRule<T>,
+    columns: usize,
+    (law, anchored): (&AnyLaw<T>, bool),
+    scalings: &[Scaling<T>],
+    most: usize,
+) -> bool {
+    let (apart, mut desk, mut fused) = (Apart(rule), Desk::default(), Vec::new());
+    for (level, &scaling) in Level::all().flat_map(|level| scalings.iter().map(move |scaling| (level, scaling))) {
+        for n in lengths(level).filter(|&n| n < most) {
+            let (mut joined, mut tiled) = (Memory::<T>::new(n, columns), Memory::new(n, columns));
+            let anchor = if anchored { numbers::<T>(n, 5) } else { Vec::new() };
+            let [a, b] = [
+                Task { anchor: &anchor, ..joined.task(level, scaling, rule, law) }.measure(&mut desk),
+                Task { anchor: &anchor, ..tiled.task(level, scaling, &apart, law) }.measure(&mut desk),
+            ]
+            .map(|sums| sums.map(|sum| sum.norm().to_bits()));
+            assert_eq!(a, b, "{rule:?} {law:?} {scaling:?} {level} {n}: norms");
+            Task { anchor: &anchor, ..joined.task(level, scaling, rule, law) }.run(&mut desk);
+            Task { anchor: &anchor, ..tiled.task(level, scaling, &apart, law) }.run(&mut desk);
+            assert!(joined.bits() == tiled.bits(), "{rule:?} {law:?} {scaling:?} {level} {n}");
+            let Memory { x, g, state } = &mut joined;
+            let mut state: Vec<_> = state.iter_mut().map(|column| &mut column[..]).collect();
+            let at = Fused { level, scaling, rate: T::of(0.1), x, g, anchor: &anchor, state: &mut state };
+            let done = rule.fused(law, at);
+            // An anchor of no numbers is none.
+            fused.extend((n > 0).then_some(done));
         }
     }
-    let all = Level::all().flat_map(lengths).count() * 9;
-    assert!(fused == 0 || fused == all, "{rule:?}: {fused} of {all}");
-    fused == all
+    assert!(fused.iter().all(|one| *one == fused[0]), "{rule:?} {law:?}: {fused:?}");
+    fused[0]
 }
 
 /// Every rule that there is, at its first step and later; the engine knows which are fused.
 fn every_rule<T: Real>() {
-    let fused = |options: &dyn Fn(u64) -> bool| [options(1), options(7)];
+    const NOT: [bool; 2] = [false; 2];
+    const USUAL: [bool; 2] = [true, false];
+    const ALL: [bool; 2] = [true; 2];
+    let fused = |options: &dyn Fn(u64) -> [bool; 2]| [options(1), options(7)];
     let sgd = |momentum: f64, nesterov| Sgd::new(0.1).momentum(momentum).nesterov(nesterov).algorithm;
     let adam = |amsgrad| Adam::new(0.1).amsgrad(amsgrad).algorithm;
-    assert_eq!(fused(&|t| judge::<T>(&sgd(0.0, false), t)), [true, true], "sgd");
-    assert_eq!(fused(&|t| judge::<T>(&sgd(0.9, false), t)), [false, true], "sgd momentum");
-    assert_eq!(fused(&|t| judge::<T>(&sgd(0.9, true), t)), [false, true], "sgd nesterov");
-    assert_eq!(fused(&|t| judge::<T>(&adam(false), t)), [true, true], "adam");
-    assert_eq!(fused(&|t| judge::<T>(&Adam::new(0.1).epsilon_hat(1e-4).algorithm, t)), [true, true], "adam epsilon hat");
-    assert_eq!(fused(&|t| judge::<T>(&adam(true), t)), [false, false], "amsgrad");
-    assert_eq!(fused(&|t| judge::<T>(&Lion::new(0.1).algorithm, t)), [true, true], "lion");
-    assert_eq!(fused(&|t| judge::<T>(&Adagrad::new(0.1).algorithm, t)), [false, false], "adagrad");
-    assert_eq!(fused(&|t| judge::<T>(&NAdam::new(0.1).algorithm, t)), [false, false], "nadam");
+    assert_eq!(fused(&|t| judge::<T>(&sgd(0.0, false), t)), [ALL, ALL], "sgd");
+    assert_eq!(fused(&|t| judge::<T>(&sgd(0.9, false), t)), [NOT, ALL], "sgd momentum");
+    assert_eq!(fused(&|t| judge::<T>(&sgd(0.9, true), t)), [NOT, ALL], "sgd nesterov");
+    assert_eq!(fused(&|t| judge::<T>(&adam(false), t)), [ALL, ALL], "adam");
+    assert_eq!(fused(&|t| judge::<T>(&Adam::new(0.1).epsilon_hat(1e-4).algorithm, t)), [ALL, ALL], "adam epsilon hat");
+    assert_eq!(fused(&|t| judge::<T>(&adam(true), t)), [NOT, NOT], "amsgrad");
+    assert_eq!(fused(&|t| judge::<T>(&Lion::new(0.1).algorithm, t)), [USUAL, USUAL], "lion");
+    assert_eq!(fused(&|t| judge::<T>(&Adagrad::new(0.1).algorithm, t)), [NOT, NOT], "adagrad");
+    assert_eq!(fused(&|t| judge::<T>(&NAdam::new(0.1).algorithm, t)), [NOT, NOT], "nadam");
 }
 
 #[test]

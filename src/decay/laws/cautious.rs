@@ -69,8 +69,8 @@ impl<T: Real> Law<T> for Cautious<T> {
 
     #[inline(always)]
     fn settle(&self, d: T, _g: T, step: Move<T>, rate: T, []: [T; 0]) -> (T, [T; 0]) {
-        let keep = if opposes(step.lean, d) { T::one() } else { self.keep };
-        (descend(d * keep, step, rate), [])
+        let shrunk = d * self.keep;
+        (descend(if opposes(step.lean, d) { d } else { shrunk }, step, rate), [])
     }
 
     #[inline(always)]
