@@ -35,7 +35,7 @@ COPY, BUILD = TARGET / "copy", TARGET / "build"
 LAWS = "src/decay/laws"
 
 # The tests that judge laws, in one element type, and without those that compare a run with itself.
-TESTS = ["decay_table", "oracle", "properties", "golden", "contract", "plan"]
+TESTS = ["decay_table", "oracle", "properties", "golden", "contract", "plan", "strengths"]
 SKIPPED = ["in_f64", "threads::", "resume::", "long_runs::", "invariance::", "twice_the_weights"]
 NEEDED = 2
 SECONDS = 600
