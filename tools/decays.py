@@ -28,8 +28,8 @@ Runs have weights and no state: moments are judged elsewhere. Only what is right
     optax        after a step the projection of each tensor (`projection`, `scale`); `independent` is optax's blocks in
                  the order of Algorithm 2 of Loshchilov & Hutter: -m_t*(lr*u + weight_decay*w)
 
-No right one was found for CPR (pytorch_cpr decays by the weights after the step, in units of their sum), spectral decay,
-AdaDecay, Huber decay, selective projection.
+Not here: CPR, as pytorch-cpr 0.3.1 measures the weights after the step, and sums their squares; laws that no package was
+found for, as spectral decay, AdaDecay, Huber decay, selective projection.
 """
 
 import importlib.metadata

@@ -173,8 +173,8 @@ fn told_apart<T: Element>() {
         for other in [Decay::decoupled, |_| Decay::none()] {
             let how = How { decay: Some(other), ..How::default() };
             let trajectory = play(case, T::build(&*library(case, how)).unwrap(), Absent::WithoutGradient).unwrap();
-            let judged = judge(case, run, &trajectory, Near::Within(1e-4), as_it_is);
-            assert!(judged.is_err(), "{} as {} ({})", case.name(), other(0.5), T::NAME);
+            let verdict = judge(case, run, &trajectory, Near::Within(1e-4), as_it_is);
+            assert!(verdict.is_err(), "{} as {} ({})", case.name(), other(0.5), T::NAME);
         }
         judged += 1;
     }
