@@ -1,4 +1,4 @@
-//! Trajectories of PyTorch, optax and Keras, reproduced: `tools/golden.py` made them and describes their format.
+//! Trajectories of PyTorch, optax, Keras and others, reproduced: `tools/golden.py` made them and describes their format.
 //!
 //! Helpers: `inputs` makes weights and gradients, `fixture` reads a file, `build` turns a case's options into an optimizer, `play` runs
 //! it, `judge` compares, within `bounds` where bits are not equal. The other modules are tests.
@@ -14,6 +14,7 @@ mod golden {
 
     mod adafactor;
     mod adagrad;
+    mod decays;
     mod keras;
     mod muon;
     mod nadam;

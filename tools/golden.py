@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the reference trajectories in tests/golden/ with PyTorch, optax and Keras.
+"""Makes the reference trajectories in tests/golden/ with PyTorch, optax, Keras and others.
 
     pip install -r tools/requirements.txt
+    pip install --no-deps -r tools/requirements-decays.txt
     python tools/golden.py             # write the files
     python tools/golden.py --check     # make them again in memory and compare
 
@@ -77,6 +78,8 @@ own. `default` and `bfloat16` have weights at 100 and no state, as above; all ot
                  oneDNN, whose products depend on the CPU). exact: the iteration in f64, products summed in order, its
                  result rounded to the weights' type; everything else is PyTorch's
 
+decays.json: decay laws of still other libraries; see `decays.py`.
+
 schedules.json: {"made_with", "cases": [{name, scheduler, closed, recursive}]}: base rate 1, so rates are factors.
 `scheduler` is {"type", parameters} in PyTorch's names, nested for SequentialLR. `closed` and `recursive` are f64 hex,
 one value for each t from 0: PyTorch's closed form (segment by segment for SequentialLR), and what stepping the
@@ -103,6 +106,7 @@ import optax  # noqa: E402
 import torch  # noqa: E402
 from torch.optim import lr_scheduler  # noqa: E402
 
+import decays  # noqa: E402
 from fixture import (  # noqa: E402
     DTYPES,
     TENSORS,
@@ -648,6 +652,8 @@ def files():
     yield "muon.json", other_file("Muon")
     yield "optax.json", header() | {"cases": [optax_case(c) for c in optax_cases()]}
     yield "keras.json", header() | {"cases": [keras_case(c) for c in keras_cases()]}
+    content = {"made_with": made_with() | decays.made_with(), "tensors": described(TENSORS)}
+    yield "decays.json", content | {"cases": list(decays.cases())}
     cases = [schedule_case(name, spec) for name, spec in SCHEDULES.items()]
     yield "schedules.json", {"made_with": made_with(), "cases": cases}
 
@@ -659,6 +665,7 @@ def main():
     torch.set_num_threads(1)
     jax.config.update("jax_enable_x64", True)
     warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+    warnings.filterwarnings("ignore", message="Learning rate changed between steps")
     changed = []
     for name, content in files():
         path, text = FOLDER / name, layout(content) + "\n"

@@ -13,6 +13,7 @@ pub(crate) static ADAFACTOR: LazyLock<Value> = LazyLock::new(|| parse(include_st
 pub(crate) static MUON: LazyLock<Value> = LazyLock::new(|| parse(include_str!("muon.json")));
 pub(crate) static OPTAX: LazyLock<Value> = LazyLock::new(|| parse(include_str!("optax.json")));
 pub(crate) static KERAS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("keras.json")));
+pub(crate) static DECAYS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("decays.json")));
 pub(crate) static SCHEDULES: LazyLock<Value> = LazyLock::new(|| parse(include_str!("schedules.json")));
 
 pub(crate) fn parse(text: &str) -> Value {
@@ -93,6 +94,14 @@ impl Options {
     /// A word; null is None.
     pub(crate) fn word(self, name: &str) -> Option<&'static str> {
         self.0.get(name).unwrap_or_else(|| panic!("no option {name}")).as_str()
+    }
+
+    pub(crate) fn has(self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(crate) fn words(self, name: &str) -> Vec<&'static str> {
+        list(&self.0[name]).iter().map(text).collect()
     }
 
     /// A list; null is None.
@@ -192,6 +201,11 @@ impl Case {
 
     pub(crate) fn l2(&self) -> Option<f64> {
         self.json.get("l2").and_then(Value::as_f64)
+    }
+
+    /// The scheduler of the learning rate.
+    pub(crate) fn scheduler(&self) -> Option<&'static Value> {
+        self.json.get("schedule").filter(|scheduler| !scheduler.is_null())
     }
 
     pub(crate) fn run<T: Element>(&self, implementation: &str) -> Option<Run> {

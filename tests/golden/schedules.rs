@@ -6,7 +6,7 @@ use wane::Schedule;
 use super::fixture::{SCHEDULES, count, list, number, numbers, text};
 
 /// The schedule that stands for a PyTorch scheduler.
-fn schedule(torch: &'static Value) -> Schedule {
+pub(crate) fn schedule(torch: &'static Value) -> Schedule {
     let (float, steps) = (|name: &str| number(&torch[name]), |name: &str| count(&torch[name]));
     match text(&torch["type"]) {
         "ConstantLR" => {
