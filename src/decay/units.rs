@@ -266,6 +266,8 @@ impl Strength {
             Self::Hard if matches!(place, Place::Hyperball) => (rates.now, 1.0),
             Self::Hard => (f64::INFINITY, 1.0),
             Self::Adaptive(_) => (1.0, average * m),
+            // Also where the group has found no number.
+            Self::Stable(lambda) if lambda * m == 0.0 => (0.0, 0.0),
             Self::Stable(lambda) => (rates.now * average, lambda * m),
             // The first factor is the slope of s in λ.
             Self::Tuned { .. } => (rates.now * m, average),
