@@ -42,7 +42,7 @@ impl Average {
     /// Returns λ̄ after a step with these norms.
     #[must_use]
     pub(crate) fn next(self, lambda: f64, gradient: f64, distance: f64) -> Self {
-        let ratio = if distance == 0.0 { 0.0 } else { lambda * gradient / distance };
+        let ratio = if distance == 0.0 || lambda == 0.0 { 0.0 } else { lambda * gradient / distance };
         Self(0.1 * self.0 + 0.9 * ratio)
     }
 

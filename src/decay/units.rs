@@ -259,15 +259,13 @@ impl Strength {
     /// the group has found, where the strength depends on that. In the gradient it is λ itself.
     pub(super) fn share(self, place: Place, rates: Rates, m: f64, average: f64) -> ShrinkFraction {
         let (rate, lambda) = match self {
-            // CPR has a share of each parameter, which its law works out.
-            Self::None | Self::Cpr { .. } | Self::AdaCpr { .. } => (0.0, 0.0),
-            Self::Hard if m == 0.0 => (0.0, 0.0),
+            // CPR has a share of each parameter, which its law works out. What a group has found may be no number.
+            Self::None | Self::Cpr { .. } | Self::AdaCpr { .. } | Self::Stable(0.0) => (0.0, 0.0),
+            _ if m == 0.0 => (0.0, 0.0),
             // On the hyperball the rate is an angle.
             Self::Hard if matches!(place, Place::Hyperball) => (rates.now, 1.0),
             Self::Hard => (f64::INFINITY, 1.0),
             Self::Adaptive(_) => (1.0, average * m),
-            // Also where the group has found no number.
-            Self::Stable(lambda) if lambda * m == 0.0 => (0.0, 0.0),
             Self::Stable(lambda) => (rates.now * average, lambda * m),
             // The first factor is the slope of s in λ.
             Self::Tuned { .. } => (rates.now * m, average),
