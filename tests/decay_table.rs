@@ -220,7 +220,7 @@ fn reason(cell: &Cell) -> &'static str {
         (Place::Cautious, _) => "cautious decay is defined for L2",
         (Place::Selective, _) => "selective decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
-        (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
+        (Place::Exact, _) => "the exact order is for L2",
         (Place::Exponential, _) => "exponential decay is defined for L2",
         (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected, normalized or fixed",
         _ => "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed",

@@ -95,8 +95,9 @@ use crate::schedule::Schedule;
 /// double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
-/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), but for a p-norm below
-/// 2, which would hold a weight at the anchor where it starts; and decoupled L2, also in the exact order, may
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), lent or the start, but for the
+/// hyperball, which is around 0, and a p-norm below 2 beside the start, where it would hold every weight. Towards
+/// the running average there is decoupled L2, also exact or exponential; and decoupled L2, also in the exact order, may
 /// pass over [rows without a gradient](Self::untouched). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
@@ -140,6 +141,16 @@ use crate::schedule::Schedule;
 /// [`Param::undecayed`](crate::Param::undecayed), and rows that a step has not touched by
 /// [`untouched`](Self::untouched).
 ///
+/// # Text form
+///
+/// ```text
+/// [strength-][place-][penalty]:number,...[@anchor][~rows][*schedule]
+/// ```
+///
+/// in this order, as `independent-elastic-net:1e-4,0.5@start*cosine:1000,0.1`. Words for what is usual are
+/// left out: lr-scaled units, the decoupled place (of L2 in units that PyTorch lacks, the exact one), L2. The numbers
+/// are those of the strength, then of the penalty, then of the place. [`Strength::Hard`] has none.
+///
 /// # Example
 ///
 /// ```
@@ -158,9 +169,7 @@ use crate::schedule::Schedule;
 ///
 /// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv
 /// 1711.05101 (decoupled, independent); Wang & Aitchison, arXiv 2405.13698 (timescale); Li,
-/// Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv 2510.12402 (cautious);
-/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive); Franke, Hefenbrock, Koehler & Hutter, arXiv
-/// 2311.09058 (CPR); Xie et al., arXiv 2011.11152 (stable); Luketina et al., arXiv 1511.06727 (tuned).
+/// Grandvalet & Davoine, arXiv 1802.01483 (anchor). Each other law names its own.
 ///
 /// [`OutOfRange`]: crate::Error::OutOfRange
 /// [`ShrinkOutOfRange`]: crate::Error::ShrinkOutOfRange
@@ -277,7 +286,21 @@ impl Decay {
         self
     }
 
-    /// Multiplies the decay's strength by a schedule, beside the schedule of the learning rate.
+    /// Multiplies the decay's strength by a schedule m(k), beside the schedule of the learning rate: the share of step
+    /// k is m(k)·s, where m is 0 nothing decays, and k counts the optimizer's completed steps.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Schedule, Sgd};
+    ///
+    /// let decay = Decay::fixed(0.5).schedule(Schedule::linear(0.0, 1.0, 2));
+    /// let mut opt = Sgd::new(0.1).weight_decay(decay).build()?;
+    /// let mut w = [16.0_f64];
+    /// for expected in [16.0, 12.0, 6.0, 3.0] {                       // shares of 0, ¼, ½, ½
+    ///     opt.step_slice(&mut w, &[0.0])?;
+    ///     assert_eq!(w, [expected]);
+    /// }
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;

@@ -54,6 +54,9 @@ impl Decay {
     /// assert!((w[0] * w[0] + w[1] * w[1] - 1.0).abs() < 1e-6);             // held at the bound
     /// # Ok::<(), wane::Error>(())
     /// ```
+    ///
+    /// Source: Franke, Hefenbrock, Koehler & Hutter, *Improving Deep Learning Optimization through Constrained Parameter
+    /// Regularization*, NeurIPS 2024, arXiv 2311.09058.
     #[doc(alias = "CPR")]
     #[doc(alias = "AdamCPR")]
     #[must_use]

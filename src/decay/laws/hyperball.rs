@@ -40,7 +40,7 @@ impl Decay {
     /// # Ok::<(), wane::Error>(())
     /// ```
     ///
-    /// Cost: the update is worked out three times.
+    /// Cost: the update is worked out three times. Source: Wen et al., arXiv 2606.16899.
     #[must_use]
     pub fn hyperball() -> Self {
         Self::new(Penalty::StartNorm { ratio: 1.0 }, Place::Hyperball, Strength::Hard)
