@@ -204,7 +204,9 @@ fn an_alias_has_the_bits_of_its_cell<T: Element>() {
 fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
-        (Place::Hyperball, _) => "the hyperball keeps a norm, or one in units of the first, as a hard strength does",
+        (Place::Hyperball, _) => {
+            "the hyperball keeps a norm, hard: hard-hyperball-start-norm:1, or hard-hyperball-norm with a radius"
+        }
         (_, Strength::Hard) => {
             "a hard strength is the projection to a set, after the update: proximal, of a distance to one: norm, start-norm, box, \
              fan-box, spectral"

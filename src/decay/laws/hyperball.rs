@@ -57,7 +57,7 @@ impl AtPlace for OnSphere {
 
     fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
         let exists = Radius::of(penalty).is_some() && strength == Strength::Hard;
-        (!exists).then_some("the hyperball keeps a norm, or one in units of the first, as a hard strength does")
+        (!exists).then_some("the hyperball keeps a norm, hard: hard-hyperball-start-norm:1, or hard-hyperball-norm with a radius")
     }
 
     fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {
