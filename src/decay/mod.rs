@@ -1,6 +1,17 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the public value, its tables, and places | here |
+//! | units, and what each of them makes of a step's share | `units.rs`, `share.rs` |
+//! | strengths of a group, which coupled or decoupled L2 then takes; values of CPR, of tuning | `adaptive.rs`, `stable.rs`; `kappa.rs`, `tuning.rs` |
+//! | what a law does to a weight, with its constructor; strengths of a parameter too | `laws/`: CPR in `constrained.rs`, tuned in `tuned.rs` |
+//! | combinations that do not exist, columns, the step | `parts.rs` |
+//! | what is penalised; what is pulled towards; rows that are passed over (their law is `laws/touched.rs`) | `penalty.rs`, `anchor.rs`, `untouched.rs` |
+//! | the text form | `text.rs` |
 
 mod adaptive;
+mod anchor;
 mod kappa;
 mod laws;
 mod parts;
@@ -13,6 +24,7 @@ pub(crate) mod units;
 mod untouched;
 
 pub(crate) use adaptive::Average;
+pub use anchor::Anchor;
 pub use kappa::Kappa;
 pub(crate) use laws::{AnyLaw, StepDecay, paid};
 pub(crate) use parts::{OWED, SENSITIVITY};
@@ -65,7 +77,7 @@ use crate::schedule::Schedule;
 /// | [`spectral_cap`](Self::spectral_cap)`(τ)` | `hard-spectral:2` | σ₁ ← min(σ₁, τ) | spectral hammer |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 /// | [`cpr`](Self::cpr)`(κ)` | `cpr:1,warm-start,2000` | x ← x − (η_t·u + 2λ·d), λ ← max(0, λ + μ·(mean d² − κ)) | CPR, Franke et al. 2024 |
-/// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ/√v̄, v̄ the mean of v̂ | AdamS, SGDS, Xie et al. 2023 |
+/// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ·p/√v̄, v̄ the mean of v̂, p of momentum | AdamS, SGDS, Xie et al. 2023 |
 /// | [`tuned`](Self::tuned)`(λ, by)` | `tuned:0.1,log,1` | s = η_t·λ, λ along a validation gradient | Luketina et al. 2016 |
 ///
 /// Units that PyTorch lacks have the exact order; `independent-decoupled:1e-4` is that of PyTorch.
@@ -227,27 +239,6 @@ pub enum Place {
     AdaDecay {
         /// α, how fast θ rises with the gradient; at least 0, where θ = 1.
         alpha: f64,
-    },
-}
-
-/// What the decay pulls towards.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum Anchor {
-    /// 0.
-    #[default]
-    Origin,
-    /// The weights as they were when the parameter was first seen; costs one column of memory.
-    Start,
-    /// What [`Param::anchor`](crate::Param::anchor) lends at each step.
-    Given,
-    /// The running average e of the weight itself, which starts from the weights as they are when
-    /// the parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts.
-    /// For decoupled L2, whose places are one there (the exponential one with its share): x ← x − (η_t·u + s·(x − e)). Costs one column
-    /// of memory.
-    Average {
-        /// β, in [0, 1).
-        beta: f64,
     },
 }
 

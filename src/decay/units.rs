@@ -60,7 +60,7 @@ pub enum Strength {
         /// κ, the first bound, and when it is known.
         kappa: Kappa,
     },
-    /// s = η_t·λ/√v̄ with v̄ the mean of the optimizer's second moments over the group; see
+    /// s = η_t·λ·p/√v̄ with v̄ the mean of the optimizer's second moments over the group, p of its momentum; see
     /// [`Decay::stable`](super::Decay::stable).
     Stable(f64),
     /// s = η_t·λ with a λ that follows the gradient of a validation loss; see
@@ -72,8 +72,8 @@ pub enum Strength {
         by: Tuning,
     },
     /// s = ∞ at any learning rate: after each update the weight is projected to the set that the penalty
-    /// is a distance to. Where the decay's own schedule is 0 there is no wall in that step; else it does
-    /// not matter.
+    /// is a distance to; no trust ratio sees it. Where the decay's own schedule is 0 there is no wall in that step;
+    /// else it does not matter.
     Hard,
 }
 

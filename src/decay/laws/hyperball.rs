@@ -18,8 +18,8 @@ impl Decay {
     /// W ← R·N(W − η_t·R·N(u)),   N(x) = x/‖x‖,   R = ‖W₀‖
     /// ```
     ///
-    /// The angle is atan η_t where the update is orthogonal to the weights, and less elsewhere: the learning rate
-    /// is relative to the weights whatever the optimizer's own scale. So what only scales u has no effect: a trust
+    /// The angle is atan η_t where the update is orthogonal to the weights, and nowhere more than asin η_t, for η_t up to
+    /// 1: the learning rate is relative to the weights whatever the optimizer's own scale. So what only scales u has no effect: a trust
     /// ratio ([`Lamb`](crate::Lamb) is Adam here, with its own ε), a factor for the shape
     /// ([`Muon`](crate::Muon)). There is no other decay beside it, which a fixed norm would undo to first order.
     ///

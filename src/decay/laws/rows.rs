@@ -1,4 +1,4 @@
-//! Group lasso: whole slices of a parameter become 0, rows, columns or all of it (Yuan & Lin, J. R. Stat. Soc. B 68, 2006).
+//! Group lasso over slices: rows, columns or all of a parameter become 0 as a whole (Yuan & Lin, J. R. Stat. Soc. B 68, 2006).
 
 #![expect(clippy::indexing_slicing, reason = "there is a sum for each slice")]
 
