@@ -6,9 +6,8 @@
 //! | units, and what each of them makes of a step's share | `units.rs`, `share.rs` |
 //! | strengths of a group, which coupled or decoupled L2 then takes; values of CPR, of tuning | `adaptive.rs`, `stable.rs`; `kappa.rs`, `tuning.rs` |
 //! | what a law does to a weight, with its constructor; strengths of a parameter too | `laws/`: CPR in `constrained.rs`, tuned in `tuned.rs` |
-//! | combinations that do not exist, columns, the step | `parts.rs` |
+//! | combinations that do not exist, columns, the step; the text form | `parts.rs`; `text.rs` |
 //! | what is penalised; what is pulled towards; rows that are passed over (their law is `laws/touched.rs`) | `penalty.rs`, `anchor.rs`, `untouched.rs` |
-//! | the text form | `text.rs` |
 
 mod adaptive;
 mod anchor;
@@ -258,7 +257,8 @@ impl Decay {
         Self::new(Penalty::L2, Place::Decoupled, Strength::None)
     }
 
-    /// Makes the decay pull towards `anchor`.
+    /// Makes the decay pull towards `anchor`: d = x − a takes the place of x. Towards a pretrained start it is L2-SP, towards
+    /// a random one L2 Init (Kumar et al., arXiv 2308.11958).
     ///
     /// ```
     /// use wane::{Anchor, Decay, Optimizer, Sgd};
@@ -270,7 +270,7 @@ impl Decay {
     /// assert_eq!(w, [6.0]);
     /// # Ok::<(), wane::Error>(())
     /// ```
-    #[doc(alias = "L2-SP")]
+    #[doc(alias("L2-SP", "L2 Init"))]
     #[must_use]
     pub fn towards(mut self, anchor: Anchor) -> Self {
         self.anchor = anchor;
