@@ -204,7 +204,9 @@ fn an_alias_has_the_bits_of_its_cell<T: Element>() {
 fn reason(cell: &Cell) -> &'static str {
     match (cell.place, cell.strength) {
         (_, Strength::Adaptive(_)) => "adaptive strength is defined for coupled L2",
-        (Place::Hyperball, _) => "the hyperball keeps a norm, or one in units of the first, as a hard strength does",
+        (Place::Hyperball, _) => {
+            "the hyperball keeps a norm, hard: hard-hyperball-start-norm:1, or hard-hyperball-norm with a radius"
+        }
         (_, Strength::Hard) => {
             "a hard strength is the projection to a set, after the update: proximal, of a distance to one: norm, start-norm, box, \
              fan-box, spectral"
@@ -220,7 +222,7 @@ fn reason(cell: &Cell) -> &'static str {
         (Place::Cautious, _) => "cautious decay is defined for L2",
         (Place::Selective, _) => "selective decay is defined for L2",
         (Place::AdaDecay { .. }, _) => "AdaDecay is defined for L2",
-        (Place::Exact, _) => "the exact order is for L2: thresholds lose nothing",
+        (Place::Exact, _) => "the exact order is for L2",
         (Place::Exponential, _) => "exponential decay is defined for L2",
         (Place::Metric, _) => "in the optimizer's metric there is L1: lr-scaled, independent, corrected, normalized or fixed",
         _ => "a timescale or half-life is a share of the weight, and L1 removes an amount; use independent or fixed",

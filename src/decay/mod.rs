@@ -1,6 +1,16 @@
 //! Weight decay as a value: which penalty, where it acts, how strong.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the public value, its tables, and places | here |
+//! | units, and what each of them makes of a step's share | `units.rs`, `share.rs` |
+//! | strengths of a group, which coupled or decoupled L2 then takes; values of CPR, of tuning | `adaptive.rs`, `stable.rs`; `kappa.rs`, `tuning.rs` |
+//! | what a law does to a weight, with its constructor; strengths of a parameter too | `laws/`: CPR in `constrained.rs`, tuned in `tuned.rs` |
+//! | combinations that do not exist, columns, the step; the text form | `parts.rs`; `text.rs` |
+//! | what is penalised; what is pulled towards; rows that are passed over (their law is `laws/touched.rs`) | `penalty.rs`, `anchor.rs`, `untouched.rs` |
 
 mod adaptive;
+mod anchor;
 mod kappa;
 mod laws;
 mod parts;
@@ -13,6 +23,7 @@ pub(crate) mod units;
 mod untouched;
 
 pub(crate) use adaptive::Average;
+pub use anchor::Anchor;
 pub use kappa::Kappa;
 pub(crate) use laws::{AnyLaw, StepDecay, paid};
 pub(crate) use parts::{OWED, SENSITIVITY};
@@ -65,7 +76,7 @@ use crate::schedule::Schedule;
 /// | [`spectral_cap`](Self::spectral_cap)`(τ)` | `hard-spectral:2` | σ₁ ← min(σ₁, τ) | spectral hammer |
 /// | [`adaptive`](Self::adaptive)`(λ)` | `adaptive:0.022` | coupled L2, λ̄ from λ·‖g‖/‖d‖ | AWD, Ghiasi et al. 2023 |
 /// | [`cpr`](Self::cpr)`(κ)` | `cpr:1,warm-start,2000` | x ← x − (η_t·u + 2λ·d), λ ← max(0, λ + μ·(mean d² − κ)) | CPR, Franke et al. 2024 |
-/// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ/√v̄, v̄ the mean of v̂ | AdamS, SGDS, Xie et al. 2023 |
+/// | [`stable`](Self::stable)`(λ)` | `stable:5e-4` | s = η_t·λ·p/√v̄, v̄ the mean of v̂, p of momentum | AdamS, SGDS, Xie et al. 2023 |
 /// | [`tuned`](Self::tuned)`(λ, by)` | `tuned:0.1,log,1` | s = η_t·λ, λ along a validation gradient | Luketina et al. 2016 |
 ///
 /// Units that PyTorch lacks have the exact order; `independent-decoupled:1e-4` is that of PyTorch.
@@ -95,8 +106,9 @@ use crate::schedule::Schedule;
 /// double, is refused from ½ on. For an optimizer without a metric of its own
 /// (SGD, Lion) the metric is 1.
 ///
-/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), but for a p-norm below
-/// 2, which would hold a weight at the anchor where it starts; and decoupled L2, also in the exact order, may
+/// Every cell also pulls [towards an anchor](Self::towards) (L2-SP and its kin), lent or the start, but for the
+/// hyperball, which is around 0, and a p-norm below 2 beside the start, where it would hold every weight. Towards
+/// the running average there is decoupled L2, also exact or exponential; and decoupled L2, also in the exact order, may
 /// pass over [rows without a gradient](Self::untouched). Strengths: coupled
 /// decay is part of the gradient, which the learning rate scales, so it takes
 /// [`LrScaled`](Strength::LrScaled) (λ itself) or, for L2, [`Adaptive`](Strength::Adaptive); the
@@ -140,6 +152,16 @@ use crate::schedule::Schedule;
 /// [`Param::undecayed`](crate::Param::undecayed), and rows that a step has not touched by
 /// [`untouched`](Self::untouched).
 ///
+/// # Text form
+///
+/// ```text
+/// [strength-][place-][penalty]:number,...[@anchor][~rows][*schedule]
+/// ```
+///
+/// in this order, as `independent-elastic-net:1e-4,0.5@start*cosine:1000,0.1`. Words for what is usual are
+/// left out: lr-scaled units, the decoupled place (of L2 in units that PyTorch lacks, the exact one), L2. The numbers
+/// are those of the strength, then of the penalty, then of the place. [`Strength::Hard`] has none.
+///
 /// # Example
 ///
 /// ```
@@ -158,9 +180,7 @@ use crate::schedule::Schedule;
 ///
 /// Hanson & Pratt, NIPS 1988, and Krogh & Hertz, NIPS 1991 (L2); Loshchilov & Hutter, arXiv
 /// 1711.05101 (decoupled, independent); Wang & Aitchison, arXiv 2405.13698 (timescale); Li,
-/// Grandvalet & Davoine, arXiv 1802.01483 (anchor); Chen et al., arXiv 2510.12402 (cautious);
-/// Ghiasi, Shafahi & Ardekani, arXiv 2210.00094 (adaptive); Franke, Hefenbrock, Koehler & Hutter, arXiv
-/// 2311.09058 (CPR); Xie et al., arXiv 2011.11152 (stable); Luketina et al., arXiv 1511.06727 (tuned).
+/// Grandvalet & Davoine, arXiv 1802.01483 (anchor). Each other law names its own.
 ///
 /// [`OutOfRange`]: crate::Error::OutOfRange
 /// [`ShrinkOutOfRange`]: crate::Error::ShrinkOutOfRange
@@ -221,27 +241,6 @@ pub enum Place {
     },
 }
 
-/// What the decay pulls towards.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum Anchor {
-    /// 0.
-    #[default]
-    Origin,
-    /// The weights as they were when the parameter was first seen; costs one column of memory.
-    Start,
-    /// What [`Param::anchor`](crate::Param::anchor) lends at each step.
-    Given,
-    /// The running average e of the weight itself, which starts from the weights as they are when
-    /// the parameter is first seen: e ← β·e + (1 − β)·x after each step in which the decay acts.
-    /// For decoupled L2, whose places are one there (the exponential one with its share): x ← x − (η_t·u + s·(x − e)). Costs one column
-    /// of memory.
-    Average {
-        /// β, in [0, 1).
-        beta: f64,
-    },
-}
-
 impl Decay {
     /// Makes a decay from its penalty, place and strength; the optimizer's `build` checks it. With
     /// [`Strength::None`] penalty and place do not matter.
@@ -258,7 +257,8 @@ impl Decay {
         Self::new(Penalty::L2, Place::Decoupled, Strength::None)
     }
 
-    /// Makes the decay pull towards `anchor`.
+    /// Makes the decay pull towards `anchor`: d = x − a takes the place of x. Towards a pretrained start it is L2-SP, towards
+    /// a random one L2 Init (Kumar et al., arXiv 2308.11958).
     ///
     /// ```
     /// use wane::{Anchor, Decay, Optimizer, Sgd};
@@ -270,14 +270,28 @@ impl Decay {
     /// assert_eq!(w, [6.0]);
     /// # Ok::<(), wane::Error>(())
     /// ```
-    #[doc(alias = "L2-SP")]
+    #[doc(alias("L2-SP", "L2 Init"))]
     #[must_use]
     pub fn towards(mut self, anchor: Anchor) -> Self {
         self.anchor = anchor;
         self
     }
 
-    /// Multiplies the decay's strength by a schedule, beside the schedule of the learning rate.
+    /// Multiplies the decay's strength by a schedule m(k), beside the schedule of the learning rate: the share of step
+    /// k is m(k)·s, where m is 0 nothing decays, and k counts the optimizer's completed steps.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Schedule, Sgd};
+    ///
+    /// let decay = Decay::fixed(0.5).schedule(Schedule::linear(0.0, 1.0, 2));
+    /// let mut opt = Sgd::new(0.1).weight_decay(decay).build()?;
+    /// let mut w = [16.0_f64];
+    /// for expected in [16.0, 12.0, 6.0, 3.0] {                       // shares of 0, ¼, ½, ½
+    ///     opt.step_slice(&mut w, &[0.0])?;
+    ///     assert_eq!(w, [expected]);
+    /// }
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;

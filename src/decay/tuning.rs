@@ -15,7 +15,8 @@ use crate::text::Arguments;
 /// | `Linear` | `linear,κ` | max(0, λ − κ·h) | finite, ≥ 0 | [`OutOfRange`](crate::Error::OutOfRange) |
 ///
 /// λ·h is the derivative in log λ, which has the units of the loss: a κ that is right for one size of
-/// λ is right for others, λ stays above 0, and a λ of 0 stays 0. The linear form is that of the
+/// λ is right for others, λ stays above 0 (but for a fall in log λ of 745 or more, which leaves 0 in `f64`), and a λ
+/// of 0 stays 0. The linear form is that of the
 /// one-step rule; its κ has the units of λ² per loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

@@ -60,7 +60,7 @@ pub enum Strength {
         /// κ, the first bound, and when it is known.
         kappa: Kappa,
     },
-    /// s = η_t·λ/√v̄ with v̄ the mean of the optimizer's second moments over the group; see
+    /// s = η_t·λ·p/√v̄ with v̄ the mean of the optimizer's second moments over the group, p of its momentum; see
     /// [`Decay::stable`](super::Decay::stable).
     Stable(f64),
     /// s = η_t·λ with a λ that follows the gradient of a validation loss; see
@@ -72,8 +72,8 @@ pub enum Strength {
         by: Tuning,
     },
     /// s = ∞ at any learning rate: after each update the weight is projected to the set that the penalty
-    /// is a distance to. Where the decay's own schedule is 0 there is no wall in that step; else it does
-    /// not matter.
+    /// is a distance to; no trust ratio sees it. Where the decay's own schedule is 0 there is no wall in that step;
+    /// else it does not matter.
     Hard,
 }
 
@@ -259,9 +259,9 @@ impl Strength {
     /// the group has found, where the strength depends on that. In the gradient it is λ itself.
     pub(super) fn share(self, place: Place, rates: Rates, m: f64, average: f64) -> ShrinkFraction {
         let (rate, lambda) = match self {
-            // CPR has a share of each parameter, which its law works out.
-            Self::None | Self::Cpr { .. } | Self::AdaCpr { .. } => (0.0, 0.0),
-            Self::Hard if m == 0.0 => (0.0, 0.0),
+            // CPR has a share of each parameter, which its law works out. What a group has found may be no number.
+            Self::None | Self::Cpr { .. } | Self::AdaCpr { .. } | Self::Stable(0.0) => (0.0, 0.0),
+            _ if m == 0.0 => (0.0, 0.0),
             // On the hyperball the rate is an angle.
             Self::Hard if matches!(place, Place::Hyperball) => (rates.now, 1.0),
             Self::Hard => (f64::INFINITY, 1.0),

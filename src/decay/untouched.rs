@@ -36,7 +36,9 @@ impl Untouched {
     /// Reads what stands behind `~` in a text.
     pub(super) fn read(text: &str, word: &str) -> Result<Self> {
         let known = WORDS.iter().find(|(known, _)| *known == word.trim());
-        known.map(|(_, untouched)| *untouched).ok_or_else(|| Error::parse("decay", text, "`~stay` or `~catch-up`"))
+        known
+            .map(|(_, untouched)| *untouched)
+            .ok_or_else(|| Error::parse("decay", text, "`~stay` or `~catch-up`, behind an anchor and before a schedule"))
     }
 
     /// Returns why there is no such decay, if there is none.

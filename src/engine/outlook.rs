@@ -49,7 +49,8 @@ fn notes<T: Real>(run: &Run, groups: &Groups<T>, shown: &[&Group<T>]) -> Vec<Str
         .map(|(selector, group)| format!("the selector `{selector}` of group `{group}` has matched no parameter"));
     let moving = shown.iter().filter(|group| group.settings.lr_factor == 0.0 && !group.settings.frozen).filter_map(|group| {
         let (_, effect) = group.outlook(run);
-        (effect.share() > 0.0)
+        effect
+            .acts_alone()
             .then(|| format!("group `{}` is not frozen: its rate is 0, and its decay goes on ({effect})", group.name))
     });
     let twins = shown.iter().enumerate().filter_map(|(i, group)| {

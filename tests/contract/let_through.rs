@@ -1,6 +1,6 @@
 //! What `NonFinite::Propagate` lets through, as the table at `NonFinite` says it: gradients (bad, 1) in the first step, (1, 1) in the second.
 
-use wane::{Adam, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Sgd};
+use wane::{Adam, Clip, Decay, Lamb, Lion, NonFinite, Optimizer, Schedule, Sgd};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -78,5 +78,13 @@ fn a_norm_carries_a_nan_to_all_and_an_infinity_as_zeros() {
         let adaptive = Sgd::new(0.1).weight_decay(Decay::adaptive(0.1)).non_finite(NonFinite::Propagate).build().unwrap();
         let [(own, other, _), _] = after(adaptive, bad);
         assert!(own != Finite && other != Finite, "{own:?} {other:?}");
+    }
+}
+
+#[test]
+fn an_adaptive_decay_of_0_carries_no_nan() {
+    for decay in [Decay::adaptive(0.0), Decay::adaptive(0.1).schedule(Schedule::linear(0.0, 0.0, 1))] {
+        let sgd = Sgd::new(0.1).weight_decay(decay).non_finite(NonFinite::Propagate).build().unwrap();
+        assert_eq!(after(sgd, NAN), [(NaN, Finite, None); 2]);
     }
 }

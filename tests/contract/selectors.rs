@@ -84,6 +84,52 @@ fn the_table_has_notes() {
     assert!(table.to_string().ends_with(&format!("\nnote: {}\nnote: {}\nnote: {}\n", notes[0], notes[1], notes[2])), "{table}");
 }
 
+/// There is a note for a rate of 0 where a decay moves weights all the same, and for no other.
+#[test]
+fn decays_that_go_on_without_a_rate_have_a_note() {
+    let goes_on = [
+        "fixed:0.25",
+        "half-life-proximal:3",
+        "independent-exponential:0.25",
+        "fixed-cautious:0.25",
+        "fixed-ada-decay:0.25,4",
+        "fixed-l1:0.25",
+        "fixed-elastic-net:0.25,1",
+        "fixed-metric-l1:0.25",
+        "fixed-huber:0.25,0.5",
+        "fixed-p-norm:0.25,1.5",
+        "fixed-tensor-lasso:0.25",
+        "fixed-norm:0.25,1",
+        "fixed-proximal-box:0.25,1",
+        "hard-norm:1",
+        "hard-box:1",
+        "cpr:1,constant,0.25",
+    ];
+    let rests = [
+        "none",
+        "decoupled:0.25",
+        "coupled-l2:0.25",
+        "coupled-elastic-net:0.25,0.5",
+        "adaptive:0.25",
+        "l1:0.25",
+        "fixed-selective:1",
+        "hard-hyperball-norm:1",
+        "tuned:0.25,log,1",
+        "stable:0.25",
+        "fixed:0",
+        "fixed-l1:0",
+    ];
+    for (text, moves) in goes_on.map(|text| (text, true)).into_iter().chain(rests.map(|text| (text, false))) {
+        let settings = Sgd::new(0.5).group("still", |s| s.lr_factor(0.0).weight_decay(text.parse().unwrap()));
+        let mut opt = settings.assign("still", Selector::vectors()).build::<f64>().unwrap();
+        let mut w = [2.0, -4.0];
+        opt.step(&mut [Param::new("x", &mut w, &[1.0, 1.0]).shape(&[2])]).unwrap();
+        assert_eq!(w != [2.0, -4.0], moves, "{text}: {w:?}");
+        let table = opt.describe();
+        assert_eq!(table.notes().iter().any(|note| note.contains("its decay goes on")), moves, "{text}: {:?}", table.notes());
+    }
+}
+
 /// An optimizer with a selector that panics at the name `p` as long as it is armed.
 fn fragile() -> (Stepper<Sgd, f64>, Arc<AtomicBool>) {
     let armed = Arc::new(AtomicBool::new(true));

@@ -138,7 +138,11 @@ fn decays() {
     refused::<Decay>("decay", "tuned:1,0.5", "log or linear for the tuning, not `0.5`");
     refused::<Decay>("decay", "decoupled:0.1@zero", "`@start`, `@given` or `@average:beta`");
     for word in ["", "decay", "start", "stay~stay", "stay@start"] {
-        refused::<Decay>("decay", &format!("decoupled:0.1~{word}"), "`~stay` or `~catch-up`");
+        refused::<Decay>(
+            "decay",
+            &format!("decoupled:0.1~{word}"),
+            "`~stay` or `~catch-up`, behind an anchor and before a schedule",
+        );
     }
     let schedule = "constant, linear, cosine, warmup-cosine, step, polynomial, exponential, warmup-stable-decay, cosine-restarts, restart-steps or inverse-time";
     assert_error!(

@@ -19,6 +19,8 @@ for_f32_and_f64!(
     lion_stays_within_its_bound,
     adaptive_decay_is_a_share_of_the_gradient,
     ada_decay_without_alpha_is_decoupled,
+    ada_decay_of_equal_gradients_is_decoupled,
+    ada_decay_of_any_steepness_leaves_the_mean_alone,
     selective_decay_takes_back_what_was_added,
     the_2_norm_is_proximal_l2,
     coupled_p_norms_of_1_and_2_are_l1_and_l2,
@@ -301,6 +303,33 @@ fn ada_decay_without_alpha_is_decoupled<T: Element>() {
             let [flat, steep] = [0.0, 4.0].map(|alpha| ulps(&run(Place::AdaDecay { alpha }), &expected));
             assert!(flat < SAME && steep > OTHER, "{} with {}: {flat} and {steep} ulp", row.name, cell.decay());
         }
+    }
+}
+
+/// θ = 1 where all |g| are equal, also where their sum, and so their mean, is rounded.
+fn ada_decay_of_equal_gradients_is_decoupled<T: Element>() {
+    let row = optimizer("sgd");
+    for n in [1, 3, 10, 100, 20_000] {
+        let (start, grads): (Vec<_>, Vec<_>) = (0..n).map(|i| (T::one(), T::near([0.1, -0.1][i % 2]))).unzip();
+        let [ada, decoupled] = [ADA, Place::Decoupled].map(|place| {
+            let decay = Decay::new(Penalty::L2, place, Strength::Fixed(0.1));
+            slice_after(&mut *row.build::<T>(&row.setup(decay)), &start, &grads, 1)
+        });
+        let difference = ulps(&ada, &decoupled);
+        assert!(difference < SAME, "{n} weights: {difference} ulp");
+    }
+}
+
+/// θ goes to a step at the mean, where it is 1, also where α/σ is no number of the weights' type.
+fn ada_decay_of_any_steepness_leaves_the_mean_alone<T: Element>() {
+    let row = optimizer("sgd");
+    for (alpha, size) in [(0.5 * T::HUGE, 0.0625), (f64::MAX, 0.0625), (4.0, 4.0 * T::TINY)] {
+        let decay = Decay::new(Penalty::L2, Place::AdaDecay { alpha }, Strength::Fixed(0.25));
+        let setup = Setup { lr: T::TINY, ..row.setup(decay) };
+        let grads = [1.0, 2.0, 3.0].map(|k| T::near(k * size));
+        let found = slice_after(&mut *row.build::<T>(&setup), &[T::one(); 3], &grads, 1);
+        assert!(found.iter().all(|w| w.is_finite()), "α = {alpha:e}, gradients from {size:e}: {found:?}");
+        assert_eq!(found[1].exact(), 0.75, "α = {alpha:e}, gradients from {size:e}: {found:?}");
     }
 }
 

@@ -10,6 +10,7 @@ for_f32_and_f64!(
     a_bound_that_is_never_reached_changes_no_bit,
     nothing_decays_before_the_bound_is_known,
     all_is_resumed,
+    means_beyond_all_numbers_leave_finite_weights,
 );
 
 /// CPR over one tensor under plain SGD, in a few plain lines.
@@ -264,6 +265,22 @@ fn a_step_that_fails_keeps_the_strength() {
     let before = opt.export().into_owned();
     assert!(opt.step_slice(&mut w, &[f32::NAN, 0.0]).is_err());
     assert_eq!(opt.export(), before);
+}
+
+/// The mean of squares of such weights is no number of their type, and neither is a multiple of it.
+fn means_beyond_all_numbers_leave_finite_weights<T: Element>() {
+    let kappas = [Kappa::Constant(0.25), Kappa::Initial { times: 2.0 }, Kappa::Initial { times: f64::MAX }];
+    let kappas = kappas.into_iter().chain([Kappa::WarmStart { steps: 1 }, Kappa::Inflection { every: 1 }]);
+    for decay in kappas.flat_map(|kappa| [0.0, 1.0, 1e30, f64::MAX].map(|mu| [cpr(mu, kappa), ada_cpr(mu, kappa)])).flatten() {
+        let mut opt = Sgd::new(0.1).weight_decay(decay.clone()).build::<T>().unwrap();
+        let mut w = [0.3 * T::HUGE, -0.1 * T::HUGE, 1.0, 0.0].map(T::near);
+        for _ in 0..5 {
+            step_slice(&mut opt, &mut w, &[0.5, -0.5, 0.0, 0.25].map(T::near)).unwrap();
+            assert!(w.iter().all(|w| w.is_finite()), "{decay}: {w:?}");
+        }
+        let lambda = opt.state("(slice)", "lambda").unwrap()[0].exact();
+        assert!((0.0..=T::HUGE).contains(&lambda), "{decay}: λ = {lambda}");
+    }
 }
 
 #[test]

@@ -138,6 +138,17 @@ fn a_nan_is_an_error_of_the_step() {
     assert_eq!(w, [2.0, 3.0]);
 }
 
+/// No decay is none, whatever is let through.
+#[test]
+fn a_nan_passes_a_decay_of_0() {
+    for decay in [Decay::stable(0.0), Decay::stable(0.5).schedule(Schedule::linear(0.0, 0.0, 1))] {
+        let mut opt = Adam::new(0.1).weight_decay(decay).non_finite(NonFinite::Propagate).build::<f64>().unwrap();
+        let mut w = [2.0, 3.0];
+        opt.step_slice(&mut w, &[f64::NAN, 1.0]).unwrap();
+        assert!(w[0].is_nan() && w[1] < 3.0, "{w:?}");
+    }
+}
+
 /// Each worker looks at its own parameters; the mean of all is in the order of names.
 fn order_and_threads_change_no_bit<T: Element>() {
     let lengths = [700, 3, 16, 5000, 1, 40_000];

@@ -10,6 +10,28 @@ use crate::kernel::{Law, Move, descend};
 
 impl Decay {
     /// Makes decoupled L2 that acts only where the update already moves the weight towards 0.
+    ///
+    /// ```text
+    /// x ← (1 − s·[u·d ≥ 0])·d − η_t·u,   s = η_t·λ
+    /// ```
+    ///
+    /// u is the optimizer's full direction, with momentum and metric, not the gradient; at u = 0 a weight decays. Where
+    /// a run rests, u is 0: it rests where the loss alone has its minimum, and decay only chooses among ways there.
+    /// λ is that of [`decoupled`](Self::decoupled): it is not scaled up for the weights that are left out, and 1 − s is
+    /// rounded as there. No pass and no state of its own.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).weight_decay(Decay::cautious(0.5)).build()?;
+    /// let mut w = [4.0_f64, 4.0];
+    /// opt.step_slice(&mut w, &[1.0, -1.0])?;
+    /// assert_eq!(w, [0.75 * 4.0 - 0.5, 4.0 + 0.5]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// Source: Chen et al., *Cautious Weight Decay*, arXiv 2510.12402.
+    #[doc(alias = "CWD")]
     #[must_use]
     pub fn cautious(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Cautious, Strength::LrScaled(lambda))

@@ -36,7 +36,7 @@ impl Decay {
     ///
     /// # Differences
     ///
-    /// * The share is held below 1, where the paper's 2λ may turn weights round. λ and κ are held
+    /// * The share is held below 1, where the paper's 2λ may turn weights round. R, λ and κ are held
     ///   within the numbers of the weights' type.
     /// * The authors' `pytorch-cpr` has R after the update, and sums where the paper has means. Its
     ///   inflection point is looked for in a running average of R, at every step.
@@ -54,6 +54,9 @@ impl Decay {
     /// assert!((w[0] * w[0] + w[1] * w[1] - 1.0).abs() < 1e-6);             // held at the bound
     /// # Ok::<(), wane::Error>(())
     /// ```
+    ///
+    /// Source: Franke, Hefenbrock, Koehler & Hutter, *Improving Deep Learning Optimization through Constrained Parameter
+    /// Regularization*, NeurIPS 2024, arXiv 2311.09058.
     #[doc(alias = "CPR")]
     #[doc(alias = "AdamCPR")]
     #[must_use]
@@ -137,9 +140,13 @@ impl Memory {
     fn write<T: Real>(self, kept: &mut [T]) {
         let (kappa, is_set) = self.kappa.map_or((0.0, 0.0), |kappa| (kappa, 1.0));
         let numbers = [self.lambda, kappa, is_set, self.updates, self.mean, self.change];
-        // A NaN stays one.
-        kept.iter_mut().zip(numbers).for_each(|(kept, number)| *kept = T::of(number.clamp(-T::LARGEST, T::LARGEST)));
+        kept.iter_mut().zip(numbers).for_each(|(kept, number)| *kept = T::of(held::<T>(number)));
     }
+}
+
+/// Returns a number that is held within those of the weights' type. A NaN stays one.
+fn held<T: Real>(number: f64) -> f64 {
+    number.clamp(-T::LARGEST, T::LARGEST)
 }
 
 impl Amounts {
@@ -162,7 +169,7 @@ impl Amounts {
     fn known_at(&self, last: Memory, mean: f64) -> Option<f64> {
         match self.kappa {
             Kappa::Constant(kappa) => Some(kappa),
-            Kappa::Initial { times } => Some(times * mean),
+            Kappa::Initial { times } => Some(held::<f64>(times * mean)),
             Kappa::WarmStart { steps } => (last.updates >= steps as f64).then_some(mean),
             Kappa::Inflection { every } => {
                 let is_third = last.updates == 2.0 * every as f64;
@@ -204,7 +211,7 @@ impl<T: Real> Law<T> for Constrained<T> {
         #[expect(clippy::cast_precision_loss, reason = "a number of weights")]
         let n = whole.of().len(Extent::Weights).max(1) as f64;
         // Rounded as means are kept, so that differences of equal ones are 0.
-        let mean = T::of(whole.norm().powi(2) / n).widen();
+        let mean = T::of(held::<T>(whole.norm().powi(2) / n)).widen();
         let next = self.amounts.after(Memory::read(notes.kept), mean);
         next.write(notes.kept);
         let share = (self.amounts.trust * 2.0 * next.lambda).clamp(0.0, 1.0 - T::EPS);

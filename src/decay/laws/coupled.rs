@@ -9,7 +9,26 @@ use crate::float::{Real, sign};
 use crate::kernel::Law;
 
 impl Decay {
-    /// Makes classical L2: g ← g + λ·d.
+    /// Makes classical L2: g ← g + λ·d, the gradient of (λ/2)·d², before the optimizer sees it.
+    ///
+    /// So everything that the optimizer does to gradients it does to the decay: momentum carries it further, and Adam
+    /// divides it by √v̂. It comes after clipping, and in one rounding with the gradient. (Keras's `l2` is
+    /// λ/2. Libraries differ in what `weight_decay` is: PyTorch's `SGD` and `Adam` mean this, its `AdamW` and
+    /// all optimizers of Keras [`decoupled`](Self::decoupled).)
+    ///
+    /// ```
+    /// use wane::{Adam, Decay, Optimizer, Sgd};
+    ///
+    /// let mut w = [4.0_f64];
+    /// Sgd::new(0.5).weight_decay(Decay::coupled_l2(0.25)).build()?.step_slice(&mut w, &[1.0])?;
+    /// assert_eq!(w, [4.0 - 0.5 * (1.0 + 0.25 * 4.0)]);
+    ///
+    /// // The first step of Adam has the length of the rate, whatever λ is.
+    /// let mut w = [4.0_f64];
+    /// Adam::new(0.5).weight_decay(Decay::coupled_l2(0.25)).build()?.step_slice(&mut w, &[1.0])?;
+    /// assert!((w[0] - 3.5).abs() < 1e-8);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[doc(alias = "weight_decay")]
     #[must_use]
     pub fn coupled_l2(lambda: f64) -> Self {
@@ -23,7 +42,7 @@ impl Decay {
         Self::new(Penalty::L1, Place::Coupled, Strength::LrScaled(lambda))
     }
 
-    /// Makes L1 and L2 in the gradient, with ρ = `ratio` the share of L1.
+    /// Makes L1 and L2 in the gradient, with ρ = `ratio` the share of L1: g ← g + λ(1 − ρ)·d + λρ·sign(d).
     #[must_use]
     pub fn coupled_elastic_net(lambda: f64, ratio: f64) -> Self {
         Self::new(Penalty::ElasticNet { ratio }, Place::Coupled, Strength::LrScaled(lambda))

@@ -43,7 +43,22 @@ impl Decay {
         Self::new(Penalty::L2, Place::Exact, Strength::LrScaled(lambda))
     }
 
-    /// Makes decoupled L2 in the paper's units: s = (η_t/η_peak)·λ.
+    /// Makes decoupled L2 in the paper's units: s = (η_t/η_peak)·λ. η_peak is the optimizer's rate, before its schedule;
+    /// neither it nor a group's factor acts on the decay, the schedule does.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Schedule, Sgd};
+    ///
+    /// for peak in [0.5, 0.01] {
+    ///     let settings = Sgd::new(peak).lr_schedule(Schedule::linear(1.0, 0.5, 1));
+    ///     let mut opt = settings.weight_decay(Decay::independent(0.25)).build()?;
+    ///     let mut w = [8.0_f64];
+    ///     opt.step_slice(&mut w, &[0.0])?;
+    ///     opt.step_slice(&mut w, &[0.0])?;
+    ///     assert_eq!(w, [8.0 * (1.0 - 0.25) * (1.0 - 0.125)]);
+    /// }
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[must_use]
     pub fn independent(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Exact, Strength::Independent(lambda))
@@ -75,7 +90,7 @@ impl Decay {
         Self::new(Penalty::L2, Place::Exact, Strength::Corrected(lambda))
     }
 
-    /// Makes decoupled L2 by the same share at every step: s = λ.
+    /// Makes decoupled L2 by the same share at every step: s = λ, also where the learning rate is 0.
     #[must_use]
     pub fn fixed(lambda: f64) -> Self {
         Self::new(Penalty::L2, Place::Exact, Strength::Fixed(lambda))
@@ -83,12 +98,38 @@ impl Decay {
 
     /// Makes decoupled L2 that averages over τ = `steps` steps at the peak learning rate:
     /// s = (η_t/η_peak)/τ.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.1).weight_decay(Decay::timescale(1000.0)).build()?;
+    /// let mut w = [1.0_f64];
+    /// for _ in 0..1000 {
+    ///     opt.step_slice(&mut w, &[0.0])?;
+    /// }
+    /// assert!((w[0] - (-1.0_f64).exp()).abs() < 1e-3);                // after τ steps 1/e is left
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// Source: Wang & Aitchison, arXiv 2405.13698.
     #[must_use]
     pub fn timescale(steps: f64) -> Self {
         Self::new(Penalty::L2, Place::Exact, Strength::Timescale(steps))
     }
 
-    /// Makes decoupled L2 that halves a weight every h = `steps` steps: s = 1 − 2^(−1/h).
+    /// Makes decoupled L2 that halves a weight every h = `steps` steps: s = 1 − 2^(−1/h), whatever the learning rate.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.1).weight_decay(Decay::half_life(3.0)).build()?;
+    /// let mut w = [8.0_f64];
+    /// for _ in 0..3 {
+    ///     opt.step_slice(&mut w, &[0.0])?;
+    /// }
+    /// assert!((w[0] - 4.0).abs() < 1e-14);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[must_use]
     pub fn half_life(steps: f64) -> Self {
         Self::new(Penalty::L2, Place::Exact, Strength::HalfLife(steps))
@@ -190,7 +231,7 @@ impl AtPlace for InTheSum {
     }
 
     fn refuses(&self, penalty: Penalty, _strength: Strength) -> Option<&'static str> {
-        (penalty != Penalty::L2).then_some("the exact order is for L2: thresholds lose nothing")
+        (penalty != Penalty::L2).then_some("the exact order is for L2")
     }
 
     fn effect(&self, _penalty: Penalty, share: ShrinkFraction) -> StepDecay {

@@ -18,7 +18,7 @@ impl Decay {
     ///
     /// So large weights, which L2 pulls hardest, keep their size longer. δ → ∞ is the proximal L2, and a
     /// small δ with s·δ held is L1 but for the last stretch to 0. The paper sets δ for each layer from a
-    /// running mean of |w|; here it is a number.
+    /// running mean of |w|; here it is a number. In the gradient ([`Place::Coupled`]): g ← g + λ·clamp(d, δ).
     ///
     /// ```
     /// use wane::{Decay, Optimizer, Sgd};
@@ -29,6 +29,8 @@ impl Decay {
     /// assert_eq!(w, [4.0 - 0.25 * 0.5, 0.25 - 0.25 * 0.2]);          // s·δ, and s/(1 + s) of the weight
     /// # Ok::<(), wane::Error>(())
     /// ```
+    ///
+    /// No pass and no state of its own. Source: Guo & Fan, arXiv 2511.14721.
     #[doc(alias = "AdamHD")]
     #[must_use]
     pub fn huber(lambda: f64, delta: f64) -> Self {

@@ -18,8 +18,8 @@ impl Decay {
     /// W ← R·N(W − η_t·R·N(u)),   N(x) = x/‖x‖,   R = ‖W₀‖
     /// ```
     ///
-    /// The angle is atan η_t where the update is orthogonal to the weights, and less elsewhere: the learning rate
-    /// is relative to the weights whatever the optimizer's own scale. So what only scales u has no effect: a trust
+    /// The angle is atan η_t where the update is orthogonal to the weights, and nowhere more than asin η_t, for η_t up to
+    /// 1: the learning rate is relative to the weights whatever the optimizer's own scale. So what only scales u has no effect: a trust
     /// ratio ([`Lamb`](crate::Lamb) is Adam here, with its own ε), a factor for the shape
     /// ([`Muon`](crate::Muon)). There is no other decay beside it, which a fixed norm would undo to first order.
     ///
@@ -40,7 +40,7 @@ impl Decay {
     /// # Ok::<(), wane::Error>(())
     /// ```
     ///
-    /// Cost: the update is worked out three times.
+    /// Cost: the update is worked out three times. Source: Wen et al., arXiv 2606.16899.
     #[must_use]
     pub fn hyperball() -> Self {
         Self::new(Penalty::StartNorm { ratio: 1.0 }, Place::Hyperball, Strength::Hard)
@@ -57,7 +57,7 @@ impl AtPlace for OnSphere {
 
     fn refuses(&self, penalty: Penalty, strength: Strength) -> Option<&'static str> {
         let exists = Radius::of(penalty).is_some() && strength == Strength::Hard;
-        (!exists).then_some("the hyperball keeps a norm, or one in units of the first, as a hard strength does")
+        (!exists).then_some("the hyperball keeps a norm, hard: hard-hyperball-start-norm:1, or hard-hyperball-norm with a radius")
     }
 
     fn effect(&self, penalty: Penalty, share: ShrinkFraction) -> StepDecay {

@@ -51,6 +51,7 @@ impl Decay {
     ///
     /// Source: Elsayed, Lan, Lyle & Mahmood, *Weight Clipping for Deep Continual and Reinforcement Learning*, arXiv
     /// 2407.01704.
+    #[doc(alias = "weight clipping")]
     #[must_use]
     pub fn clip_to_start(factor: f64) -> Self {
         Self::new(Penalty::FanBox { factor }, Place::Proximal, Strength::Hard)

@@ -11,6 +11,28 @@ use crate::kernel::{Law, Move, descend};
 impl Decay {
     /// Makes L1 as a soft threshold in the optimizer's metric: η_t·λ/(√v̂ + ε) under Adam. Where
     /// [`l1`](Self::l1) uses the same threshold for all weights, this is the exact proximal step.
+    ///
+    /// ```text
+    /// y = d − η_t·u,   d ← S(y, η_t·λ/metric),   S(y, θ) = sign(y)·max(|y| − θ, 0)
+    /// ```
+    ///
+    /// The metric is what the optimizer divides this step's gradient or moment by. For [`Sgd`](crate::Sgd), [`Muon`](crate::Muon) and
+    /// [`Lion`](crate::Lion), which divide by nothing, it is 1, and this is [`l1`](Self::l1). At rest a weight that is not 0
+    /// has a gradient of ±λ, as with the penalty in the loss; `l1` rests at u = ±λ.
+    ///
+    /// ```
+    /// use wane::{Adagrad, Decay, Optimizer};
+    ///
+    /// let mut opt = Adagrad::new(0.5).eps(0.0).weight_decay(Decay::metric_l1(1.0)).build()?;
+    /// let mut w = [4.0_f64, 4.0];
+    /// opt.step_slice(&mut w, &[1.0, 4.0])?;
+    /// assert_eq!(w, [4.0 - 0.5 - 0.5, 4.0 - 0.5 - 0.5 / 4.0]);        // √Σg² is 1 and 4
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    ///
+    /// No pass and no state of its own. Source: Yun, Lozano & Yang, *Adaptive Proximal Gradient Methods for Structured
+    /// Neural Networks*, NeurIPS 2021, arXiv 2007.07714.
+    #[doc(alias = "ProxGen")]
     #[must_use]
     pub fn metric_l1(lambda: f64) -> Self {
         Self::new(Penalty::L1, Place::Metric, Strength::LrScaled(lambda))

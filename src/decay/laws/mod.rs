@@ -261,6 +261,13 @@ impl StepDecay {
 const TOLERATED: f64 = 0.01;
 
 impl StepDecay {
+    /// Returns whether weights that no update moves are moved by it all the same. What is coupled is a part of the update,
+    /// and selective decay takes back what that adds.
+    pub(crate) fn acts_alone(self) -> bool {
+        let beside = self.coupled() == [0.0; 2] && !matches!(self, Self::Selective(_));
+        beside && self.said().into_iter().any(|(_, amount)| amount != 0.0)
+    }
+
     /// Returns what a step really removes of a weight, where that is not what it says.
     pub(crate) fn misses<T: Float>(self) -> Option<f64> {
         let [share, removed] = self.removes::<T>();

@@ -17,8 +17,8 @@ impl Decay {
     /// ```
     ///
     /// p = 2 is the proximal L2. The strength is taken at the weight as it was, so that the step needs no
-    /// root; where the weight rests, it is the penalty's exact minimiser, which the subgradient, infinite at
-    /// 0 for p < 1, is not.
+    /// root. It never passes 0, however large s·|d|^(p−2) is, and a weight rests where u + λ·sign(d)·|d|^(p−1) = 0, as
+    /// the loss with its penalty has it.
     ///
     /// **With p < 2 a weight that is 0 stays 0**: its strength is infinite. So does a parameter that begins
     /// at 0, and one that begins at its anchor, which is why [`Anchor::Start`] is refused there. In the
@@ -38,6 +38,8 @@ impl Decay {
     /// assert_eq!(w, [4.0 / (1.0 + 0.125 / 8.0), 0.25 / (1.0 + 0.125 * 8.0), 0.0]);
     /// # Ok::<(), wane::Error>(())
     /// ```
+    ///
+    /// Source: Outmezguine & Levi, *Decoupled Weight Decay for Any p Norm*, arXiv 2404.10824.
     #[doc(alias = "pWD")]
     #[doc(alias = "bridge")]
     #[must_use]

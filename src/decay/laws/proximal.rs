@@ -10,12 +10,45 @@ use crate::kernel::{Law, Move, descend};
 
 impl Decay {
     /// Makes decoupled L1, a soft threshold of η_t·λ after the update, which leaves exact zeros.
+    ///
+    /// ```text
+    /// y = d − η_t·u,   d ← S(y, θ) = sign(y)·max(|y| − θ, 0),   θ = η_t·λ
+    /// ```
+    ///
+    /// It is the exact minimiser of θ·|x| + ½(x − y)². |y| − θ is rounded to the weights' type: in `f32` a threshold
+    /// below 3e-8 of a weight takes nothing off it. No pass and no state of its own.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).weight_decay(Decay::l1(0.25)).build()?;
+    /// let mut w = [1.0_f64, -1.0, 0.1, 0.1];
+    /// opt.step_slice(&mut w, &[0.0, 0.0, 0.0, 0.25])?;
+    /// assert_eq!(w, [0.875, -0.875, 0.0, 0.0]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
+    #[doc(alias = "soft threshold")]
+    #[doc(alias = "ISTA")]
     #[must_use]
     pub fn l1(lambda: f64) -> Self {
         Self::new(Penalty::L1, Place::Decoupled, Strength::LrScaled(lambda))
     }
 
-    /// Makes decoupled L1 and L2, with ρ = `ratio` the share of L1.
+    /// Makes decoupled L1 and L2, with ρ = `ratio` the share of L1: x ← S((1 − s₂)·d − η_t·u, s₁), s₁ = η_t·λ·ρ,
+    /// s₂ = η_t·λ·(1 − ρ).
+    ///
+    /// The L2 is that of [`decoupled`](Self::decoupled), before the threshold. In [`Place::Proximal`] it comes after it, as
+    /// the exact minimiser has it: S(d − η_t·u, s₁)/(1 + s₂).
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).weight_decay(Decay::elastic_net(0.5, 0.5)).build()?;
+    /// let mut w = [1.0_f64, 0.125];
+    /// opt.step_slice(&mut w, &[0.0, 0.0])?;
+    /// assert_eq!(w, [0.875 - 0.125, 0.0]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[must_use]
     pub fn elastic_net(lambda: f64, ratio: f64) -> Self {
         Self::new(Penalty::ElasticNet { ratio }, Place::Decoupled, Strength::LrScaled(lambda))

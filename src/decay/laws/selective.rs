@@ -19,7 +19,7 @@ impl Decay {
     ///
     /// It is meant for fine-tuning, [`towards`](Self::towards)`(Anchor::Start)`; for LoRA towards 0, the default.
     /// λ = 1 takes back all that was added, so that ‖d‖ does not grow there. As in the paper, λ is not multiplied
-    /// by the learning rate. λ·r is at most 1, where the authors' code would pass the anchor; g is the gradient as
+    /// by the learning rate: its text is `fixed-selective:1`, where `selective:1` is η_t·λ. λ·r is at most 1, where the authors' code would pass the anchor; g is the gradient as
     /// the optimizer sees it, clipped, and theirs is not. A trust ratio scales the update, and r with it, but not λ.
     ///
     /// It looks at each parameter as a whole: one more pass, which makes the update twice. No state but the anchor.

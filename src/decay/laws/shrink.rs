@@ -11,6 +11,19 @@ use crate::kernel::{Law, Move, descend};
 impl Decay {
     /// Makes decoupled L2 in PyTorch's units and order: x ← (1 − s)·d − η_t·u with s = η_t·λ. Units that
     /// PyTorch lacks have the [exact](Self::exact) order.
+    ///
+    /// 1 − s is rounded to the weights' type, so that in `f32` a share below 3e-8 is lost
+    /// ([`is_lost_in`](Self::is_lost_in)). No pass and no state of its own.
+    ///
+    /// ```
+    /// use wane::{Decay, Optimizer, Sgd};
+    ///
+    /// let mut opt = Sgd::new(0.5).weight_decay(Decay::decoupled(0.25)).build()?;
+    /// let mut w = [4.0_f64];
+    /// opt.step_slice(&mut w, &[1.0])?;
+    /// assert_eq!(w, [(1.0 - 0.125) * 4.0 - 0.5]);
+    /// # Ok::<(), wane::Error>(())
+    /// ```
     #[doc(alias = "adamw")]
     #[must_use]
     pub fn decoupled(lambda: f64) -> Self {

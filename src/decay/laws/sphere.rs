@@ -38,7 +38,8 @@ impl Decay {
     /// # Ok::<(), wane::Error>(())
     /// ```
     ///
-    /// Cost: the weights are read once more (in the proximal place the update is worked out twice).
+    /// Cost: the weights are read once more (in the proximal place the update is worked out twice). Source:
+    /// Loshchilov, *Weight Norm Control*, arXiv 2311.11446.
     #[doc(alias = "AdamWN")]
     #[must_use]
     pub fn norm(lambda: f64, radius: f64) -> Self {
@@ -62,6 +63,8 @@ impl Decay {
     /// assert_eq!(opt.state("w", "start_norm"), Some(&[5.0][..]));
     /// # Ok::<(), wane::Error>(())
     /// ```
+    ///
+    /// Source: Loshchilov, *Weight Norm Control*, arXiv 2311.11446.
     #[doc(alias = "AdamWN")]
     #[must_use]
     pub fn start_norm(lambda: f64, ratio: f64) -> Self {

@@ -45,6 +45,8 @@ impl Decay {
     /// assert_eq!(opt.decay_strength("default"), Some(0.75));
     /// # Ok::<(), wane::Error>(())
     /// ```
+    ///
+    /// Source: Luketina, Berglund, Greff & Raiko, ICML 2016, arXiv 1511.06727 (one step).
     #[doc(alias = "hypergradient")]
     #[must_use]
     pub fn tuned(lambda: f64, by: Tuning) -> Self {
