@@ -162,7 +162,7 @@ impl Amounts {
     fn known_at(&self, last: Memory, mean: f64) -> Option<f64> {
         match self.kappa {
             Kappa::Constant(kappa) => Some(kappa),
-            Kappa::Initial { times } => Some(times * mean),
+            Kappa::Initial { times } => Some((times * mean).clamp(0.0, f64::MAX)),
             Kappa::WarmStart { steps } => (last.updates >= steps as f64).then_some(mean),
             Kappa::Inflection { every } => {
                 let is_third = last.updates == 2.0 * every as f64;
@@ -203,8 +203,9 @@ impl<T: Real> Law<T> for Constrained<T> {
     fn prepare(self, whole: &mut dyn Whole<T>, notes: Notes<'_, T>) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a number of weights")]
         let n = whole.of().len(Extent::Weights).max(1) as f64;
-        // Rounded as means are kept, so that differences of equal ones are 0.
-        let mean = T::of(whole.norm().powi(2) / n).widen();
+        // Rounded as means are kept, so that differences of equal ones are 0. The square of a large norm may be
+        // infinite; a NaN stays one.
+        let mean = T::of((whole.norm().powi(2) / n).clamp(0.0, T::LARGEST)).widen();
         let next = self.amounts.after(Memory::read(notes.kept), mean);
         next.write(notes.kept);
         let share = (self.amounts.trust * 2.0 * next.lambda).clamp(0.0, 1.0 - T::EPS);
