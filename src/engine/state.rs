@@ -27,7 +27,7 @@ pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]
 }
 
 /// The columns of one parameter, a rule's or a law's.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct State<T> {
     pub(crate) columns: Vec<Column>,
     /// How many of them have a number for each weight; they are the first.
@@ -43,6 +43,26 @@ pub(crate) struct State<T> {
     /// Columns of this step only.
     pub(crate) work: Vec<T>,
     work_extents: Vec<Extent>,
+}
+
+impl<T: Clone> Clone for State<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::hollow(self.of);
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Takes the numbers into the memory that is there, so that a rehearsal need not allocate.
+    fn clone_from(&mut self, from: &Self) {
+        let Self { columns, full, of, numbers, early, next, work, work_extents } = from;
+        (self.full, self.of) = (*full, *of);
+        self.columns.clone_from(columns);
+        self.numbers.clone_from(numbers);
+        self.early.clone_from(early);
+        self.next.clone_from(next);
+        self.work.clone_from(work);
+        self.work_extents.clone_from(work_extents);
+    }
 }
 
 impl<T> Default for State<T> {
