@@ -7,7 +7,7 @@ use crate::common::cells;
 use crate::common::data::{Tensor, kept, matrix, patterns, tensors};
 use crate::common::{Apart, Element, OPTIMIZERS, Row, Setup, for_f32_and_f64};
 
-for_f32_and_f64!(a_refused_step_leaves_no_trace, a_loaded_run_goes_on);
+for_f32_and_f64!(a_refused_step_leaves_no_trace, a_loaded_run_goes_on, a_mask_holds_off_the_decay);
 
 /// All decays that keep something, towards all anchors; some are refused.
 fn with_memory() -> impl Iterator<Item = Decay> {
@@ -153,6 +153,37 @@ fn a_loaded_run_goes_on<T: Element>() {
             // A state may bound gradients better than the run did.
             let [(_, strengths, bits), (_, wanted, expected)] = [image(&*opt, &given), image(&*whole, &expected)];
             assert_eq!((strengths, bits), (wanted, expected), "{label}, step {k}");
+        }
+    });
+}
+
+/// Masks that come and go: the weights under one get the update of a step without decay, all others decay as without it.
+fn a_mask_holds_off_the_decay<T: Element>() {
+    // A trust ratio and a decay in the gradient join the weights.
+    each::<T>(|label, build| {
+        if label.starts_with("lamb") || label.contains("adaptive") {
+            return;
+        }
+        let (mut opt, mut tensors) = (build(), tensors::<T>(&LENGTHS));
+        for k in 0..4 {
+            let grads = gradients(&tensors, k);
+            let masks: Vec<Vec<bool>> =
+                grads.iter().map(|grad| (0..grad.len() as u64).map(|i| (i + k) % 3 == 1).collect()).collect();
+            let run = |opt: &mut dyn Optimizer<T>, tensors: &mut [Tensor<T>], masked: bool| {
+                let given = params(tensors, &grads, 4).into_iter().zip(&masks);
+                let mut given: Vec<_> = given.map(|(param, mask)| if masked { param.undecayed(mask) } else { param }).collect();
+                opt.step(&mut given).unwrap_or_else(|error| panic!("{label}: {error}"));
+            };
+            let [(mut free, mut undecayed), (mut pulled, mut decayed)] = [(); 2].map(|()| (opt.clone(), tensors.clone()));
+            free.set_weight_decay("default", Decay::none()).unwrap();
+            run(&mut *free, &mut undecayed, false);
+            run(&mut *pulled, &mut decayed, false);
+            run(&mut *opt, &mut tensors, k % 2 == 1);
+            for (((found, undecayed), decayed), mask) in tensors.iter().zip(&undecayed).zip(&decayed).zip(&masks) {
+                let held = |i: usize| k % 2 == 1 && mask[i];
+                let expected = (0..mask.len()).map(|i| if held(i) { undecayed.value[i] } else { decayed.value[i] });
+                assert_eq!(patterns(&found.value), patterns(&expected.collect::<Vec<_>>()), "{label}, step {k}");
+            }
         }
     });
 }
