@@ -189,8 +189,10 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
 
     /// Gives a group another decay from the next step on, until [`reset`](Self::reset): the group of
     /// just this name. Columns of state that both decays have stay as they are; others begin as those
-    /// of a new parameter, and a strength that [finds itself](Self::decay_strength) begins anew. A
-    /// [state](Self::export) names the decay that the group has then.
+    /// of a new parameter, and what a [group](Self::decay_strength) has found of its strength begins anew. So λ
+    /// of [`Decay::cpr`](crate::Decay::cpr), and κ where that is a column, go on in another CPR;
+    /// [`restore_state`](Self::restore_state) sets them. A [state](Self::export) names the decay that the group
+    /// has then.
     ///
     /// ```
     /// use wane::{Decay, Optimizer, Sgd};
