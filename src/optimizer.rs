@@ -78,9 +78,10 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn register(&mut self, params: &[Param<'_, T>]) -> Result<()>;
 
     /// Captures the anchors of these parameters (again): a decay towards
-    /// [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are now. This is for
-    /// weights that were loaded after they were registered. Parameters whose decay has no such
-    /// anchor stay as they are; new names become known.
+    /// [`Anchor::Start`](crate::Anchor::Start) pulls to the weights as they are now, a running average goes
+    /// on from them, and ‖w₀‖ of [`Decay::start_norm`](crate::Decay::start_norm) is their norm. This is for
+    /// weights that were loaded after they were registered. Parameters whose decay keeps nothing that starts
+    /// from weights stay as they are, and so do other columns; new names become known.
     ///
     /// ```
     /// use wane::{Anchor, Decay, Optimizer, Param, Sgd};
@@ -120,9 +121,9 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     fn catch_up(&mut self, params: &mut [Param<'_, T>]) -> Result<()>;
 
     /// Moves a known parameter to another group: one that was defined, `default`, `undecayed`, or
-    /// several joined by ` + `. Its step count is kept, and so are the columns of its state that
-    /// both optimizers have and, where both pull to it, its anchor. Other columns start as those of
-    /// a new parameter. A group that pulls towards the start captures a missing anchor in the
+    /// several joined by ` + `. Its step count is kept, and so are the columns that both optimizers have, and
+    /// those that both decays have, such as an anchor. Other columns start as those of
+    /// a new parameter. What starts from weights, such as an anchor that was not there, is captured in the
     /// parameter's next step. Where the options of both groups' optimizers differ (not only rates
     /// and decays), every step of the parameter is from then on rehearsed for overflow, unless that
     /// is [let through](crate::NonFinite::Propagate).
@@ -188,8 +189,10 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
 
     /// Gives a group another decay from the next step on, until [`reset`](Self::reset): the group of
     /// just this name. Columns of state that both decays have stay as they are; others begin as those
-    /// of a new parameter, and a strength that [finds itself](Self::decay_strength) begins anew. A
-    /// [state](Self::export) names the decay that the group has then.
+    /// of a new parameter, and what a [group](Self::decay_strength) has found of its strength begins anew. So λ
+    /// of [`Decay::cpr`](crate::Decay::cpr), and κ where that is a column, go on in another CPR;
+    /// [`restore_state`](Self::restore_state) sets them. A [state](Self::export) names the decay that the group
+    /// has then.
     ///
     /// ```
     /// use wane::{Decay, Optimizer, Sgd};
@@ -249,12 +252,15 @@ pub trait Optimizer<T: Float>: Debug + Send + Sync {
     /// columns that its decay keeps: `anchor` for [`Anchor::Start`](crate::Anchor::Start),
     /// `running_average` for [`Anchor::Average`](crate::Anchor::Average), `owed` for
     /// [`Untouched::CatchUp`](crate::Untouched::CatchUp), `sensitivity` for
-    /// [`Decay::tuned`](crate::Decay::tuned), `lambda` and others for [`Decay::cpr`](crate::Decay::cpr).
+    /// [`Decay::tuned`](crate::Decay::tuned), `lambda` and others for [`Decay::cpr`](crate::Decay::cpr),
+    /// `start_norm` for [`Decay::start_norm`](crate::Decay::start_norm) and
+    /// [`Decay::hyperball`](crate::Decay::hyperball), `singular_vector` for [`Decay::spectral`](crate::Decay::spectral).
     /// `None` for a name not seen.
     fn columns(&self, name: &str) -> Option<Vec<&'static str>>;
 
     /// Returns a column of a parameter's state, by PyTorch's name (`exp_avg`, `momentum_buffer`
-    /// ...); `None` before its first update, unless a column was [put back](Self::restore_state).
+    /// ...) or its decay's; an optimizer's is `None` before the first update, unless a column was
+    /// [put back](Self::restore_state), a decay's before the parameter's first step or registration.
     /// Most columns have a number for each weight; `row_var` and `col_var` of
     /// [`Adafactor`](crate::Adafactor) have fewer, `mu_product` of [`NAdam`](crate::NAdam) has one.
     #[doc(alias = "exp_avg")]

@@ -10,8 +10,8 @@ use std::cell::Cell;
 
 use common::{Element, OPTIMIZERS, Reach, cells};
 use wane::{
-    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Kappa, Lamb, Muon, NonFinite, Optimizer, Param, Schedule, Selector, Settings,
-    Sgd, Tuning, Untouched,
+    Adafactor, Adam, AdamW, Anchor, Clip, Decay, Kappa, Lamb, Muon, NAdam, NonFinite, Optimizer, Param, Penalty, Place, Schedule,
+    Selector, Settings, Sgd, Strength, Tuning, Untouched,
 };
 
 // What the present thread asks for, so that tests may run side by side.
@@ -164,13 +164,19 @@ fn every_kind_of_decay() {
         Decay::exact(0.1).towards(Anchor::Start).untouched(Untouched::CatchUp),
         Decay::coupled_l1(0.1).towards(Anchor::Given),
         Decay::cpr(Kappa::Inflection { every: 2 }),
+        Decay::cpr(Kappa::WarmStart { steps: 2 }),
         Decay::cpr(Kappa::Constant(0.1)).towards(Anchor::Start),
+        Decay::new(Penalty::L2, Place::Exact, Strength::AdaCpr { mu: 1.0, kappa: Kappa::Initial { times: 0.5 } }),
         Decay::tuned(0.1, Tuning::Log(1.0)).towards(Anchor::Start),
+        Decay::tuned(0.1, Tuning::Linear(1.0)).towards(Anchor::Given),
     ] {
         boxed(Sgd::new(0.1).momentum(0.9).weight_decay(decay.clone()));
         boxed(Lamb::new(0.1).weight_decay(decay));
     }
-    boxed(Adam::new(0.1).weight_decay(Decay::stable(1e-3)));
+    for decay in [Decay::stable(1e-3), Decay::stable(1e-3).towards(cells::AVERAGE)] {
+        boxed(Adam::new(0.1).weight_decay(decay.clone()));
+        boxed(NAdam::new(0.1).weight_decay(decay));
+    }
 }
 
 #[test]
@@ -323,4 +329,32 @@ fn groups_by_word_and_by_move() {
     opt.step(&mut params[..1]).unwrap();
     let mut clone = opt.clone();
     assert_eq!(allocations(|| drop(clone.step(&mut params))), 0);
+}
+
+/// Columns that were put back, so that every step is rehearsed for overflow.
+#[test]
+fn rehearsals() {
+    for decay in [
+        Decay::none(),
+        Decay::tuned(0.1, Tuning::Log(1.0)).towards(Anchor::Start),
+        Decay::cpr(Kappa::Inflection { every: 2 }),
+        Decay::spectral(0.1),
+        Decay::exact(0.1).untouched(Untouched::CatchUp),
+    ] {
+        let mut opt = Adam::new(0.1).weight_decay(decay.clone()).build::<f32>().unwrap();
+        let (mut v, mut w) = (vec![0.5; 6], vec![0.5; 40]);
+        let mut step = |opt: &mut dyn Optimizer<f32>| {
+            let [g, h] = [&[0.25; 6][..], &[0.25; 40]];
+            let mut params = [Param::new("v", &mut v, g).shape(&[3, 2]), Param::new("w", &mut w, h).shape(&[4, 10])];
+            allocations(|| {
+                opt.step(&mut params).unwrap();
+            })
+        };
+        step(&mut opt);
+        for (name, n) in [("v", 6), ("w", 40)] {
+            opt.restore_state(name, "exp_avg", &vec![0.1; n]).unwrap();
+        }
+        step(&mut opt);
+        assert_eq!([(); 4].map(|()| step(&mut opt)), [0; 4], "{decay}");
+    }
 }

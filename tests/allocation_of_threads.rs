@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wane::{Adam, Clip, Decay, Optimizer, Param, Pool};
+use wane::{Adam, Anchor, Clip, Decay, Kappa, Optimizer, Param, Pool, Tuning, Untouched};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
@@ -30,6 +30,11 @@ fn no_thread_allocates_after_the_first_step() {
         Decay::ada_decay(0.1),
         Decay::selective(1.0),
         Decay::group_lasso(0.1),
+        Decay::spectral(0.1),
+        Decay::exact(0.1).untouched(Untouched::CatchUp),
+        Decay::cpr(Kappa::Inflection { every: 2 }),
+        Decay::tuned(0.1, Tuning::Log(1.0)).towards(Anchor::Start),
+        Decay::stable(1e-5),
     ] {
         let settings = Adam::new(0.1).clip(Clip::GlobalNorm(0.1)).weight_decay(decay).threads(2).pool(&pool);
         let mut opt = settings.build::<f32>().unwrap();

@@ -3,6 +3,7 @@
 mod common;
 mod strengths {
     mod cpr;
+    mod engine;
     mod given;
     mod stable;
     mod tuned;

@@ -67,11 +67,11 @@ impl<T: Real> Engine<T> {
         for (param, slot) in params.iter_mut().zip(slots).filter(|(_, slot)| slot.is_active()) {
             let group = &self.groups[slot.group];
             let gradient = (slot.step.norm * survey.factor).min(bound);
-            let mut bounds = Bounds::of(group, slot, gradient);
+            let mut bounds = Bounds::of(group, slot, slot.ceiling, gradient);
             if !bounds.hold && looks_at_weights(group) {
                 let norm = |x: &[T]| reduce::sum_of_squares(self.run.level, x).norm();
-                slot.ceiling.weight = norm(param.value) + norm(slot.memory.first().unwrap_or_default());
-                bounds = Bounds::of(group, slot, gradient);
+                let weight = norm(param.value) + norm(slot.memory.first().unwrap_or_default());
+                bounds = Bounds::of(group, slot, Ceiling { weight, ..slot.ceiling }, gradient);
             }
             // Bounds rest on columns that one run has made, which a state may only claim.
             if !bounds.hold || slot.doubted {
@@ -104,19 +104,18 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Returns the bounds for gradients up to `gradient`.
+    /// Returns the bounds for gradients up to `gradient`, of a parameter that is within `so_far` until now.
     ///
     /// A weight of any size may move by less than half of the distance between the largest numbers,
     /// as the sum is rounded back.
-    fn of<T: Real>(group: &Group<T>, slot: &Slot<T>, gradient: f64) -> Self {
+    fn of<T: Real>(group: &Group<T>, slot: &Slot<T>, so_far: Ceiling, gradient: f64) -> Self {
         let (room, nudge) = (T::LARGEST / 8.0, T::LARGEST * T::EPS / 8.0);
         let looks = looks_at_weights(group);
-        let distance = if looks { slot.ceiling.weight + slot.step.lent } else { 0.0 };
+        let distance = if looks { so_far.weight + slot.step.lent } else { 0.0 };
         let [l1, l2] = group.plan.effect.coupled();
-        let gradient = slot.ceiling.gradient.max(gradient + l2 * distance + l1);
+        let gradient = so_far.gradient.max(gradient + l2 * distance + l1);
         let Reach { state, displacement } = group.plan.scalars.reach(slot.step.scalars, gradient);
-        let ceiling =
-            Ceiling { gradient, weight: slot.ceiling.weight.max(slot.step.lent) + displacement.max(slot.step.displacement) };
+        let ceiling = Ceiling { gradient, weight: so_far.weight.max(slot.step.lent) + displacement.max(slot.step.displacement) };
         // Written so that a NaN, as of 0/0, does not hold.
         let moves = displacement <= nudge && slot.step.displacement <= nudge;
         Self { ceiling, hold: gradient <= room && state <= room && distance <= room && moves }

@@ -213,12 +213,13 @@ impl<T> Slot<T> {
     pub(crate) fn end(&mut self, ended: u64) {
         self.status = self.step.status;
         self.seen = ended;
-        self.step.captured = false;
+        self.keep();
     }
 
-    /// Keeps an anchor that was captured without a step.
+    /// Keeps what the decay has captured.
     pub(crate) fn keep(&mut self) {
         self.step.captured = false;
+        self.memory.keep();
     }
 
     /// Drops the anchor that a failed step has captured.
@@ -262,9 +263,7 @@ impl<T: Real> Slot<T> {
             }
         }
         self.state.take(columns);
-        if kept.len() == self.memory.columns.len() {
-            self.memory.take(kept);
-        }
+        self.memory.take(kept);
         // Numbers without a step, or with no bound that could be one, are of unknown origin.
         let gradient = match from.gradient_bound.filter(|bound| (0.0..f64::INFINITY).contains(bound)) {
             Some(bound) if self.state.numbers.is_empty() => bound,
@@ -317,7 +316,7 @@ impl<T: Real> Slot<T> {
 
 /// Returns columns of a parameter with other axes, with the old numbers where both have an element.
 fn resized<T: Real>(old: &State<T>, mut new: State<T>, [before, after]: [&[usize]; 2], value: &[T]) -> State<T> {
-    if !old.numbers.is_empty() {
+    if !old.is_empty() {
         new.begin(value);
         for column in old.columns.clone() {
             if let (Some(from), Some(to)) = (old.get(column.name), new.get_mut(column.name)) {

@@ -6,6 +6,7 @@
 )]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::hyperparameters::{Kept, MAX_KEPT, Options};
@@ -26,7 +27,7 @@ pub(crate) fn check_finite<T: Float>(parameter: &str, column: &str, values: &[T]
 }
 
 /// The columns of one parameter, a rule's or a law's.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct State<T> {
     pub(crate) columns: Vec<Column>,
     /// How many of them have a number for each weight; they are the first.
@@ -34,11 +35,34 @@ pub(crate) struct State<T> {
     pub(crate) of: Matrices,
     /// All numbers, column after column; empty before the first gradient.
     pub(crate) numbers: Vec<T>,
+    /// Columns that came before the weights, from which others start: all are made once these are seen. They stay
+    /// until then, and until that step has gone well.
+    early: BTreeMap<&'static str, Vec<T>>,
     /// What the shorter columns will be after this step.
     pub(crate) next: Vec<T>,
     /// Columns of this step only.
     pub(crate) work: Vec<T>,
     work_extents: Vec<Extent>,
+}
+
+impl<T: Clone> Clone for State<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::hollow(self.of);
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Takes the numbers into the memory that is there, so that a rehearsal need not allocate.
+    fn clone_from(&mut self, from: &Self) {
+        let Self { columns, full, of, numbers, early, next, work, work_extents } = from;
+        (self.full, self.of) = (*full, *of);
+        self.columns.clone_from(columns);
+        self.numbers.clone_from(numbers);
+        self.early.clone_from(early);
+        self.next.clone_from(next);
+        self.work.clone_from(work);
+        self.work_extents.clone_from(work_extents);
+    }
 }
 
 impl<T> Default for State<T> {
@@ -50,13 +74,23 @@ impl<T> Default for State<T> {
 impl<T> State<T> {
     /// Returns a state without columns.
     pub(crate) fn hollow(of: Matrices) -> Self {
-        let (columns, numbers, next, work, work_extents) = Default::default();
-        Self { columns, full: 0, of, numbers, next, work, work_extents }
+        let (columns, numbers, early, next, work, work_extents) = Default::default();
+        Self { columns, full: 0, of, numbers, early, next, work, work_extents }
     }
 
-    /// Drops all numbers.
+    /// Drops all numbers that a step has made.
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
+    }
+
+    /// Keeps all numbers that a step has made.
+    pub(crate) fn keep(&mut self) {
+        self.early.clear();
+    }
+
+    /// Returns whether it holds no numbers.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.early.is_empty()
     }
 }
 
@@ -73,25 +107,19 @@ impl<T: Float> State<T> {
 
     fn with(columns: Vec<Column>, work_extents: Vec<Extent>, of: Matrices) -> Self {
         let full = columns.iter().take_while(|column| column.extent == Extent::Weights).count();
-        let (numbers, next, work) = Default::default();
-        Self { columns, full, of, numbers, next, work, work_extents }
+        let (numbers, early, next, work) = Default::default();
+        Self { columns, full, of, numbers, early, next, work, work_extents }
     }
 
     /// Takes the numbers of the columns that both have. Where there are none, all columns are made in
-    /// the next step; else others start here, where weights are not known and count as 0.
+    /// the next step.
     pub(crate) fn inheriting(mut self, old: &Self) -> Self
     where
         T: Real,
     {
-        let of_both: Vec<_> = self.lengths().filter(|(name, len)| old.get(name).is_some_and(|old| old.len() == *len)).collect();
-        if !of_both.is_empty() {
-            self.begin(&[]);
-        }
-        for (name, _) in of_both {
-            if let (Some(old), Some(new)) = (old.get(name), self.get_mut(name)) {
-                new.copy_from_slice(old);
-            }
-        }
+        let of_both = self.lengths().filter_map(|(name, len)| Some((name, old.get(name).filter(|old| old.len() == len)?.into())));
+        let of_both: Vec<(_, Cow<'_, _>)> = of_both.collect();
+        self.adopt(&of_both);
         self
     }
 
@@ -120,12 +148,12 @@ impl<T: Float> State<T> {
 
     /// Returns a column, if it is there yet.
     pub(crate) fn get(&self, name: &str) -> Option<&[T]> {
-        self.numbers.get(self.range(name)?)
+        self.numbers.get(self.range(name)?).or_else(|| self.early.get(name).map(Vec::as_slice))
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
         let range = self.range(name)?;
-        self.numbers.get_mut(range)
+        self.numbers.get_mut(range).or_else(|| self.early.get_mut(name).map(Vec::as_mut_slice))
     }
 
     /// Puts the numbers of a column back.
@@ -133,13 +161,10 @@ impl<T: Float> State<T> {
     where
         T: Real,
     {
-        let range = self.range(column).filter(|range| range.len() == values.len());
-        let range = range.ok_or_else(|| self.no_such(parameter, column, values.len()))?;
+        let found = self.lengths().find(|found| *found == (column, values.len()));
+        let (name, _) = found.ok_or_else(|| self.no_such(parameter, column, values.len()))?;
         check_finite(parameter, column, values)?;
-        if self.is_missing() {
-            self.begin(&[]);
-        }
-        self.numbers[range].copy_from_slice(values);
+        self.adopt(&[(name, values.into())]);
         Ok(())
     }
 
@@ -194,7 +219,11 @@ impl<T: Float> State<T> {
         for column in &self.columns {
             let start = numbers.len();
             numbers.resize(start + self.of.len(column.extent), T::default());
-            column.start.fill(&mut numbers[start..], value);
+            let made = &mut numbers[start..];
+            match self.early.get(column.name) {
+                Some(early) => made.copy_from_slice(early),
+                None => column.start.fill(made, value),
+            }
         }
         self.own(numbers);
     }
@@ -230,24 +259,43 @@ impl<T: Float> State<T> {
     {
         match <[_; 1]>::try_from(columns) {
             Ok([(_, numbers)]) if self.columns.len() == 1 => self.own(numbers.into_owned()),
-            Ok([(name, numbers)]) => self.copy(&[(name, numbers)]),
-            Err(columns) => self.copy(&columns),
+            Ok([column]) => self.take_worthy(&[column]),
+            Err(columns) => self.take_worthy(&columns),
         }
     }
 
-    fn copy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)])
+    fn take_worthy(&mut self, columns: &[(&'static str, Cow<'_, [T]>)])
     where
         T: Real,
     {
-        if columns.is_empty() || !self.is_worth(columns.iter().map(|(_, numbers)| numbers.len()).sum()) {
-            return;
+        if self.must_wait(columns) || self.is_worth(columns.iter().map(|(_, numbers)| numbers.len()).sum()) {
+            self.adopt(columns);
         }
-        self.begin(&[]);
+    }
+
+    /// Takes the numbers of these columns. Others, if they are not there, start here; or where one of them starts
+    /// from weights, all wait for those.
+    fn adopt(&mut self, columns: &[(&'static str, Cow<'_, [T]>)])
+    where
+        T: Real,
+    {
+        if self.must_wait(columns) {
+            return self.early.extend(columns.iter().map(|(name, numbers)| (*name, numbers.to_vec())));
+        }
+        if !columns.is_empty() && self.is_missing() {
+            self.begin(&[]);
+        }
         for (name, numbers) in columns {
             if let Some(column) = self.get_mut(name) {
                 column.copy_from_slice(numbers);
             }
         }
+    }
+
+    /// Returns whether all columns are missing, and one that is not among these starts from weights.
+    fn must_wait(&self, columns: &[(&'static str, Cow<'_, [T]>)]) -> bool {
+        let is_known = |name| self.early.contains_key(name) || columns.iter().any(|(known, _)| *known == name);
+        self.is_missing() && self.columns.iter().any(|column| column.start.is_of_weights() && !is_known(column.name))
     }
 
     /// Returns whether so many numbers are enough to make all columns for them: nothing is made of a

@@ -135,7 +135,7 @@ impl Hyperparameters for Adagrad {
     // s ≤ s₀ + t·g², and g/√s is at most 1, but for rounding; where g² is lost, it is g/ε.
     fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
         let sum = 2.0 * (self.initial + scalars.t * g * g);
-        let lost = if self.initial > 0.0 { 0.0 } else { T::min_positive_value().widen().sqrt() / self.eps };
+        let lost = if self.initial > 0.0 { 0.0 } else { T::min_positive_value().widen().sqrt() / self.eps.abs() };
         let longest = scalars.lr * (2.0 + lost);
         Reach { state: g.max(sum).max(scalars.lr * g), displacement: longest }
     }

@@ -241,6 +241,8 @@ impl Hyperparameters for Adam {
             Epsilon::Hat(_) => (lr / correction1 * correction2.sqrt(), 1.0),
         };
         let (name, eps) = self.eps();
+        // −0 is 0, also where a bound is divided by it.
+        let eps = eps.abs();
         kept::<T>("beta1", self.beta1)?;
         let unit = rounded("root of the second bias correction", correction2.sqrt() / root)?;
         let moments = Moments {

@@ -155,7 +155,7 @@ impl Hyperparameters for NAdam {
 
     // |m| ≤ |g|, v ≤ g².
     fn reach<T: Real>(&self, scalars: &Scalars<T>, g: f64) -> Reach {
-        let u = scalars.longest * g / self.eps;
+        let u = scalars.longest * g / self.eps.abs();
         Reach { state: g.max(g * g).max(u), displacement: scalars.lr * u }
     }
 

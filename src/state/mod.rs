@@ -101,7 +101,8 @@ pub struct GroupState {
     pub settings: SettingTexts,
     /// What its decay has found of its strength, see
     /// [`decay_strength`](crate::Optimizer::decay_strength): λ̄ of [`Decay::adaptive`](crate::Decay::adaptive),
-    /// λ of [`Decay::tuned`](crate::Decay::tuned); 0 for other decays; finite, at least 0.
+    /// λ of [`Decay::tuned`](crate::Decay::tuned), p/√v̄ of [`Decay::stable`](crate::Decay::stable); 0 for other
+    /// decays; finite, at least 0.
     pub average: f64,
 }
 

@@ -1,7 +1,7 @@
 //! Any file of state, and any state that JSON can say: it is refused, or loaded whole; an optimizer imports it, or refuses it and is as it was.
 
 use wane::state::{Loading, State};
-use wane::{Adafactor, AdamW, Anchor, Decay, Muon, NAdam, Optimizer, Param, Result, Selector, Settings, Sgd};
+use wane::{Adafactor, AdamW, Anchor, Decay, Kappa, Muon, NAdam, Optimizer, Param, Result, Selector, Settings, Sgd, Untouched};
 
 use crate::memory::bounded;
 
@@ -30,7 +30,10 @@ fn import(state: &State<'_>, bound: usize) {
     each(settings, state, bound);
     each(NAdam::new(0.25).weight_decay(Decay::adaptive(0.1)), state, bound);
     each(Adafactor::new(0.25), state, bound);
-    each(Muon::new(0.25), state, bound);
+    each(Muon::new(0.25).weight_decay(Decay::spectral(0.25)), state, bound);
+    let cpr = Decay::cpr(Kappa::Inflection { every: 1 }).towards(Anchor::Start);
+    each(Sgd::new(0.5).weight_decay(cpr), state, bound);
+    each(Sgd::new(0.5).weight_decay(Decay::exact(0.25).untouched(Untouched::CatchUp)), state, bound);
 }
 
 fn each<A: wane::Algorithm>(settings: Settings<A>, state: &State<'_>, bound: usize) {

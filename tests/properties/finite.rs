@@ -2,7 +2,7 @@
 //! the decay.
 
 use proptest::prelude::*;
-use wane::{Adam, AdamW, Anchor, Clip, Decay, Error, Lamb, NonFinite, Optimizer, Param, Result, Sgd};
+use wane::{Adagrad, Adam, AdamW, Anchor, Clip, Decay, Error, Lamb, NAdam, NonFinite, Optimizer, Param, Result, Sgd};
 
 use crate::common::cells::{self, Cell};
 use crate::common::data::{kept, matrix, patterns};
@@ -230,4 +230,23 @@ fn infinities_on_the_way_are_foreseen() {
     let before = w;
     opt.step(&mut [Param::new("w", &mut w, &[0.0])]).unwrap_err();
     assert_eq!(w, before);
+}
+
+/// An ε of 0 may be written −0: what it divides is infinite, and foreseen as such.
+#[test]
+fn a_zero_is_one_of_either_sign() {
+    for eps in [0.0, -0.0] {
+        let all: [Box<dyn Optimizer<f32>>; 4] = [
+            Adam::new(0.1).eps(eps).build().unwrap().into(),
+            Adam::new(0.1).epsilon_hat(eps).build().unwrap().into(),
+            NAdam::new(0.1).eps(eps).build().unwrap().into(),
+            Adagrad::new(0.1).eps(eps).build().unwrap().into(),
+        ];
+        for mut opt in all {
+            // The square of the gradient is 0 in f32.
+            let mut w = [1.0];
+            opt.step_slice(&mut w, &[1e-30]).unwrap_err();
+            assert_eq!(w, [1.0], "{opt:?}");
+        }
+    }
 }

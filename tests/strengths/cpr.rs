@@ -319,3 +319,24 @@ fn every_optimizer_stays_finite() {
         }
     }
 }
+
+/// Where the mean of squares is more than the largest number, so is no bound: nothing becomes a NaN, and nothing decays.
+#[test]
+fn squares_may_be_more_than_the_largest_number() {
+    let bounds =
+        [(1.0, Kappa::WarmStart { steps: 0 }), (1.0, Kappa::Initial { times: 1.0 }), (0.0, Kappa::Initial { times: 1e300 })];
+    for (mu, kappa) in bounds {
+        for decay in [cpr(mu, kappa), ada_cpr(mu, kappa)] {
+            let mut opt = Sgd::new(1.0).weight_decay(decay.clone()).build::<f32>().unwrap();
+            let mut w = [1e20];
+            opt.step_slice(&mut w, &[0.0]).unwrap();
+            assert_eq!((w, opt.state("(slice)", "lambda")), ([1e20], Some(&[0.0][..])), "{decay}");
+            assert_eq!(opt.state("(slice)", "kappa"), Some(&[f32::MAX][..]), "{decay}");
+
+            let mut opt = Sgd::new(1.0).weight_decay(decay.clone()).build::<f64>().unwrap();
+            let mut w = [1e200];
+            opt.step_slice(&mut w, &[0.0]).unwrap();
+            assert_eq!((w, opt.state("(slice)", "lambda")), ([1e200], Some(&[0.0][..])), "{decay}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Decays that are given between steps.
 
-use wane::{Adam, Anchor, Decay, Error, Kappa, Lamb, Optimizer, Param, Sgd, Tuning};
+use wane::state::{Aspect, Column, Loading, ParameterState};
+use wane::{Adam, Anchor, Decay, Error, Kappa, Lamb, Optimizer, Param, Sgd, Tuning, Untouched};
 
 use crate::common::data::{bits, step, tensors};
 use crate::common::{Element, OPTIMIZERS, for_f32_and_f64};
@@ -16,7 +17,7 @@ fn a_run_goes_on_as_one_that_was_built_so<T: Element>() {
         step(&mut *opt, &mut whole, 0);
 
         let mut other = row.build::<T>(&row.setup(second.clone()));
-        let loading = wane::state::Loading::strict().allow(wane::state::Aspect::Setting).allow(wane::state::Aspect::Column);
+        let loading = Loading::strict().allow(Aspect::Setting).allow(Aspect::Column);
         other.import(opt.export().into_owned(), &loading).unwrap();
         let mut part = whole.clone();
 
@@ -97,4 +98,82 @@ fn what_build_refuses_changes_nothing() {
     let error = opt.set_weight_decay("default", Decay::decoupled(0.5)).unwrap_err();
     assert!(matches!(error, Error::ShrinkOutOfRange { .. }), "{error}");
     assert_eq!(opt.describe().groups()[0].decay(), "none");
+}
+
+/// Decays that keep a column beside what they capture, without and with that.
+fn with_and_without_what_is_captured() -> Vec<[Decay; 2]> {
+    let towards = |decay: Decay| [decay.clone(), decay.towards(Anchor::Start)];
+    vec![
+        towards(Decay::cpr(Kappa::Constant(0.25))),
+        towards(Decay::tuned(0.25, Tuning::Log(1.0))),
+        towards(Decay::spectral(0.5)),
+        towards(Decay::exact(0.5).untouched(Untouched::CatchUp)),
+        [Decay::exact(0.5).towards(Anchor::Start), Decay::start_norm(0.5, 1.0).towards(Anchor::Start)],
+    ]
+}
+
+/// A step on two rows, of which one is not touched.
+fn step_on_rows(opt: &mut dyn Optimizer<f64>, w: &mut [f64], first: f64) -> wane::Result<wane::Report> {
+    opt.step(&mut [Param::new("w", w, &[first, -0.25, 0.0, 0.0]).shape(&[2, 2])])
+}
+
+/// The columns of a parameter that are there.
+fn columns(opt: &dyn Optimizer<f64>) -> Vec<(&'static str, Vec<f64>)> {
+    let names = opt.columns("w").unwrap().into_iter();
+    names.filter_map(|name| Some((name, opt.state("w", name)?.to_vec()))).collect()
+}
+
+/// What both decays keep stays where another column starts from weights. That one is captured in the next step,
+/// or in the one after it, if that fails; and a state has what is there.
+#[test]
+fn what_starts_from_weights_is_captured_beside_what_stays() {
+    for [before, now] in with_and_without_what_is_captured() {
+        let build = || {
+            let (before, now) = (before.clone(), now.clone());
+            Sgd::new(0.25).weight_decay(before).group("now", move |s| s.weight_decay(now.clone())).build::<f64>().unwrap()
+        };
+        let (mut opt, mut loaded, mut w) = (build(), build(), [2.0, -1.0, 0.5, 1.0]);
+        step_on_rows(&mut opt, &mut w, 0.5).unwrap();
+        let kept = columns(&opt);
+        opt.assign("w", "now").unwrap();
+        assert_eq!(columns(&opt), kept, "{now}");
+        w = [3.0, 4.0, 0.0, 12.0];
+        step_on_rows(&mut opt, &mut w, f64::NAN).unwrap_err();
+        assert_eq!(columns(&opt), kept, "{now}");
+        loaded.import(opt.export().into_owned(), &Loading::strict()).unwrap();
+        assert_eq!(loaded.export(), opt.export());
+
+        let (mut other, expected) = (w, w);
+        step_on_rows(&mut opt, &mut w, 0.5).unwrap();
+        step_on_rows(&mut loaded, &mut other, 0.5).unwrap();
+        assert_eq!((w, loaded.export()), (other, opt.export()), "{now}");
+        let captured = |name| kept.iter().all(|(kept, _)| *kept != name).then(|| opt.state("w", name)).flatten();
+        for (name, expected) in [("anchor", &expected[..]), ("start_norm", &[13.0])] {
+            assert!(captured(name).is_none_or(|found| found == expected), "{name} of {now}");
+        }
+        assert!(["anchor", "start_norm"].into_iter().any(|name| captured(name).is_some()), "{now}");
+    }
+}
+
+/// A column that is put back before what starts from weights is captured stays, and so does a lone column of a
+/// state; nothing is made of a length that no weights stand for.
+#[test]
+fn a_column_may_come_before_the_weights() {
+    let build =
+        || Sgd::new(0.25).weight_decay(Decay::cpr(Kappa::Constant(0.0625)).towards(Anchor::Start)).build::<f64>().unwrap();
+    let mut state = ParameterState::new("w", 1 << 60);
+    state.columns = ["anchor", "lambda"].map(|name| Column::new(name, Vec::<f64>::new())).into();
+    let mut opt = build();
+    opt.import_parameter(state.clone()).unwrap();
+    opt.restore_state("w", "lambda", &[0.125]).unwrap();
+    assert_eq!([opt.state("w", "anchor"), opt.state("w", "lambda")], [None, Some(&[0.125][..])]);
+
+    (state.len, state.columns[1]) = (64, Column::new("lambda", vec![0.125]));
+    let mut opt = build();
+    opt.import_parameter(state).unwrap();
+    let mut w = [1.0; 64];
+    opt.step(&mut [Param::new("w", &mut w, &[0.0; 64])]).unwrap();
+    // κ is 0.0625 above R = 0.
+    assert_eq!([opt.state("w", "anchor"), opt.state("w", "lambda")], [Some(&[1.0; 64][..]), Some(&[0.0625][..])]);
+    assert_eq!(w, [1.0; 64]);
 }
