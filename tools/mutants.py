@@ -69,7 +69,8 @@ def laws():
     """All laws but the one that does nothing."""
     text = (COPY / LAWS / "mod.rs").read_text()
     listed = re.search(r"^laws! \{\n(.*?)^\}", text, re.M | re.S)
-    found = re.findall(r"(\w+)\((\w+)::(\w+)(?:<T>)?\)(?=[,;])", re.sub(r"\w+\([\w:]+\) =>", "", listed[1])) if listed else []
+    # Before the arrows stand amounts, behind them laws.
+    found = re.findall(r"(\w+)\((\w+)::(\w+)(?:<[^()]*>)?\)(?=[,;])", re.sub(r"\w+\([^()]*\) =>", "", listed[1])) if listed else []
     if len(found) < 2:
         fail(f"no list of laws in {LAWS}/mod.rs")
     return [Law(name, type, f"{LAWS}/{file}.rs") for name, file, type in found if name != "Free"]
@@ -193,6 +194,7 @@ def silence(law, part, mutant, nothing):
     head = re.search(rf"fn {part}\(&self, ([^()]*)\) -> [^{{]*\{{\n", text)
     if not head:
         fail(f"no head of `{part}` in {law.file}")
+    # Laws of one type have one body, and silence it together.
     names = re.findall(r"(\w+|\[[^\]:]*\]): (?:\[T; \d+\]|[\w:]+(?:<T>)?)", head[1])
     line = f"if crate::mutant::is({mutant}) {{ return {nothing(*names)}; }}\n"
     path = COPY / law.file

@@ -11,6 +11,8 @@ for_f32_and_f64!(
     nothing_decays_before_the_bound_is_known,
     all_is_resumed,
     means_beyond_all_numbers_leave_finite_weights,
+    under_a_trust_ratio_a_step_is_as_long_as_the_rate,
+    under_a_trust_ratio_decay_alone_is_the_rate,
 );
 
 /// CPR over one tensor under plain SGD, in a few plain lines.
@@ -337,6 +339,34 @@ fn squares_may_be_more_than_the_largest_number() {
             let mut w = [1e200];
             opt.step_slice(&mut w, &[0.0]).unwrap();
             assert_eq!((w, opt.state("(slice)", "lambda")), ([1e200], Some(&[0.0][..])), "{decay}");
+        }
+    }
+}
+
+/// LAMB's displacement, decay included, is η·‖w‖ long, however strong CPR is by then.
+fn under_a_trust_ratio_a_step_is_as_long_as_the_rate<T: Element>() {
+    let decay = Decay::cpr(Kappa::Constant(0.01));
+    let mut opt = Lamb::new(0.125).weight_decay(decay).build::<T>().unwrap();
+    let mut w = [3.0, -4.0, 12.0].map(T::near);
+    for k in 0..5 {
+        let before = w;
+        opt.step_slice(&mut w, &[1.0, 0.5 + f64::from(k), -2.0].map(T::near)).unwrap();
+        let moved: Vec<_> = w.iter().zip(before).map(|(after, before)| (after.exact() - before.exact()).powi(2)).collect();
+        let [moved, length] = [moved.iter().sum::<f64>(), before.iter().map(|w| w.exact().powi(2)).sum()].map(f64::sqrt);
+        assert!((moved / length / 0.125 - 1.0).abs() < 100.0 * T::EPS, "{k}: {moved} of {length}");
+    }
+}
+
+/// Without a gradient the displacement is decay alone: every weight loses the share η.
+fn under_a_trust_ratio_decay_alone_is_the_rate<T: Element>() {
+    let decay = Decay::cpr(Kappa::Constant(0.01));
+    let mut opt = Lamb::new(0.125).weight_decay(decay).build::<T>().unwrap();
+    let mut w = [3.0, -4.0, 12.0].map(T::near);
+    for k in 1..=5 {
+        opt.step_slice(&mut w, &[T::near(0.0); 3]).unwrap();
+        for (w, start) in w.iter().zip([3.0, -4.0, 12.0]) {
+            let expected = start * 0.875_f64.powi(k);
+            assert!((w.exact() / expected - 1.0).abs() < 20.0 * T::EPS, "{k}: {w} for {expected}");
         }
     }
 }

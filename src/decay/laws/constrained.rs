@@ -214,7 +214,8 @@ impl<T: Real> Law<T> for Constrained<T> {
         let mean = T::of(held::<T>(whole.norm().powi(2) / n)).widen();
         let next = self.amounts.after(Memory::read(notes.kept), mean);
         next.write(notes.kept);
-        let share = (self.amounts.trust * 2.0 * next.lambda).clamp(0.0, 1.0 - T::EPS);
+        let below_1 = |share: f64| share.clamp(0.0, 1.0 - T::EPS);
+        let share = below_1(self.amounts.trust * below_1(2.0 * next.lambda));
         Self { pull: Exact::new(share), ..self }
     }
 
