@@ -19,12 +19,14 @@ use crate::kernel::{Level, Move, Scaling, SquareSum, TILE, descend};
 mod fused;
 mod look;
 mod mask;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use fused::{AnyRule, Fused};
 pub(crate) use look::Look;
 pub(crate) use mask::Mask;
+use seen::Seen;
 
 /// Scratch memory for one thread.
 pub(crate) struct Desk<T> {
@@ -324,48 +326,6 @@ fn cut<T>(column: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
 /// Returns the tiles of n weights.
 pub(crate) fn tiles(n: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n).step_by(TILE).map(move |at| at..n.min(at + TILE))
-}
-
-/// What becomes of the gradient before the rule sees it.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen<'a, T> {
-    level: Level,
-    scaling: Scaling<T>,
-    law: &'a AnyLaw<T>,
-    g: &'a [T],
-    anchor: &'a [T],
-    mask: Mask<'a>,
-    start: usize,
-}
-
-impl<'a, T: Real> Seen<'a, T> {
-    /// Returns whether the rule sees the gradient as it was given.
-    fn is_given(&self) -> bool {
-        !self.law.tiled().couples() && self.scaling.is_plain()
-    }
-
-    /// Returns the gradient of a tile, whose weights are `x`, as the rule sees it; `d` becomes the
-    /// distance from the anchor, if there is one.
-    pub(crate) fn gradient<'t>(&self, x: &[T], tile: Range<usize>, d: &mut [T], out: &'t mut [T; TILE]) -> &'t [T]
-    where
-        'a: 't,
-    {
-        let Self { level, scaling, law, anchor, .. } = *self;
-        let (g, out) = (&self.g[tile.clone()], &mut out[..tile.len()]);
-        if !anchor.is_empty() {
-            tile::distance(level, x, &anchor[tile.clone()], d);
-        }
-        if self.is_given() {
-            return g;
-        }
-        law.tiled().couple(level, scaling, g, if anchor.is_empty() { x } else { d }, out);
-        if law.tiled().couples()
-            && let Some(spared) = self.mask.tile(self.start + tile.start, tile.len())
-        {
-            tile::replace(level, &spared, out, |i| scaling.apply(g[i]));
-        }
-        out
-    }
 }
 
 /// Returns the part of a column, if there is one.
