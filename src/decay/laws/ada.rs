@@ -143,7 +143,8 @@ impl<T: Real> Law<T> for AdaDecay<T> {
             );
         });
         let deviation = (squares.sum() / n).sqrt();
-        let steepness = if deviation == 0.0 { 0.0 } else { self.alpha / deviation };
+        // Where gradients are as small as numbers get, it may be larger than any. A NaN stays one.
+        let steepness = if deviation == 0.0 { 0.0 } else { (self.alpha / deviation).clamp(0.0, T::LARGEST) };
         Self { mean: T::of(mean), steepness: T::of(steepness), ..self }
     }
 
