@@ -264,4 +264,10 @@ fn what_stands_beside_a_share_is_finite() {
     let decay = Decay::tuned(1e-200, wane::Tuning::Linear(1.0)).schedule(schedule);
     let error = Sgd::new(0.5).weight_decay(decay).build::<f32>().unwrap_err();
     assert!(matches!(error, Error::OutOfRange { setting: "weight decay", .. }), "{error}");
+    // The strength is, where a schedule near the largest number is rounded to less than 0.
+    let decay = Decay::adaptive(0.3).schedule(wane::Schedule::cosine(102, f64::MAX));
+    let mut opt = Adam::new(0.1).betas(0.0, 0.0).weight_decay(decay).build::<f32>().unwrap();
+    let mut w = [0.125];
+    opt.step_slice(&mut w, &[1e16]).unwrap_err();
+    assert_eq!(w, [0.125]);
 }
