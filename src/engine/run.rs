@@ -79,8 +79,8 @@ impl Run {
 
     /// Checks that a norm, or what is made of norms, is a number no larger than `largest`.
     pub(crate) fn require(&self, value: f64, largest: f64, norm: impl FnOnce() -> String) -> Result<(), Refusal> {
-        // Written so that a NaN does not pass.
-        if value <= largest || self.non_finite == NonFinite::Propagate {
+        // Written so that a NaN does not pass. A strength is below 0 where a schedule of huge multipliers was rounded.
+        if value.abs() <= largest || self.non_finite == NonFinite::Propagate {
             return Ok(());
         }
         Err(self.refuse(|| Error::NonFiniteNorm { norm: norm(), value }))

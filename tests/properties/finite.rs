@@ -250,3 +250,24 @@ fn a_zero_is_one_of_either_sign() {
         }
     }
 }
+
+/// Numbers that a law works with beside its share may be larger than those of the weights' type.
+#[test]
+fn what_stands_beside_a_share_is_finite() {
+    // α/σ is, where gradients are the smallest numbers; θ is between 0 and 2 all the same.
+    let mut opt = Sgd::new(0.5).weight_decay(Decay::ada_decay(0.5)).build::<f32>().unwrap();
+    let mut w = [1.0; 3];
+    opt.step_slice(&mut w, &[1e-45, 0.0, 3e-45]).unwrap();
+    assert!(w.iter().all(|w| (0.5..=1.0).contains(w)), "{w:?}");
+    // dw/dλ is, of a share that is none.
+    let schedule = wane::Schedule::linear(1e139, 1e139, 1);
+    let decay = Decay::tuned(1e-200, wane::Tuning::Linear(1.0)).schedule(schedule);
+    let error = Sgd::new(0.5).weight_decay(decay).build::<f32>().unwrap_err();
+    assert!(matches!(error, Error::OutOfRange { setting: "weight decay", .. }), "{error}");
+    // The strength is, where a schedule near the largest number is rounded to less than 0.
+    let decay = Decay::adaptive(0.3).schedule(wane::Schedule::cosine(102, f64::MAX));
+    let mut opt = Adam::new(0.1).betas(0.0, 0.0).weight_decay(decay).build::<f32>().unwrap();
+    let mut w = [0.125];
+    opt.step_slice(&mut w, &[1e16]).unwrap_err();
+    assert_eq!(w, [0.125]);
+}

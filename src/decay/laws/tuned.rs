@@ -6,6 +6,7 @@ use super::shrink::Shrink;
 use super::{AnyLaw, Effect, StepDecay};
 use crate::decay::share::ShrinkFraction;
 use crate::decay::{Anchor, Decay, Penalty, Place, Strength, Tuning};
+use crate::error::Result;
 use crate::float::{Real, clamp};
 use crate::kernel::{Law, Move};
 
@@ -69,6 +70,12 @@ pub(crate) struct Amounts {
 impl Effect for Amounts {
     fn said(self) -> Vec<(&'static str, f64)> {
         vec![("s", self.share())]
+    }
+
+    /// A kernel multiplies with the slope. One that is too small for the weights' type is 0 there, and says nothing of
+    /// the share.
+    fn map(self, change: &dyn Fn(f64) -> Result<f64>) -> Result<Self> {
+        change(self.share.rate).map(|_| self)
     }
 
     fn times(self, trust: f64) -> Self {
