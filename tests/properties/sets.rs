@@ -1,6 +1,6 @@
 //! Pulls towards sets: where they come to, what keeps them from it, and what they are equal to.
 
-use wane::{Adam, Decay, Lamb, Optimizer, Param, Penalty, Place, Schedule, Sgd, Strength};
+use wane::{Adam, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Schedule, Sgd, Strength};
 
 use crate::common::cells::{self, Cell};
 use crate::common::data::{Tensor, exact, matrix, noise, patterns, slice_after, step, step_on, tensors, trained};
@@ -256,5 +256,25 @@ fn spectral_decay_lets_nothing_grow<T: Element>() {
             let now = norm(&exact(&weights));
             assert!(now < before, "{now} after {before}");
         }
+    }
+}
+
+/// What a small share multiplies may be beyond all numbers, and the product is not; then the step is refused.
+#[test]
+fn a_pull_whose_way_is_no_number_is_refused() {
+    for (text, lr, w) in [
+        ("start-norm:1e-20,3e38", 0.1, 1e8),
+        ("proximal-start-norm:1e-20,3e38", 0.1, 1e8),
+        ("spectral:1,0", 1e-38, 3e38),
+        ("proximal-spectral:1,0", 1e-38, 3e38),
+    ] {
+        let decay: Decay = text.parse().expect("a decay");
+        let (mut opt, mut weights) =
+            (Sgd::new(lr).weight_decay(decay).build::<f32>().expect("an optimizer"), [w, -w / 2.0, 0.0, w]);
+        // The power iteration comes to the largest singular value in the second step.
+        let steps = (0..3).try_for_each(|_| opt.step(&mut [Param::new("w", &mut weights, &[1e-38; 4]).shape(&[2, 2])]).map(drop));
+        let error = steps.expect_err(text);
+        assert!(matches!(error, Error::Overflow { .. }), "{text}: {error}");
+        assert!(weights.iter().all(|w| w.is_finite()), "{text}: {weights:?}");
     }
 }

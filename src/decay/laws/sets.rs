@@ -217,7 +217,8 @@ impl<T: Real, P: Projection<T>> Law<T> for Beside<T, P> {
     }
 
     fn reach(&self) -> f64 {
-        self.s.widen() * self.projection.outwards()
+        // Not times s: what s multiplies is to be a number, too.
+        self.projection.outwards()
     }
 
     #[inline(always)]
@@ -255,7 +256,7 @@ impl<T: Real, P: Projection<T>> Law<T> for After<T, P> {
     }
 
     fn reach(&self) -> f64 {
-        self.part.widen() * self.projection.outwards()
+        self.projection.outwards()
     }
 
     #[inline(always)]
