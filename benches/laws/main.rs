@@ -50,7 +50,8 @@ fn main() {
 /// A decay for each loop, with anchors of their own in the place of lent ones.
 fn laws() -> Vec<Cell> {
     let decayed = cells::loops().into_iter().filter(|cell| cell.strength != Strength::None);
-    decayed.map(|cell| if cell.anchor == Anchor::Given { cell.towards(Anchor::Start) } else { cell }).collect()
+    let own = decayed.map(|cell| if cell.anchor == Anchor::Given { cell.towards(Anchor::Start) } else { cell });
+    own.filter(|cell| cell.anchors().any(|anchor| anchor == cell.anchor)).collect()
 }
 
 fn cost(effort: Effort, row: &'static Row, decay: &Decay, weights: usize) -> String {
