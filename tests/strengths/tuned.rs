@@ -1,7 +1,7 @@
 //! Strengths that follow the gradient of a validation loss.
 
 use wane::state::{Aspect, Loading};
-use wane::{Adam, Anchor, Decay, Error, Optimizer, Param, Penalty, Place, Schedule, Sgd, Strength, Tuning};
+use wane::{Adam, Anchor, Decay, Error, Lamb, Optimizer, Param, Penalty, Place, Schedule, Sgd, Strength, Tuning};
 
 use crate::common::data::{bits, noise, trained};
 use crate::common::{Element, OPTIMIZERS, for_f32_and_f64};
@@ -272,5 +272,21 @@ fn what_is_wrong_changes_nothing() {
         let error = Adam::new(0.1).weight_decay(decay.clone()).build::<f32>().unwrap_err();
         let reason = "a tuned strength is defined for decoupled L2, towards what does not follow the weights";
         assert_eq!(error, Error::NoSuchDecay { decay: decay.to_string(), reason });
+    }
+}
+
+/// Without a gradient LAMB's displacement is decay alone, and is made η·‖w‖ long: every weight loses the share η, in both orders.
+#[test]
+fn under_a_trust_ratio_decay_alone_is_the_rate() {
+    for place in [Place::Decoupled, Place::Exact] {
+        let decay = Decay::new(Penalty::L2, place, Strength::Tuned { lambda: 0.5, by: Tuning::Log(1.0) });
+        let mut opt = Lamb::new(0.125).weight_decay(decay).build::<f64>().unwrap();
+        let mut w = [3.0, -4.0, 12.0];
+        for k in 1..=5 {
+            opt.step_slice(&mut w, &[0.0; 3]).unwrap();
+            for (w, start) in w.iter().zip([3.0, -4.0, 12.0]) {
+                assert!((w / (start * 0.875_f64.powi(k)) - 1.0).abs() < 1e-14, "{place:?} {k}: {w}");
+            }
+        }
     }
 }
